@@ -1,0 +1,23 @@
+import tseslint from "typescript-eslint";
+
+// Everything else is oxlint's work; these four rules need types.
+export default tseslint.config(
+  {
+    ignores: ["**/dist/**", "**/node_modules/**", "docs/**", "**/.ashlar/**"],
+    linterOptions: { reportUnusedDisableDirectives: "off" },
+  },
+  {
+    files: ["packages/*/src/**/*.ts", "apps/*/src/**/*.{ts,tsx}"],
+    plugins: { "@typescript-eslint": tseslint.plugin },
+    languageOptions: {
+      parser: tseslint.parser,
+      parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname },
+    },
+    rules: {
+      "@typescript-eslint/no-floating-promises": "error",
+      "@typescript-eslint/no-misused-promises": "error",
+      "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+      "@typescript-eslint/await-thenable": "error",
+    },
+  },
+);

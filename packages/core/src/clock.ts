@@ -1,0 +1,29 @@
+/** Control-plane time. Data carries epoch microseconds as `bigint`; control code carries epoch milliseconds as `number`. */
+export interface Clock {
+  /** Wall-clock epoch milliseconds, UTC. */
+  now(): number;
+  /** Milliseconds of a clock that never goes back; only differences mean anything. */
+  monotonic(): number;
+  /** Resolves after `milliseconds`; rejects with the signal's reason when aborted, leaving no timer behind. */
+  sleep(milliseconds: number, options?: { readonly signal?: AbortSignal }): Promise<void>;
+}
+
+/** The clock of this machine. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: (milliseconds, options) =>
+    new Promise((resolve, reject) => {
+      const signal = options?.signal;
+      if (signal?.aborted) return reject(signal.reason as Error);
+      const onAbort = (): void => {
+        clearTimeout(timer);
+        reject(signal?.reason as Error);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      }, milliseconds);
+      signal?.addEventListener("abort", onAbort, { once: true });
+    }),
+};

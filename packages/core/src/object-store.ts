@@ -1,0 +1,69 @@
+/** Bytes in one piece, or as a stream when they may not fit in memory. */
+export type Bytes = Uint8Array | ReadableStream<Uint8Array>;
+
+/** What a store knows of an object without reading it. */
+export interface ObjectInfo {
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Changes whenever the content changes; opaque. */
+  readonly etag: string;
+  /** Epoch milliseconds. */
+  readonly lastModified: number;
+}
+
+/** An object that is being read. Use `stream` or `bytes`, once, or `cancel` the stream: either lets go of the handle. */
+export interface StoredObject {
+  readonly info: ObjectInfo;
+  stream(): ReadableStream<Uint8Array>;
+  bytes(): Promise<Uint8Array>;
+}
+
+/** What a store does natively. A caller that needs more than it offers must say so, not emulate it in silence. */
+export interface ObjectStoreCapabilities {
+  /** `ifAbsent` and `ifMatch` are decided atomically: of 50 racing writers one wins. @default true */
+  readonly conditionalPut: boolean;
+  /** `range` reads only the bytes asked for. @default true */
+  readonly rangeRead: boolean;
+}
+
+export interface GetOptions {
+  /** Half-open byte range; `end` defaults to the size and is clipped to it. */
+  readonly range?: { readonly start: number; readonly end?: number };
+  readonly signal?: AbortSignal;
+}
+
+export interface PutOptions {
+  /** Write only if no object has this key. */
+  readonly ifAbsent?: boolean;
+  /** Write only if the object has this etag. */
+  readonly ifMatch?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface ListOptions {
+  /** Only keys that sort after this one. */
+  readonly startAfter?: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Named, immutable-at-a-time byte sequences: a bucket, a folder, a map.
+ *
+ * Keys are relative and slash-separated, at most 1,024 bytes of UTF-8, with no empty, `.` or `..` segment and no NUL;
+ * anything else is `INVALID_KEY`. A `put` is atomic and durable when it resolves: a reader sees the old object, the
+ * new object, or none, and never a part.
+ */
+export interface ObjectStore {
+  readonly capabilities: ObjectStoreCapabilities;
+  /** @throws OBJECT_NOT_FOUND, RANGE_NOT_SATISFIABLE, INVALID_KEY */
+  get(key: string, options?: GetOptions): Promise<StoredObject>;
+  /** @throws PRECONDITION_FAILED, INVALID_KEY */
+  put(key: string, body: Bytes, options?: PutOptions): Promise<ObjectInfo>;
+  /** Undefined when there is no such object. @throws INVALID_KEY */
+  head(key: string, options?: { readonly signal?: AbortSignal }): Promise<ObjectInfo | undefined>;
+  /** Does nothing when there is no such object. @throws INVALID_KEY */
+  delete(key: string, options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Keys that start with `prefix`, in ascending order of their UTF-8 bytes. */
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
+}

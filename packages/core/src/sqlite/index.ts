@@ -1,0 +1,1 @@
+export { type Migration, type SqliteOptions, openSqlite } from "./open.ts";

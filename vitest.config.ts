@@ -1,0 +1,27 @@
+import { defineConfig } from "vitest/config";
+
+const conditions = ["@ashlar/source", "node", "import", "module", "default"];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    pool: "forks",
+    maxWorkers: 2,
+    execArgv: ["--conditions=@ashlar/source", "--disable-warning=ExperimentalWarning"],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: "packages", include: ["packages/*/{src,test}/**/*.test.ts"], typecheck: { enabled: false } },
+      },
+      { extends: true, test: { name: "apps", include: ["apps/*/{src,test}/**/*.test.ts"], testTimeout: 120_000 } },
+      {
+        extends: true,
+        test: { name: "tooling", include: ["tooling/**/*.test.ts", "examples/**/*.test.ts"], testTimeout: 300_000 },
+      },
+      { extends: true, test: { name: "interop", include: ["interop/**/*.test.ts"], testTimeout: 300_000 } },
+    ],
+  },
+});
