@@ -1,0 +1,146 @@
+import { type ErrorFactory, errorFactory } from "@ashlar/core";
+
+/** Everything this package refuses or fails at, beyond the errors of the object store port in core. */
+export const storageErrors = {
+  LIBRARY_MISSING: {
+    status: 500,
+    retryable: false,
+    message: (d: { name: string; range: string; needed: string }): string =>
+      `${d.needed} needs the package "${d.name}" (${d.range}), which is not installed. Run: npm install ${d.name}@"${d.range}"`,
+  },
+  OBJECT_KEY_CONFLICT: {
+    status: 409,
+    retryable: false,
+    message: (d: { key: string; other: string }): string =>
+      `The key "${d.key}" cannot be stored: on a file system "${d.other}" would have to be a file and a folder at once. Choose keys of which none is a folder of another.`,
+  },
+  TYPE_UNSUPPORTED: {
+    status: 400,
+    retryable: false,
+    message: (d: { column: string; type: string; by: string; remedy: string }): string =>
+      `The column "${d.column}" has the type ${d.type}, which ${d.by} cannot hold without loss. ${d.remedy}`,
+  },
+  CODEC_REFUSED: {
+    status: 400,
+    retryable: false,
+    message: (d: { codec: string; what: string; remedy: string }): string =>
+      `The Parquet codec ${d.codec} refuses ${d.what}. ${d.remedy}`,
+  },
+  PARQUET_CORRUPT: {
+    status: 500,
+    retryable: false,
+    message: (d: { file: string; reason: string }): string =>
+      `The Parquet file "${d.file}" cannot be read: ${d.reason}. Restore it from a copy; nothing was changed.`,
+  },
+  TABLE_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: (d: { table: string }): string =>
+      `The table "${d.table}" has no version yet. Append to it first, or correct the name.`,
+  },
+  TABLE_NAME_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { table: string; rule: string }): string =>
+      `The table name ${JSON.stringify(d.table)} is not allowed: ${d.rule}. Use letters, digits, "_", "-", "." and "/".`,
+  },
+  TABLE_READ_ONLY: {
+    status: 409,
+    retryable: false,
+    message: (d: { table: string; reason: string }): string =>
+      `The table "${d.table}" cannot be appended to: ${d.reason}. Reading it works.`,
+  },
+  VERSION_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: (d: { table: string; version: number; latest: number }): string =>
+      `The table "${d.table}" has no version ${d.version}; the latest is ${d.latest}. Ask for a version that stands in its history.`,
+  },
+  LOG_CORRUPT: {
+    status: 500,
+    retryable: false,
+    message: (d: { file: string; reason: string }): string =>
+      `The table log is damaged at "${d.file}": ${d.reason}. Restore this file from a copy; nothing was overwritten.`,
+  },
+  DATA_FILE_MISSING: {
+    status: 500,
+    retryable: false,
+    message: (d: { file: string; version: number }): string =>
+      `The data file "${d.file}" of version ${d.version} is gone. Restore it from a copy, or read a version that does not need it.`,
+  },
+  DATA_FILE_CORRUPT: {
+    status: 500,
+    retryable: false,
+    message: (d: { file: string; reason: string }): string =>
+      `The data file "${d.file}" is damaged: ${d.reason}. Restore it from a copy; nothing was overwritten.`,
+  },
+  PROTOCOL_UNSUPPORTED: {
+    status: 501,
+    retryable: false,
+    message: (d: { table: string; action: string; features: readonly string[] }): string =>
+      `The table "${d.table}" uses features that this library cannot ${d.action}: ${d.features.join(", ")}. Use an engine that has them, or rewrite the table without them.`,
+  },
+  SCHEMA_MISMATCH: {
+    status: 400,
+    retryable: false,
+    message: (d: { table: string; problem: string }): string =>
+      `The rows do not fit the table "${d.table}": ${d.problem}. Give columns of the table's names and types; nothing was written.`,
+  },
+  COLUMN_UNKNOWN: {
+    status: 400,
+    retryable: false,
+    message: (d: { column: string; known: readonly string[] }): string =>
+      `There is no column "${d.column}". The columns are: ${d.known.join(", ")}.`,
+  },
+  PREDICATE_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { column: string; type: string; value: string }): string =>
+      `The column "${d.column}" of type ${d.type} cannot be compared with ${d.value}. Give a value of the column's type (timestamps: epoch microseconds as bigint; dates: days since 1970 as number).`,
+  },
+  PARTITION_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { table: string; problem: string }): string =>
+      `The table "${d.table}" cannot be partitioned so: ${d.problem}. Choose other partition columns or values.`,
+  },
+  EXPECTATION_FAILED: {
+    status: 422,
+    retryable: false,
+    message: (d: { table: string; expectation: string; rows: number; example: string }): string =>
+      `${d.rows} row(s) for the table "${d.table}" break the expectation ${d.expectation}, the first with the value ${d.example}. Correct them, or append with onViolation "quarantine" or "warn"; nothing was committed.`,
+  },
+  COMMIT_CONFLICT: {
+    status: 409,
+    retryable: true,
+    message: (d: { table: string; version: number; reason: string }): string =>
+      `The append to "${d.table}" lost against version ${d.version}: ${d.reason}. Read the table again and decide anew.`,
+  },
+  DIGEST_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { digest: string }): string =>
+      `${JSON.stringify(d.digest)} is not a digest. Give "sha256:" and 64 lower-case hexadecimal digits.`,
+  },
+  ARTIFACT_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: (d: { digest: string }): string =>
+      `There is no artifact ${d.digest} in this store. Put it first, or correct the digest.`,
+  },
+  ARTIFACT_CORRUPT: {
+    status: 500,
+    retryable: false,
+    message: (d: { digest: string; reason: string }): string =>
+      `The artifact ${d.digest} is damaged: ${d.reason}. Restore it from a copy; do not use what was read of it.`,
+  },
+  MANIFEST_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { name: string; rule: string }): string =>
+      `The manifest entry ${JSON.stringify(d.name)} is not allowed: ${d.rule}. Use relative, slash-separated, distinct names.`,
+  },
+} as const;
+
+/** @see storageErrors */
+export const storageError: ErrorFactory<typeof storageErrors> = errorFactory("storage", storageErrors);

@@ -1,0 +1,107 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describeObjectStore } from "@ashlar/core/testing";
+import { afterAll, describe, expect, it } from "vitest";
+import { fileSystem } from "./file-system.ts";
+
+const folders: string[] = [];
+const folder = async (): Promise<string> => {
+  const made = await mkdtemp(join(tmpdir(), "ashlar-objects-"));
+  folders.push(made);
+  return made;
+};
+const create = async (): Promise<ReturnType<typeof fileSystem>> => fileSystem({ root: await folder() });
+afterAll(() => Promise.all(folders.map((path) => rm(path, { recursive: true, force: true }))));
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+describeObjectStore("file system", { create, capabilities: { conditionalPut: true, rangeRead: true } });
+
+describe("keys as paths", () => {
+  it.each([
+    ["x".repeat(1000)],
+    [`${"ü".repeat(300)}/a`],
+    [".ashlar/lock"],
+    [".ashlar"],
+    ["a%+"],
+    ["a%_"],
+    [`${"y".repeat(239)}%+z`],
+    [".tmp"],
+  ])("keeps %j", async (key) => {
+    const store = await create();
+    await store.put(key, bytes(key));
+    expect(new TextDecoder().decode(await (await store.get(key)).bytes())).toBe(key);
+    expect((await Array.fromAsync(store.list(""))).map((info) => info.key)).toEqual([key]);
+  });
+
+  it("puts a table log exactly where its key says", async () => {
+    const root = await folder();
+    const store = fileSystem({ root });
+    const key = "flights/_delta_log/00000000000000000000.json";
+    expect(store.pathOf(key)).toBe(join(root, key));
+    expect(store.pathOf("t/month=a%3Ab/x.parquet")).toBe(join(root, "t/month=a%3Ab/x.parquet"));
+  });
+
+  it("lists long segments among others in byte order", async () => {
+    const store = await create();
+    const long = "p".repeat(240);
+    const keys = [long, `${long}!/z`, `${long}/a`, `${long.slice(1)}`, `${long}0`];
+    for (const key of keys.filter((key) => key !== long)) await store.put(key, bytes(key));
+    const listed = (await Array.fromAsync(store.list(""))).map((info) => info.key);
+    expect(listed).toEqual([`${long.slice(1)}`, `${long}!/z`, `${long}/a`, `${long}0`]);
+  });
+
+  it("refuses a key that is the folder of another, either way round", async () => {
+    const store = await create();
+    await store.put("a/b", bytes("1"));
+    await expect(store.put("a", bytes("2"))).rejects.toMatchObject({ code: "OBJECT_KEY_CONFLICT" });
+    await expect(store.put("a", bytes("2"), { ifAbsent: true })).rejects.toMatchObject({ code: "OBJECT_KEY_CONFLICT" });
+    await expect(store.put("a/b/c", bytes("3"))).rejects.toMatchObject({ code: "OBJECT_KEY_CONFLICT" });
+    await store.delete("a/b");
+    await store.put("a", bytes("4"));
+    expect((await store.head("a"))?.size).toBe(1);
+  });
+});
+
+describe("writes", () => {
+  it("gives every version its own etag, however fast and alike they are", async () => {
+    const store = await create();
+    const etags = new Set<string>();
+    for (let i = 0; i < 100; i++) etags.add((await store.put("k", bytes(String(i % 10)))).etag);
+    expect(etags.size).toBe(100);
+  });
+
+  it("reads to its end the version it opened", async () => {
+    const store = await create();
+    await store.put("k", new Uint8Array(1_000_000).fill(1));
+    const opened = await store.get("k");
+    await store.put("k", new Uint8Array(1_000_000).fill(2));
+    expect((await opened.bytes()).every((byte) => byte === 1)).toBe(true);
+  });
+
+  it("lets one of many racing ifMatch writers win, and survives deletes between puts", async () => {
+    const store = await create();
+    const { etag } = await store.put("a/b/k", bytes("0"));
+    const puts = Array.from({ length: 20 }, (_, i) => store.put("a/b/k", bytes(`${i}`), { ifMatch: etag }));
+    const outcomes = await Promise.allSettled(puts);
+    expect(outcomes.filter((outcome) => outcome.status === "fulfilled")).toHaveLength(1);
+    const work = Array.from({ length: 40 }, (_, i) =>
+      i % 2 ? store.put(`a/b/${i}`, bytes("x")) : store.delete(`a/b/${i + 1}`),
+    );
+    expect((await Promise.allSettled(work)).filter((outcome) => outcome.status === "rejected")).toEqual([]);
+  });
+
+  it("sweeps what a dead writer left, and leaves no file of its own", async () => {
+    const root = await folder();
+    const { mkdir, writeFile } = await import("node:fs/promises");
+    const { hostname } = await import("node:os");
+    const staging = join(root, ".ashlar", "staging");
+    await mkdir(staging, { recursive: true });
+    const dead = 4_194_304 + 7; // above the largest process id of Linux
+    await writeFile(join(staging, `${dead}@${hostname()}@x`), "torn");
+    await writeFile(join(staging, `${process.pid}@${hostname()}@y`), "in use");
+    await fileSystem({ root }).put("k", bytes("1"));
+    expect(await readdir(staging)).toEqual([`${process.pid}@${hostname()}@y`]);
+  });
+});

@@ -1,0 +1,217 @@
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+} from "node:fs";
+import { open, rm, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import {
+  assertObjectKey,
+  coreError,
+  type ListOptions,
+  type ObjectInfo,
+  type ObjectStore,
+  type PutOptions,
+} from "@ashlar/core";
+import { storageError } from "../errors.ts";
+import { CommitLock } from "./commit-lock.ts";
+import { hasCode, isMissing } from "./file-errors.ts";
+import { etagOf, infoOf } from "./file-info.ts";
+import { openObject } from "./file-read.ts";
+import { walk } from "./file-walk.ts";
+import { pathOfKey, reservedFolder } from "./path-encoding.ts";
+import { Staging } from "./staging.ts";
+
+/** An object store whose objects are files. */
+export interface FileSystemStore extends ObjectStore, AsyncDisposable {
+  /** The absolute path of the file that holds a key, whether it exists or not. @throws INVALID_KEY */
+  pathOf(key: string): string;
+}
+
+/**
+ * A folder as an object store. A key is the path below the root, so other tools find the files; the folder `.ashlar`
+ * below the root belongs to the store. A `put` is written aside, synced, then linked or renamed into place and the
+ * folder synced: it is whole or absent after a kill or a power cut. Conditions hold between processes of one machine.
+ *
+ * A key cannot be the folder of another here (`a` and `a/b`): OBJECT_KEY_CONFLICT. On a file system that folds case,
+ * keys that differ only by case are one object; use such a store only with keys of one case.
+ *
+ * @param options.root the folder; it is made on the first write
+ */
+export function fileSystem(options: { readonly root: string }): FileSystemStore {
+  return new FileSystem(resolve(options.root));
+}
+
+class FileSystem implements FileSystemStore {
+  readonly capabilities = { conditionalPut: true, rangeRead: true } as const;
+  readonly #root: string;
+  readonly #staging: Staging;
+  readonly #lock: CommitLock;
+
+  constructor(root: string) {
+    this.#root = root;
+    this.#staging = new Staging(join(root, reservedFolder, "staging"));
+    this.#lock = new CommitLock(join(root, reservedFolder, "lock"));
+  }
+
+  pathOf(key: string): string {
+    assertObjectKey(key);
+    return join(this.#root, pathOfKey(key));
+  }
+
+  async get(key: string, options: Parameters<ObjectStore["get"]>[1] = {}): ReturnType<ObjectStore["get"]> {
+    const path = this.pathOf(key);
+    options.signal?.throwIfAborted();
+    return openObject(key, path, options);
+  }
+
+  async put(key: string, body: Parameters<ObjectStore["put"]>[1], options: PutOptions = {}): Promise<ObjectInfo> {
+    const path = this.pathOf(key);
+    options.signal?.throwIfAborted();
+    const staged = await this.#staging.write(body, options.signal);
+    try {
+      const info = infoOf(key, statSync(staged, { bigint: true }));
+      // link(2) alone decides ifAbsent; everything that replaces a file takes its turn under the lock.
+      if (options.ifAbsent === true) this.#place(key, path, options, () => linkSync(staged, path));
+      else await this.#lock.hold(() => this.#place(key, path, options, () => renameSync(staged, path)));
+      await syncFolder(dirname(path));
+      return info;
+    } finally {
+      await rm(staged, { force: true });
+    }
+  }
+
+  async head(key: string, options: { readonly signal?: AbortSignal } = {}): Promise<ObjectInfo | undefined> {
+    const path = this.pathOf(key);
+    options.signal?.throwIfAborted();
+    return infoIfFile(key, path);
+  }
+
+  async delete(key: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const path = this.pathOf(key);
+    options.signal?.throwIfAborted();
+    if ((await infoIfFile(key, path)) === undefined) return;
+    makeFolders(key, dirname(join(this.#root, reservedFolder, "lock")));
+    const kept = await this.#lock.hold(() => this.#remove(path));
+    await syncFolder(kept);
+  }
+
+  async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ObjectInfo> {
+    for await (const [key, path] of walk(this.#root, prefix, options)) {
+      const info = await infoIfFile(key, path);
+      if (info !== undefined) yield info;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lock[Symbol.asyncDispose]();
+  }
+
+  #place(key: string, path: string, options: PutOptions, commit: () => void): void {
+    for (let attempt = 0; ; attempt++) {
+      checkConditions(key, path, options);
+      const made = makeFolders(key, dirname(path));
+      try {
+        return commit();
+      } catch (error) {
+        // A concurrent delete may have taken the emptied folder away.
+        if (hasCode(error, "ENOENT") && attempt < 100) continue;
+        if (hasCode(error, "EEXIST") && options.ifAbsent === true && isFile(path)) throw exists(key);
+        if (hasCode(error, "EISDIR", "ENOTEMPTY", "EEXIST", "ENOTDIR")) {
+          throw storageError("OBJECT_KEY_CONFLICT", { key, other: key }, { cause: error });
+        }
+        throw error;
+      } finally {
+        if (made !== undefined) syncMade(made, dirname(path));
+      }
+    }
+  }
+
+  /** Removes a file and the folders it leaves empty; returns the nearest folder that stays. */
+  #remove(path: string): string {
+    try {
+      unlinkSync(path);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    let folder = dirname(path);
+    for (; folder !== this.#root; folder = dirname(folder)) {
+      try {
+        rmdirSync(folder);
+      } catch {
+        break;
+      }
+    }
+    return folder;
+  }
+}
+
+function checkConditions(key: string, path: string, options: PutOptions): void {
+  if (options.ifMatch === undefined) return;
+  const expected = `its etag is ${options.ifMatch}`;
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (stats === undefined) throw coreError("PRECONDITION_FAILED", { key, expected, actual: "it does not exist" });
+  const etag = etagOf(stats);
+  if (etag !== options.ifMatch) {
+    throw coreError("PRECONDITION_FAILED", { key, expected, actual: `its etag is ${etag}` });
+  }
+}
+
+const exists = (key: string): Error =>
+  coreError("PRECONDITION_FAILED", { key, expected: "absent", actual: "it exists" });
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** Returns the first folder that had to be made. */
+function makeFolders(key: string, folder: string): string | undefined {
+  try {
+    return mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    if (!hasCode(error, "EEXIST", "ENOTDIR")) throw error;
+    throw storageError("OBJECT_KEY_CONFLICT", { key, other: key.slice(0, key.lastIndexOf("/")) }, { cause: error });
+  }
+}
+
+async function infoIfFile(key: string, path: string): Promise<ObjectInfo | undefined> {
+  try {
+    const stats = await stat(path, { bigint: true });
+    return stats.isFile() ? infoOf(key, stats) : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    // A folder that is gone was emptied by a delete, which synced the one above it.
+    if (!isMissing(error)) throw error;
+  }
+}
+
+/** A new folder is durable when the folder above it is. */
+function syncMade(first: string, last: string): void {
+  for (let folder = last; folder.length >= first.length; folder = dirname(folder)) {
+    const handle = openSync(dirname(folder), "r");
+    try {
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { Bytes } from "@ashlar/core";
+import { isMissing } from "./file-errors.ts";
+
+const dayMilliseconds = 24 * 60 * 60 * 1000;
+
+/** A folder in which bodies are written out before they get their name. */
+export class Staging {
+  readonly folder: string;
+  #ready: Promise<void> | undefined;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Writes a body to a new file, durable, and returns its path. Nothing is left behind when the body fails. */
+  async write(body: Bytes, signal?: AbortSignal): Promise<string> {
+    await (this.#ready ??= this.#prepare());
+    const path = join(this.folder, `${process.pid}@${hostname()}@${randomUUID()}`);
+    try {
+      await writeDurably(path, body, signal);
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    }
+    return path;
+  }
+
+  async #prepare(): Promise<void> {
+    await mkdir(this.folder, { recursive: true });
+    for (const name of await readdir(this.folder)) {
+      const path = join(this.folder, name);
+      if (await isAbandoned(name, path)) await rm(path, { force: true });
+    }
+  }
+}
+
+async function writeDurably(path: string, body: Bytes, signal: AbortSignal | undefined): Promise<void> {
+  const file = await open(path, "wx");
+  try {
+    for await (const chunk of body instanceof Uint8Array ? [body] : body) {
+      signal?.throwIfAborted();
+      await file.writeFile(chunk);
+    }
+    signal?.throwIfAborted();
+    const stamp = nextStamp();
+    await file.utimes(stamp, stamp);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A writer on this machine that no longer runs, or any writer a day ago, will not come back for its file. */
+async function isAbandoned(name: string, path: string): Promise<boolean> {
+  const [pid, host] = name.split("@");
+  if (host === hostname() && !isRunning(Number(pid))) return true;
+  try {
+    return Date.now() - (await stat(path)).mtimeMs > dayMilliseconds;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+let lastStamp = 0;
+
+/**
+ * A modification time that this process never gives twice, in seconds. The kernel's own ticks every few milliseconds,
+ * and an inode number is used again soon: two versions of one object could look the same. Steps of two microseconds
+ * survive the rounding of a double.
+ */
+function nextStamp(): number {
+  const now = Math.floor((performance.timeOrigin + performance.now()) * 1000);
+  lastStamp = Math.max(now, lastStamp + 2);
+  return (lastStamp + 0.5) / 1e6;
+}
