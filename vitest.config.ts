@@ -19,8 +19,14 @@ export default defineConfig({
       { extends: true, test: { name: "apps", include: ["apps/*/{src,test}/**/*.test.ts"], testTimeout: 120_000 } },
       {
         extends: true,
-        test: { name: "tooling", include: ["tooling/**/*.test.ts", "examples/**/*.test.ts"], testTimeout: 300_000 },
+        test: {
+          name: "tooling",
+          include: ["tooling/**/*.test.ts"],
+          exclude: ["tooling/install-alone.test.ts"],
+          testTimeout: 120_000,
+        },
       },
+      { extends: true, test: { name: "install", include: ["tooling/install-alone.test.ts"] } },
       { extends: true, test: { name: "interop", include: ["interop/**/*.test.ts"], testTimeout: 300_000 } },
     ],
   },
