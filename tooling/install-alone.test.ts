@@ -64,6 +64,7 @@ describe("installed alone", () => {
 
   it.for(names)(
     "%s runs the first snippet of its README, on the newest and the oldest Node",
+    { timeout: 240_000 },
     async (name) => {
       const needed = name === "core" ? ["core"] : ["core", name];
       const project = await emptyProject(
@@ -85,6 +86,5 @@ describe("installed alone", () => {
       expect(failure).toBeInstanceOf(Error);
       expect((failure as Error & { stderr: string }).stderr).toMatch(missing.says);
     },
-    240_000,
   );
 });
