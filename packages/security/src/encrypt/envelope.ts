@@ -1,0 +1,150 @@
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import {
+  type Bytes,
+  type Cipher,
+  type CipherOptions,
+  type Clock,
+  coreError,
+  type EncryptionContext,
+  type KeyProvider,
+} from "@ashlar/core";
+import { securityError } from "../errors.ts";
+import { type ByteReader, byteReader } from "./byte-reader.ts";
+import { contextDigest } from "./context.ts";
+import { cachedDataKeys, type DataKeyCacheOptions, type DataKeys, freshDataKeys } from "./data-key-cache.ts";
+import { deriveMessageKey, encodePrefix, type Header, type MessageKey, readHeader } from "./header.ts";
+import { decryptRange, type DecryptRangeOptions, type RangeSource } from "./range.ts";
+import { maxSegments, maxSegmentSize, minSegmentSize, openSegment, sealSegment, tagLength } from "./segments.ts";
+
+export interface EnvelopeOptions {
+  /** Wraps the data keys: a local key ring, AWS KMS, a provider of yours. */
+  readonly keys: KeyProvider;
+  /** Uses data keys again, which saves calls of the provider. @default a fresh data key for each message */
+  readonly cache?: DataKeyCacheOptions;
+  /** Plaintext bytes in a segment, 1 KiB to 1 MiB: what is held in memory, and verified before it is released. @default 65_536 */
+  readonly segmentSize?: number;
+  /** For the age of cached keys. @default the system clock */
+  readonly clock?: Clock;
+}
+
+/** Envelope encryption with committed keys. Disposing it zeroes the cached data keys. */
+export interface Envelope extends Cipher, Disposable {
+  /**
+   * The plaintext bytes from `start` to `end`, reading and verifying only the segments they stand in. Where the
+   * answer depends on the length of the message, its last segment is verified too.
+   *
+   * @throws DECRYPTION_FAILED as `decrypt`; RANGE_NOT_SATISFIABLE when `start` is at or after the end
+   */
+  decryptRange(source: RangeSource, options: DecryptRangeOptions): Promise<Uint8Array>;
+}
+
+/**
+ * Encrypts streams under data keys that a key provider wraps. Every message has its own key, derived with
+ * HKDF-SHA-512 from the data key, a random salt, the header and the context; the header commits to it. The body is
+ * AES-256-GCM in segments. README, "The format", gives every byte.
+ *
+ * @throws INVALID_OPTION for a segment size or cache limit out of bounds
+ */
+export function createEnvelope(options: EnvelopeOptions): Envelope {
+  const { keys, cache, segmentSize = 65_536, clock } = options;
+  if (!Number.isInteger(segmentSize) || segmentSize < minSegmentSize || segmentSize > maxSegmentSize) {
+    const rule = `it must be a whole number of bytes from ${minSegmentSize} to ${maxSegmentSize}`;
+    throw securityError("INVALID_OPTION", { option: "segmentSize", value: String(segmentSize), rule });
+  }
+  const dataKeys = cache === undefined ? freshDataKeys(keys) : cachedDataKeys(keys, cache, clock);
+  return {
+    encrypt: (plaintext, given = {}) =>
+      transformed(plaintext, given.signal, (reader) => encrypted(reader, { dataKeys, segmentSize, ...given })),
+    decrypt: (ciphertext, given = {}) =>
+      transformed(ciphertext, given.signal, (reader) => decrypted(reader, { dataKeys, ...given })),
+    decryptRange: (source, { context = {}, signal, ...range }) =>
+      decryptRange(source, { ...range, signal, open: (header) => openMessage(header, { dataKeys, context, signal }) }),
+    [Symbol.dispose]: () => dataKeys[Symbol.dispose](),
+  };
+}
+
+async function* encrypted(
+  reader: ByteReader,
+  { dataKeys, segmentSize, context = {}, signal }: CipherOptions & { dataKeys: DataKeys; segmentSize: number },
+): AsyncGenerator<Uint8Array> {
+  const digest = contextDigest(context);
+  const dataKey = await dataKeys.forEncryption({ context, signal });
+  const salt = randomBytes(32);
+  const prefix = encodePrefix({ segmentSize, salt, keyId: dataKey.keyId, wrapped: dataKey.wrapped });
+  const message = deriveMessageKey(dataKey.plaintext, { prefix, salt, context: digest });
+  dataKey.plaintext.fill(0);
+  yield Buffer.concat([prefix, message.commitment]);
+  for (let index = 0, last = false; !last; index++) {
+    if (index >= maxSegments) throw securityError("MESSAGE_TOO_LONG", { segments: maxSegments, segmentSize });
+    const segment = await reader.read(segmentSize);
+    last = await reader.atEnd();
+    // A cancelled body ends early: that must not become a message that is whole, and short.
+    signal?.throwIfAborted();
+    dataKey.used(segment.byteLength);
+    yield sealSegment(message, { index, last }, segment);
+  }
+}
+
+async function* decrypted(
+  reader: ByteReader,
+  { dataKeys, context = {}, signal }: CipherOptions & { dataKeys: DataKeys },
+): AsyncGenerator<Uint8Array> {
+  const header = await readHeader((size) => reader.read(size));
+  const message = await openMessage(header, { dataKeys, context, signal });
+  for (let index = 0, last = false; !last; index++) {
+    const segment = await reader.read(header.segmentSize + tagLength);
+    last = await reader.atEnd();
+    signal?.throwIfAborted();
+    yield openSegment(message, { index, last }, segment);
+  }
+}
+
+/** The message key of a header, once its commitment holds. @throws DECRYPTION_FAILED */
+async function openMessage(
+  header: Header,
+  { dataKeys, context, signal }: { dataKeys: DataKeys; context: EncryptionContext; signal: AbortSignal | undefined },
+): Promise<MessageKey> {
+  const digest = contextDigest(context);
+  const dataKey = await dataKeys.forDecryption({ ...header, context, signal });
+  const message = deriveMessageKey(dataKey, { prefix: header.prefix, salt: header.salt, context: digest });
+  dataKey.fill(0);
+  if (!timingSafeEqual(message.commitment, header.commitment)) {
+    throw coreError("DECRYPTION_FAILED", { reason: "the header, the key and the context do not belong together" });
+  }
+  return message;
+}
+
+/** A stream that does nothing before it is read, and lets go of the body when it is cancelled, aborted, or fails. */
+function transformed(
+  body: Bytes,
+  signal: AbortSignal | undefined,
+  transform: (reader: ByteReader) => AsyncGenerator<Uint8Array>,
+): ReadableStream<Uint8Array> {
+  const reader = byteReader(body);
+  const pieces = transform(reader);
+  const onAbort = (): void => void reader.cancel(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const settle = (): void => signal?.removeEventListener("abort", onAbort);
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          signal?.throwIfAborted();
+          const { value, done } = await pieces.next();
+          if (!done) return controller.enqueue(value);
+          settle();
+          controller.close();
+        } catch (error) {
+          settle();
+          await reader.cancel(error);
+          throw error;
+        }
+      },
+      async cancel(reason) {
+        settle();
+        await reader.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
