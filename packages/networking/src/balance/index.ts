@@ -1,0 +1,1 @@
+export { leastLoaded } from "./least-loaded.ts";
