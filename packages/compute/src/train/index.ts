@@ -1,0 +1,10 @@
+export { binDataset, type BinnedDataset, type BinningOptions } from "./binned-dataset.ts";
+export { trainBoostedTrees, type BoostedTreesOptions } from "./boosted-trees.ts";
+export type { BoostedTreesModel, ValueTree } from "./boosted-trees-model.ts";
+export type { CheckpointOptions } from "./checkpoint.ts";
+export { readDataset, type Dataset, type DatasetOptions } from "./dataset.ts";
+export type { ModelJson, ModelKind, TrainedModel } from "./model.ts";
+export type { PredictionRows } from "./prediction-rows.ts";
+export type { TrainingSummary } from "./summary.ts";
+export type { BatchSequence, ColumnLike, PlainTable, RecordBatchLike, TableLike, TableSource } from "./table.ts";
+export type { TrainingOptions, TrainingProgress } from "./train.ts";

@@ -1,0 +1,67 @@
+import { computeError } from "../errors.ts";
+import type { Dataset } from "./dataset.ts";
+
+/** Rows to predict: row after row, or a column for each feature, or a data set. NaN is a missing value. */
+export type PredictionRows =
+  | Float32Array
+  | { readonly columns: Readonly<Record<string, ArrayLike<number>>> }
+  | Dataset;
+
+const BLOCK_ROWS = 1024;
+
+/**
+ * Visits rows in blocks, row-major as float32.
+ *
+ * @throws PREDICTION_INPUT_INVALID
+ */
+export function eachBlock(
+  input: PredictionRows,
+  features: readonly string[],
+  visit: (block: Float32Array, rows: number, firstRow: number) => void,
+): void {
+  const rows = countRows(input, features);
+  const width = features.length;
+  if (input instanceof Float32Array) {
+    for (let first = 0; first < rows; first += BLOCK_ROWS) {
+      const end = Math.min(rows, first + BLOCK_ROWS);
+      visit(input.subarray(first * width, end * width), end - first, first);
+    }
+    return;
+  }
+  const columns = features.map((name) => columnOf(input, name, rows));
+  const block = new Float32Array(BLOCK_ROWS * width);
+  for (let first = 0; first < rows; first += BLOCK_ROWS) {
+    const count = Math.min(BLOCK_ROWS, rows - first);
+    columns.forEach((column, f) => {
+      for (let i = 0; i < count; i++) block[i * width + f] = column[first + i]!;
+    });
+    visit(block.subarray(0, count * width), count, first);
+  }
+}
+
+/** @throws PREDICTION_INPUT_INVALID */
+export function countRows(input: PredictionRows, features: readonly string[]): number {
+  if (input instanceof Float32Array) {
+    if (input.length % features.length === 0) return input.length / features.length;
+    throw invalid(`${input.length} values are not a whole number of rows`, features);
+  }
+  if ("kind" in input) return input.rows;
+  return input.columns[features[0] ?? ""]?.length ?? 0;
+}
+
+function columnOf(input: Exclude<PredictionRows, Float32Array>, name: string, rows: number): ArrayLike<number> {
+  if ("kind" in input) {
+    const f = input.features.indexOf(name);
+    if (f >= 0) return input.values.subarray(f * rows, (f + 1) * rows);
+    throw invalid(`there is no column "${name}"`, input.features);
+  }
+  const names = Object.keys(input.columns);
+  const column = Object.hasOwn(input.columns, name) ? input.columns[name] : undefined;
+  if (column === undefined) throw invalid(`there is no column "${name}"`, names);
+  if (column.length === rows) return column;
+  throw invalid(`the column "${name}" has ${column.length} values where others have ${rows}`, names);
+}
+
+function invalid(what: string, features: readonly string[]): Error {
+  return computeError("PREDICTION_INPUT_INVALID", { what, features: features.length });
+}

@@ -1,0 +1,150 @@
+import { computeError } from "../errors.ts";
+
+/** A column of an Arrow record batch, as far as it is needed: `apache-arrow`'s Vector has this shape. */
+export interface ColumnLike {
+  readonly length: number;
+  readonly nullCount?: number;
+  get(index: number): unknown;
+  toArray?(): unknown;
+}
+
+/** An Arrow record batch, as far as it is needed: `apache-arrow`'s RecordBatch has this shape. */
+export interface RecordBatchLike {
+  readonly numRows: number;
+  readonly schema: { readonly fields: readonly { readonly name: string }[] };
+  getChild(name: string): ColumnLike | null;
+}
+
+/** An Arrow table: its batches are read one by one. */
+export interface TableLike extends RecordBatchLike {
+  readonly batches: readonly RecordBatchLike[];
+}
+
+/** Columns of equal length by name. NaN, null and undefined are missing values; booleans are 0 and 1. */
+export interface PlainTable {
+  readonly columns: Readonly<Record<string, ArrayLike<number | bigint | boolean | null | undefined>>>;
+  /** @default the length of the columns */
+  readonly rows?: number;
+}
+
+export type BatchSequence = Iterable<RecordBatchLike> | AsyncIterable<RecordBatchLike>;
+
+/**
+ * Where rows come from. A function is called once for each pass over the rows and must give the same rows in the same
+ * order each time; with it, data larger than memory can be read. A generator is read once and kept.
+ */
+export type TableSource = PlainTable | RecordBatchLike | TableLike | BatchSequence | (() => BatchSequence);
+
+/** Some rows of a table, read column by column. */
+export interface Chunk {
+  readonly rows: number;
+  readonly names: readonly string[];
+  /** Undefined when there is no such column. `firstRow` counts the rows of earlier chunks, for messages. */
+  read(name: string, firstRow: number): Float32Array | undefined;
+}
+
+export type Pass = () => AsyncIterable<Chunk>;
+
+/** Turns any source into something that can be read twice. */
+export async function openTable(source: TableSource, signal?: AbortSignal): Promise<Pass> {
+  if (typeof source === "function") {
+    return async function* () {
+      for await (const batch of source()) {
+        signal?.throwIfAborted();
+        yield batchChunk(batch);
+      }
+    };
+  }
+  const chunks: Chunk[] = [];
+  if ("columns" in source) {
+    chunks.push(plainChunk(source));
+  } else if ("batches" in source) {
+    for (const batch of source.batches) chunks.push(batchChunk(batch));
+  } else if ("numRows" in source) {
+    chunks.push(batchChunk(source));
+  } else {
+    for await (const batch of source) {
+      signal?.throwIfAborted();
+      chunks.push(batchChunk(batch));
+    }
+  }
+  return async function* () {
+    yield* chunks;
+  };
+}
+
+function plainChunk(table: PlainTable): Chunk {
+  const names = Object.keys(table.columns);
+  const rows = table.rows ?? table.columns[names[0] ?? ""]?.length ?? 0;
+  for (const name of names) checkLength(name, table.columns[name]?.length ?? 0, rows);
+  return {
+    rows,
+    names,
+    read: (name, firstRow) => {
+      const values = Object.hasOwn(table.columns, name) ? table.columns[name] : undefined;
+      return values === undefined ? undefined : toFloat32(name, rows, (i) => values[i], firstRow);
+    },
+  };
+}
+
+function batchChunk(batch: RecordBatchLike): Chunk {
+  return {
+    rows: batch.numRows,
+    names: batch.schema.fields.map((field) => field.name),
+    read: (name, firstRow) => {
+      const column = batch.getChild(name);
+      if (column === null) return undefined;
+      checkLength(name, column.length, batch.numRows);
+      // Arrow leaves undefined bytes where a value is null, so only a column without nulls is read as an array.
+      const array = column.nullCount === 0 ? column.toArray?.() : undefined;
+      if (isFloatArray(array) && array.length === batch.numRows) {
+        return toFloat32(name, batch.numRows, (i) => array[i], firstRow);
+      }
+      return toFloat32(name, batch.numRows, (i) => column.get(i), firstRow);
+    },
+  };
+}
+
+function isFloatArray(array: unknown): array is Float32Array | Float64Array | Int32Array {
+  return array instanceof Float32Array || array instanceof Float64Array || array instanceof Int32Array;
+}
+
+function checkLength(name: string, found: number, rows: number): void {
+  if (found === rows) return;
+  throw computeError("DATASET_INVALID", {
+    what: `the column "${name}" has ${found} values`,
+    rule: `the table has ${rows} rows`,
+    remedy: "Give columns of equal length.",
+  });
+}
+
+function toFloat32(name: string, rows: number, at: (index: number) => unknown, firstRow: number): Float32Array {
+  const values = new Float32Array(rows);
+  for (let i = 0; i < rows; i++) {
+    const value = at(i);
+    const number = typeof value === "number" ? value : toNumber(name, value, firstRow + i);
+    values[i] = number;
+    // An infinity, or a number that float32 cannot hold.
+    if (number === number && !Number.isFinite(values[i])) throw notFinite(name, number, firstRow + i);
+  }
+  return values;
+}
+
+function toNumber(name: string, value: unknown, row: number): number {
+  if (value === null || value === undefined) return Number.NaN;
+  if (typeof value === "bigint") return Number(value);
+  if (typeof value === "boolean") return value ? 1 : 0;
+  throw computeError("DATASET_INVALID", {
+    what: `the column "${name}" holds a ${typeof value} in row ${row}`,
+    rule: "columns hold numbers or booleans",
+    remedy: "Encode it as a number, or leave the column out with the option features.",
+  });
+}
+
+function notFinite(name: string, value: number, row: number): Error {
+  return computeError("DATASET_INVALID", {
+    what: `the column "${name}" holds ${value} in row ${row}`,
+    rule: "values lie within the range of float32 (3.4e38)",
+    remedy: "Use NaN or null for a missing value.",
+  });
+}
