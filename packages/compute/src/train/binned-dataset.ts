@@ -43,8 +43,10 @@ export async function binDataset(source: TableSource | Dataset, options: Binning
   const sampleRows = boundedInteger("sampleRows", options.sampleRows ?? 100_000, 1, 10_000_000);
   const pass = "kind" in source ? datasetPass(source) : await openTable(source, options.signal);
   const wanted = options.like === undefined ? options : { ...options, features: options.like.features };
-  const { features, rows } = await survey(pass, wanted);
-  const edges = options.like?.edges ?? (await findEdges(pass, features, maxBins, sampleRows, options.seed ?? 0));
+  const { features, rows, edges } =
+    options.like === undefined
+      ? await findEdges(pass, options, maxBins, sampleRows)
+      : { ...(await survey(pass, wanted)), edges: options.like.edges };
 
   const bins = new Uint8Array(new SharedArrayBuffer(rows * features.length));
   const labels = new Uint8Array(new SharedArrayBuffer(rows));
@@ -69,37 +71,43 @@ export async function binDataset(source: TableSource | Dataset, options: Binning
   return { kind: "binned", features, label: options.label, rows, edges, bins, labels };
 }
 
-/** Reservoir sampling (Vitter, algorithm R), then quantiles of the sample. */
+/** Reservoir sampling (Vitter, algorithm R), then quantiles of the sample. Counts the rows on the way. */
 async function findEdges(
   pass: Pass,
-  features: readonly string[],
+  options: BinningOptions,
   maxBins: number,
   sampleRows: number,
-  seed: number,
-): Promise<Float32Array[]> {
-  const random = seededRandom(seed, 0x5a3d);
-  const sample = features.map(() => new Float32Array(0));
-  let seen = 0;
-  for await (const chunk of pass()) {
-    const slots = new Int32Array(chunk.rows);
-    for (let i = 0; i < chunk.rows; i++) {
-      const slot = seen + i < sampleRows ? seen + i : Math.floor(random() * (seen + i + 1));
-      slots[i] = slot < sampleRows ? slot : -1;
-    }
+): Promise<{ readonly features: readonly string[]; readonly rows: number; readonly edges: Float32Array[] }> {
+  const random = seededRandom(options.seed ?? 0, 0x5a3d);
+  let sample: Float32Array[] = [];
+  const { features, rows } = await survey(pass, options, (chunk, features, seen) => {
+    const chosen = chooseSlots(chunk.rows, seen, sampleRows, random);
     const kept = Math.min(sampleRows, seen + chunk.rows);
-    features.forEach((name, f) => {
+    sample = features.map((name, f) => {
       const values = readFeature(chunk, name, seen);
-      let column = sample[f]!;
-      if (column.length < kept) {
-        const grown = new Float32Array(kept);
-        grown.set(column);
-        sample[f] = column = grown;
-      }
-      for (let i = 0; i < values.length; i++) if (slots[i]! >= 0) column[slots[i]!] = values[i]!;
+      const column = resized(sample[f] ?? new Float32Array(0), kept);
+      for (let i = 0; i < values.length; i++) if (chosen[i]! >= 0) column[chosen[i]!] = values[i]!;
+      return column;
     });
-    seen += chunk.rows;
+  });
+  return { features, rows, edges: sample.map((column) => quantileEdges(column, maxBins)) };
+}
+
+/** For each row its place in the sample, or -1. */
+function chooseSlots(rows: number, seen: number, sampleRows: number, random: () => number): Int32Array {
+  const slots = new Int32Array(rows);
+  for (let i = 0; i < rows; i++) {
+    const slot = seen + i < sampleRows ? seen + i : Math.floor(random() * (seen + i + 1));
+    slots[i] = slot < sampleRows ? slot : -1;
   }
-  return sample.map((column) => quantileEdges(column, maxBins));
+  return slots;
+}
+
+function resized(column: Float32Array, length: number): Float32Array {
+  if (column.length >= length) return column;
+  const grown = new Float32Array(length);
+  grown.set(column);
+  return grown;
 }
 
 /**

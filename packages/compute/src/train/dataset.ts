@@ -44,21 +44,24 @@ export async function readDataset(source: TableSource, options: DatasetOptions):
   return { kind: "dataset", features, label: options.label, rows, values, labels };
 }
 
-/** Counts the rows and settles the features; reads no values. */
+/** Counts the rows and settles the features, in one pass that `visit` may use too. */
 export async function survey(
   pass: Pass,
   options: DatasetOptions,
+  visit: (chunk: Chunk, features: readonly string[], firstRow: number) => void = () => {},
 ): Promise<{ readonly features: readonly string[]; readonly rows: number }> {
   let rows = 0;
   let features = options.features;
   for await (const chunk of pass()) {
     features ??= chunk.names.filter((name) => name !== options.label);
+    if (rows === 0) checkFeatures(features, options.label);
+    visit(chunk, features, rows);
     rows += chunk.rows;
+    options.signal?.throwIfAborted();
   }
   if (rows === 0 || features === undefined) {
     throw invalid("it has no rows", "at least one row is needed", "Check the source and its filter.");
   }
-  checkFeatures(features, options.label);
   return { features, rows };
 }
 
