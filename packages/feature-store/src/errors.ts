@@ -1,0 +1,118 @@
+import { type ErrorFactory, errorFactory } from "@ashlar/core";
+
+/** Everything this package throws on purpose. */
+export const featureStoreErrors = {
+  DURATION_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { value: unknown; of: string; rule: string }): string =>
+      `The ${d.of} ${JSON.stringify(d.value)} is not allowed: ${d.rule}. Write a whole number and a unit, such as "500ms", "15m", "6h" or "7d".`,
+  },
+  DEFINITION_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { of: string; value: unknown; rule: string }): string =>
+      `${d.of} cannot be defined with ${JSON.stringify(d.value)}: ${d.rule}. Correct the definition; nothing was changed.`,
+  },
+  VIEW_NAME_COLLISION: {
+    status: 400,
+    retryable: false,
+    message: (d: { name: string }): string =>
+      `Two views of this store are named "${d.name}", so "${d.name}:*" would mean both. Rename one of them.`,
+  },
+  FEATURE_UNKNOWN: {
+    status: 400,
+    retryable: false,
+    message: (d: { feature: string; known: readonly string[] }): string =>
+      `There is no feature ${JSON.stringify(d.feature)}; a feature is selected as "view:feature" or "view:*". This store has: ${d.known.join(", ")}.`,
+  },
+  COLUMN_MISSING: {
+    status: 400,
+    retryable: false,
+    message: (d: { column: string; table: string; columns: readonly string[] }): string =>
+      `The table "${d.table}" has no column "${d.column}"; it has ${d.columns.join(", ")}. Correct the definition or the table.`,
+  },
+  COLUMN_TYPE_MISMATCH: {
+    status: 400,
+    retryable: false,
+    message: (d: { column: string; table: string; found: string; wanted: string }): string =>
+      `The column "${d.column}" of "${d.table}" holds ${d.found}, but ${d.wanted} is wanted. Cast it in the source, or declare its type in the definition.`,
+  },
+  TIMESTAMP_NAIVE: {
+    status: 400,
+    retryable: false,
+    message: (d: { column: string; table: string }): string =>
+      `The timestamps in "${d.column}" of "${d.table}" have no time zone, so their instant is unknown. State timezone: "UTC" if they are UTC, or convert them.`,
+  },
+  TIMESTAMP_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { column: string; table: string; row: number; rule: string }): string =>
+      `Row ${d.row} of "${d.table}" has a time in "${d.column}" that cannot be used: ${d.rule}. Correct or drop the row.`,
+  },
+  LABEL_TIME_NULL: {
+    status: 400,
+    retryable: false,
+    message: (d: { column: string; row: number }): string =>
+      `Row ${d.row} of the labels has no time in "${d.column}", so there is no moment to join at. Fill it in or drop the row.`,
+  },
+  VALUE_OUT_OF_RANGE: {
+    status: 400,
+    retryable: false,
+    message: (d: { value: string; of: string; type: string }): string =>
+      `The value ${d.value} of ${d.of} does not fit ${d.type} exactly. Declare a wider type, such as "int64" or "float64".`,
+  },
+  ENTITY_KEY_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { key: string; row: number; value: unknown; wanted: string }): string =>
+      `Entity row ${d.row} has ${d.value === undefined ? "nothing" : String(d.value)} for "${d.key}", but ${d.wanted} is wanted. Give every key and input the selected features need.`,
+  },
+  MATERIALIZE_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { view: string; value: unknown; rule: string }): string =>
+      `"${d.view}" cannot be materialised to ${String(d.value)}: ${d.rule}. Give epoch milliseconds after the time reached.`,
+  },
+  ENGINE_NOT_INSTALLED: {
+    status: 500,
+    retryable: false,
+    message: (d: { package: string; range: string }): string =>
+      `The offline engine needs the package ${d.package} (${d.range}), which cannot be loaded. Install it: npm install ${d.package}@${d.range}.`,
+  },
+  VECTOR_CORRUPT: {
+    status: 500,
+    retryable: false,
+    message: (d: { reason: string }): string =>
+      `A stored feature vector cannot be read: ${d.reason}. Materialise the view again from its source.`,
+  },
+  ON_DEMAND_FAILED: {
+    status: 500,
+    retryable: false,
+    message: (d: { view: string; reason: string }): string =>
+      `The on-demand view "${d.view}" failed: ${d.reason}. Its compute function must return every declared output for every input.`,
+  },
+  REQUEST_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { rule: string }): string =>
+      `The request cannot be answered: ${d.rule}. Correct it and send it again.`,
+  },
+  ROUTE_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: (d: { method: string; path: string }): string =>
+      `There is no ${d.method} ${d.path}. Use POST /read or POST /get-online-features.`,
+  },
+  CLOSED: {
+    status: 500,
+    retryable: false,
+    message: (d: { what: string }): string => `The ${d.what} was closed and cannot be used any more. Open a new one.`,
+  },
+} as const;
+
+/** @see featureStoreErrors */
+export const featureStoreError: ErrorFactory<typeof featureStoreErrors> = errorFactory(
+  "feature-store",
+  featureStoreErrors,
+);

@@ -1,0 +1,45 @@
+export { type Column, column, type ColumnFeature, type Predicate } from "./define/column.ts";
+export type { Duration } from "./define/duration.ts";
+export { type Entity, entity, type KeyShape, type KeyType } from "./define/entity.ts";
+export {
+  type Feature,
+  type Features,
+  type FeatureView,
+  featureView,
+  type FeatureViewOptions,
+  type ViewKey,
+} from "./define/feature-view.ts";
+export { onDemand, type OnDemandView, type Shape } from "./define/on-demand.ts";
+export type {
+  DistinctNames,
+  EntityRow,
+  FeatureName,
+  FeatureValue,
+  Selected,
+  Selector,
+  TrainingRow,
+  View,
+} from "./define/selection.ts";
+export type { ValuesOf, Value, ValueType, ValueTypes } from "./define/value-type.ts";
+export { type Aggregate, count, mean, share, stddev, sum, window, type WindowFeature } from "./define/window.ts";
+export { featureStoreError, featureStoreErrors } from "./errors.ts";
+export type { Materializer, MaterializeResult } from "./materialize/materializer.ts";
+export { arrow } from "./offline/arrow.ts";
+export type { ColumnData } from "./offline/column-data.ts";
+export type { FeatureColumn, OutputOptions } from "./offline/feature-column.ts";
+export type { EngineOptions, JoinRequest, LabelSession, OfflineEngine } from "./offline/port.ts";
+export type { IgnoredRows, Timeline } from "./offline/timeline.ts";
+export { memory } from "./online/memory.ts";
+export type { OnlineEntry, OnlineRead, OnlineStore } from "./online/port.ts";
+export type { Reading } from "./serve/read.ts";
+export { fromBatches, fromTable, type SourceOptions, type TableSource } from "./source/table-source.ts";
+export {
+  createFeatureStore,
+  type FeatureStore,
+  type FeatureStoreOptions,
+  type MaterializerOptions,
+  type ReadOptions,
+  type Vector,
+} from "./store.ts";
+export type { LeakReport } from "./training/leak-report.ts";
+export type { TrainingManifest, TrainingSet, TrainingSetOptions } from "./training/training-set.ts";

@@ -1,0 +1,226 @@
+import type { Aggregate } from "../define/window.ts";
+import type { Measure } from "./measure.ts";
+import { productError, RunningSum } from "./running-sum.ts";
+
+/** The state of one aggregate over the rows that are in a window. Rows leave in any order. */
+export interface Accumulator {
+  /** How many values are in; 0 makes every aggregate but the count null. */
+  readonly size: number;
+  readonly value: number;
+  /** The value as an integer, for aggregates of integers. */
+  readonly integer: bigint;
+  reset(): void;
+  add(row: number): void;
+  remove(row: number): void;
+}
+
+/** @param of what is aggregated, over the values of `measure`, which only a count does without */
+export function accumulator(of: Aggregate, measure: Measure | undefined): Accumulator {
+  if (measure === undefined) return new Count();
+  if (of.aggregate === "stddev")
+    return measure.integer && !measure.squaresAreExact ? new BigDeviation(measure) : new Deviation(measure);
+  const mean = of.aggregate !== "sum";
+  if (measure.exact !== undefined) return new BigSum(measure, measure.exact, mean);
+  return measure.sumIsExact ? new ExactSum(measure, mean) : new FloatSum(measure, mean);
+}
+
+class Count implements Accumulator {
+  size = 0;
+  reset(): void {
+    this.size = 0;
+  }
+  add(): void {
+    this.size++;
+  }
+  remove(): void {
+    this.size--;
+  }
+  get value(): number {
+    return this.size;
+  }
+  get integer(): bigint {
+    return BigInt(this.size);
+  }
+}
+
+/** Whole numbers whose sum cannot pass 2^53: plain additions are exact. */
+class ExactSum implements Accumulator {
+  size = 0;
+  #total = 0;
+  readonly #values: Float64Array;
+  readonly #valid: Uint8Array | undefined;
+  readonly #mean: boolean;
+
+  constructor(measure: Measure, mean: boolean) {
+    this.#values = measure.values;
+    this.#valid = measure.valid;
+    this.#mean = mean;
+  }
+  reset(): void {
+    this.size = 0;
+    this.#total = 0;
+  }
+  add(row: number): void {
+    if (this.#valid !== undefined && this.#valid[row] === 0) return;
+    this.size++;
+    this.#total += this.#values[row] as number;
+  }
+  remove(row: number): void {
+    if (this.#valid !== undefined && this.#valid[row] === 0) return;
+    this.size--;
+    this.#total -= this.#values[row] as number;
+  }
+  get value(): number {
+    return this.#mean ? this.#total / this.size : this.#total;
+  }
+  get integer(): bigint {
+    return BigInt(this.#total);
+  }
+}
+
+class FloatSum implements Accumulator {
+  size = 0;
+  readonly #sum = new RunningSum();
+  readonly #measure: Measure;
+  readonly #mean: boolean;
+
+  constructor(measure: Measure, mean: boolean) {
+    this.#measure = measure;
+    this.#mean = mean;
+  }
+  reset(): void {
+    this.size = 0;
+    this.#sum.reset();
+  }
+  add(row: number): void {
+    if (this.#measure.valid?.[row] === 0) return;
+    this.size++;
+    this.#sum.add(this.#measure.values[row] as number);
+  }
+  remove(row: number): void {
+    if (this.#measure.valid?.[row] === 0) return;
+    this.size--;
+    if (this.size === 0) this.#sum.reset();
+    else this.#sum.remove(this.#measure.values[row] as number);
+  }
+  get value(): number {
+    return this.#mean ? this.#sum.value / this.size : this.#sum.value;
+  }
+  get integer(): bigint {
+    return BigInt(this.value);
+  }
+}
+
+class BigSum implements Accumulator {
+  size = 0;
+  integer = 0n;
+  readonly #exact: BigInt64Array;
+  readonly #measure: Measure;
+  readonly #mean: boolean;
+
+  constructor(measure: Measure, exact: BigInt64Array, mean: boolean) {
+    this.#measure = measure;
+    this.#exact = exact;
+    this.#mean = mean;
+  }
+  reset(): void {
+    this.size = 0;
+    this.integer = 0n;
+  }
+  add(row: number): void {
+    if (this.#measure.valid?.[row] === 0) return;
+    this.size++;
+    this.integer += this.#exact[row] as bigint;
+  }
+  remove(row: number): void {
+    if (this.#measure.valid?.[row] === 0) return;
+    this.size--;
+    this.integer -= this.#exact[row] as bigint;
+  }
+  get value(): number {
+    return this.#mean ? Number(this.integer) / this.size : Number(this.integer);
+  }
+}
+
+/** The population standard deviation, from the sum and the sum of squares, both beyond the precision of a double. */
+class Deviation implements Accumulator {
+  size = 0;
+  readonly #sum = new RunningSum();
+  readonly #squares = new RunningSum();
+  readonly #measure: Measure;
+
+  constructor(measure: Measure) {
+    this.#measure = measure;
+  }
+  reset(): void {
+    this.size = 0;
+    this.#sum.reset();
+    this.#squares.reset();
+  }
+  add(row: number): void {
+    if (this.#measure.valid?.[row] === 0) return;
+    const value = this.#measure.values[row] as number;
+    this.size++;
+    this.#sum.add(value);
+    this.#squares.square(value, 1);
+  }
+  remove(row: number): void {
+    if (this.#measure.valid?.[row] === 0) return;
+    const value = this.#measure.values[row] as number;
+    this.size--;
+    if (this.size === 0) return this.reset();
+    this.#sum.remove(value);
+    this.#squares.square(value, -1);
+  }
+  get value(): number {
+    if (!this.#sum.finite || !this.#squares.finite) return NaN;
+    const n = this.size;
+    const { high, low } = this.#sum;
+    const left = n * this.#squares.high;
+    const right = high * high;
+    const leftLow = productError(n, this.#squares.high, left) + n * this.#squares.low;
+    const rightLow = productError(high, high, right) + 2 * high * low;
+    return Math.sqrt(Math.max(0, left - right + (leftLow - rightLow))) / n;
+  }
+  get integer(): bigint {
+    return BigInt(Math.round(this.value));
+  }
+}
+
+/** The population standard deviation of integers of which the squares pass 2^53. */
+class BigDeviation implements Accumulator {
+  size = 0;
+  #sum = 0n;
+  #squares = 0n;
+  readonly #measure: Measure;
+
+  constructor(measure: Measure) {
+    this.#measure = measure;
+  }
+  reset(): void {
+    this.size = 0;
+    this.#sum = 0n;
+    this.#squares = 0n;
+  }
+  add(row: number): void {
+    this.#move(row, 1);
+  }
+  remove(row: number): void {
+    this.#move(row, -1);
+  }
+  #move(row: number, by: 1 | -1): void {
+    if (this.#measure.valid?.[row] === 0) return;
+    const value = this.#measure.exact?.[row] ?? BigInt(this.#measure.values[row] as number);
+    const sign = BigInt(by);
+    this.size += by;
+    this.#sum += sign * value;
+    this.#squares += sign * value * value;
+  }
+  get value(): number {
+    const n = BigInt(this.size);
+    return Math.sqrt(Number(n * this.#squares - this.#sum * this.#sum)) / this.size;
+  }
+  get integer(): bigint {
+    return BigInt(Math.round(this.value));
+  }
+}

@@ -1,0 +1,170 @@
+import {
+  Bool,
+  type Data,
+  Dictionary,
+  Float32,
+  Float64,
+  Int32,
+  Int64,
+  makeData,
+  TimestampMicrosecond,
+  Utf8,
+  vectorFromArray,
+} from "apache-arrow";
+import type { Value, ValueType } from "../define/value-type.ts";
+import { featureStoreError } from "../errors.ts";
+
+/** How the columns of a training set are typed. */
+export interface OutputOptions {
+  /** The width of floating-point features; default `"float64"`. */
+  readonly float?: "float32" | "float64";
+  /** `"float"` gives int32 and int64 features as floats too, so that all numeric features are of one type; default `"exact"`. */
+  readonly integer?: "exact" | "float";
+}
+
+type Storage = "float32" | "float64" | "int32" | "int64" | "timestamp" | "boolean" | "string";
+
+/** One feature of a training set: a value or null per label, in the order of the labels. */
+export class FeatureColumn {
+  readonly name: string;
+  readonly type: ValueType;
+  readonly length: number;
+  readonly #storage: Storage;
+  readonly #values: Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
+  /** One bit per row, least significant first: 1 where there is a value. */
+  readonly #bitmap: Uint8Array;
+  readonly #codes = new Map<string, number>();
+  readonly #dictionary: string[] = [];
+  #present = 0;
+  #arrow: Data | undefined;
+
+  constructor(name: string, type: ValueType, length: number, output: OutputOptions = {}) {
+    this.name = name;
+    this.type = type;
+    this.length = length;
+    this.#storage = storageOf(type, output);
+    this.#values = new arrays[this.#storage](length);
+    this.#bitmap = new Uint8Array(((length + 63) >> 6) << 3);
+  }
+
+  /** @throws VALUE_OUT_OF_RANGE when the value does not fit the type exactly (floats may round to float32) */
+  set(row: number, value: Value): void {
+    this.#bitmap[row >> 3] = (this.#bitmap[row >> 3] as number) | (1 << (row & 7));
+    this.#present++;
+    this.#values[row] = this.#encode(value) as never;
+  }
+
+  /** As `set`, for the number of an aggregate that is stored as a float or int32. */
+  setNumber(row: number, value: number): void {
+    this.#bitmap[row >> 3] = (this.#bitmap[row >> 3] as number) | (1 << (row & 7));
+    this.#present++;
+    (this.#values as Float64Array)[row] = value;
+  }
+
+  /** True when values are bigints in storage, so that {@link setNumber} does not do. */
+  get wide(): boolean {
+    return this.#storage === "int64";
+  }
+
+  get(row: number): Value | null {
+    if (((this.#bitmap[row >> 3] as number) & (1 << (row & 7))) === 0) return null;
+    const value = this.#values[row] as number | bigint;
+    if (this.#storage === "string") return this.#dictionary[value as number] as string;
+    if (this.#storage === "boolean") return value === 1;
+    return this.type === "int64" && typeof value === "number" ? BigInt(Math.round(value)) : value;
+  }
+
+  /** True when the value of the row is another in `other`; NaN equals NaN. */
+  differs(other: FeatureColumn, row: number): boolean {
+    return !Object.is(this.get(row), other.get(row)) && !(this.get(row) === other.get(row));
+  }
+
+  /** Bytes that are equal exactly when the values are: presence bits, then values with 0 for null, strings in full. */
+  *bytes(): Iterable<Uint8Array> {
+    const { buffer, byteOffset, byteLength } = this.#values;
+    yield this.#bitmap;
+    yield new Uint8Array(buffer, byteOffset, byteLength);
+    // Codes are given out in order of appearance, so equal values have equal codes and an equal dictionary.
+    if (this.#storage === "string") yield Buffer.from(JSON.stringify(this.#dictionary));
+  }
+
+  /** What the values are stored as. */
+  get storage(): string {
+    return this.#storage;
+  }
+
+  /** The whole column in Arrow; slices of it share its memory. */
+  toArrow(): Data {
+    return (this.#arrow ??= this.#build());
+  }
+
+  #encode(value: Value): number | bigint {
+    if (this.#storage === "string") return this.#code(value as string);
+    if (this.#storage === "boolean") return value === true ? 1 : 0;
+    if (this.#storage === "int64" || this.#storage === "timestamp")
+      return this.#fit(value, BigInt.asIntN(64, value as bigint) === value);
+    if (this.#storage === "int32") return this.#fit(value, ((value as number) | 0) === value);
+    return Number(value);
+  }
+
+  #fit(value: Value, fits: boolean): number | bigint {
+    if (fits) return value as number | bigint;
+    throw featureStoreError("VALUE_OUT_OF_RANGE", { value: String(value), of: this.name, type: this.type });
+  }
+
+  #code(value: string): number {
+    let code = this.#codes.get(value);
+    if (code === undefined) {
+      code = this.#dictionary.push(value) - 1;
+      this.#codes.set(value, code);
+    }
+    return code;
+  }
+
+  #build(): Data {
+    const nulls = { length: this.length, nullCount: this.length - this.#present, nullBitmap: this.#bitmap };
+    const data = this.#values;
+    switch (this.#storage) {
+      case "float32":
+        return makeData({ type: new Float32(), data: data as Float32Array, ...nulls });
+      case "float64":
+        return makeData({ type: new Float64(), data: data as Float64Array, ...nulls });
+      case "int32":
+        return makeData({ type: new Int32(), data: data as Int32Array, ...nulls });
+      case "int64":
+        return makeData({ type: new Int64(), data: data as BigInt64Array, ...nulls });
+      case "timestamp":
+        return makeData({ type: new TimestampMicrosecond("UTC"), data: data as BigInt64Array, ...nulls });
+      case "boolean":
+        return makeData({ type: new Bool(), data: packBits(data as Uint8Array), ...nulls });
+      case "string": {
+        const dictionary = vectorFromArray(this.#dictionary, new Utf8());
+        const type = new Dictionary(new Utf8(), new Int32());
+        return makeData({ type, data: data as Int32Array, dictionary, ...nulls });
+      }
+    }
+  }
+}
+
+const arrays = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  timestamp: BigInt64Array,
+  boolean: Uint8Array,
+  string: Int32Array,
+} as const;
+
+function storageOf(type: ValueType, { float = "float64", integer = "exact" }: OutputOptions): Storage {
+  if (type === "float64" || ((type === "int32" || type === "int64") && integer === "float")) return float;
+  return type;
+}
+
+function packBits(bytes: Uint8Array): Uint8Array {
+  const bits = new Uint8Array(((bytes.length + 63) >> 6) << 3);
+  bytes.forEach((byte, row) => {
+    if (byte === 1) bits[row >> 3] = (bits[row >> 3] as number) | (1 << (row & 7));
+  });
+  return bits;
+}

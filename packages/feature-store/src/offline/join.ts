@@ -1,0 +1,182 @@
+import type { ColumnFeature } from "../define/column.ts";
+import type { Feature, FeatureView } from "../define/feature-view.ts";
+import type { Value } from "../define/value-type.ts";
+import type { WindowFeature } from "../define/window.ts";
+import { type Accumulator, accumulator } from "./accumulator.ts";
+import type { ColumnData } from "./column-data.ts";
+import { columnReader } from "./column-reader.ts";
+import { FeatureColumn } from "./feature-column.ts";
+import { type Measure, measure } from "./measure.ts";
+import type { JoinRequest } from "./port.ts";
+import { LatestSweep, WindowSweep } from "./sweep.ts";
+import type { Timeline } from "./timeline.ts";
+import type { Visibility } from "./visibility.ts";
+
+/** Labels grouped by the keys of one timeline, each group in order of time. */
+export interface GroupedLabels {
+  readonly rows: number;
+  readonly starts: Uint32Array;
+  /** The label each entry is. */
+  readonly order: Uint32Array;
+  /** Epoch microseconds, by label. */
+  readonly time: Float64Array;
+}
+
+/** The columns of a source that a view's features are computed from. */
+export function inputColumns(view: FeatureView, features: readonly string[] = Object.keys(view.features)): string[] {
+  const columns = new Set<string>();
+  for (const name of features) {
+    const feature = view.features[name] as Feature;
+    if (feature.kind === "column") columns.add(feature.column);
+    else if (feature.of.aggregate === "share") columns.add(feature.of.predicate.column);
+    else if (feature.of.aggregate !== "count") columns.add(feature.of.column);
+  }
+  return [...columns];
+}
+
+/** The measures of a view, made once for features that aggregate the same. */
+export function measures(timeline: Timeline, view: FeatureView): (feature: WindowFeature) => Measure | undefined {
+  const made = new Map<string, Measure>();
+  return ({ of }) => {
+    if (of.aggregate === "count") return undefined;
+    const key = of.aggregate === "share" ? JSON.stringify(of.predicate) : `${of.type} ${of.column}`;
+    const kept = made.get(key) ?? measure(timeline, of, view.source.name);
+    made.set(key, kept);
+    return kept;
+  };
+}
+
+/** The windowed features among those asked for, by width: one sweep serves all of a width. */
+export function byWidth(
+  view: FeatureView,
+  features: readonly string[],
+): Map<number, { name: string; feature: WindowFeature }[]> {
+  const widths = new Map<number, { name: string; feature: WindowFeature }[]>();
+  for (const name of features) {
+    const feature = view.features[name] as Feature;
+    if (feature.kind === "window") widths.set(feature.width, [...(widths.get(feature.width) ?? []), { name, feature }]);
+  }
+  return widths;
+}
+
+/** Fills the windowed features of a request: one sweep per width over all keys. */
+export function joinWindows(
+  request: JoinRequest,
+  timeline: Timeline,
+  visible: Visibility,
+  labels: GroupedLabels,
+): Map<string, FeatureColumn> {
+  const { view, output, signal } = request;
+  const columns = new Map<string, FeatureColumn>();
+  const measureOf = measures(timeline, view);
+  for (const [width, members] of byWidth(view, request.features)) {
+    signal?.throwIfAborted();
+    const lanes = members.map(({ name, feature }) => ({
+      feature,
+      column: new FeatureColumn(`${view.name}:${name}`, feature.type, labels.rows, output),
+      state: accumulator(feature.of, measureOf(feature)),
+    }));
+    members.forEach(({ name }, i) => columns.set(name, (lanes[i] as Lane).column));
+    sweepKeys(timeline, visible, labels, width, lanes);
+    fillUnmatchedCounts(labels, lanes);
+  }
+  return columns;
+}
+
+interface Lane {
+  readonly feature: WindowFeature;
+  readonly column: FeatureColumn;
+  readonly state: Accumulator;
+}
+
+function sweepKeys(timeline: Timeline, visible: Visibility, labels: GroupedLabels, width: number, lanes: Lane[]): void {
+  const sweep = new WindowSweep(
+    timeline,
+    visible,
+    width,
+    lanes.map(({ state }) => state),
+  );
+  const { starts, order, time } = labels;
+  for (let key = 0; key + 1 < starts.length; key++) {
+    const end = starts[key + 1] as number;
+    if (starts[key] === end) continue;
+    sweep.begin(timeline.starts[key] as number, timeline.starts[key + 1] as number);
+    for (let i = starts[key] as number; i < end; i++) {
+      const label = order[i] as number;
+      sweep.advance(time[label] as number);
+      for (const lane of lanes) write(lane, label);
+    }
+  }
+}
+
+function write({ feature, column, state }: Lane, label: number): void {
+  if (state.size === 0 && feature.of.aggregate !== "count") return;
+  if (column.wide) column.set(label, state.integer);
+  else column.setNumber(label, state.value);
+}
+
+/** A label whose key the source never had has an empty window, and counts 0 in it. */
+function fillUnmatchedCounts(labels: GroupedLabels, lanes: readonly Lane[]): void {
+  const counts = lanes.filter(({ feature }) => feature.of.aggregate === "count");
+  if (counts.length === 0 || labels.order.length === labels.rows) return;
+  const matched = new Uint8Array(labels.rows);
+  for (const label of labels.order) matched[label] = 1;
+  matched.forEach((seen, label) => {
+    if (seen === 0) for (const { column } of counts) column.setNumber(label, 0);
+  });
+}
+
+/** The row of the timeline each label sees last, -1 where none or where it is older than the view's ttl. */
+export function latestRows(
+  view: FeatureView,
+  timeline: Timeline,
+  visible: Visibility,
+  labels: GroupedLabels,
+): Int32Array {
+  const rows = new Int32Array(labels.rows).fill(-1);
+  const sweep = new LatestSweep(visible);
+  const { starts, order, time } = labels;
+  for (let key = 0; key + 1 < starts.length; key++) {
+    sweep.begin(timeline.starts[key] as number, timeline.starts[key + 1] as number);
+    for (let i = starts[key] as number; i < (starts[key + 1] as number); i++) {
+      const label = order[i] as number;
+      const now = time[label] as number;
+      sweep.advance(now);
+      if (sweep.row >= 0 && (timeline.event[sweep.row] as number) >= now - view.ttl) rows[label] = sweep.row;
+    }
+  }
+  return rows;
+}
+
+/** The plain columns of a request, taken from the rows that {@link latestRows} chose. */
+export function gatherLatest(request: JoinRequest, timeline: Timeline, rows: Int32Array): Map<string, FeatureColumn> {
+  const { view, output } = request;
+  const columns = new Map<string, FeatureColumn>();
+  for (const name of request.features) {
+    const feature = view.features[name] as Feature;
+    if (feature.kind !== "column") continue;
+    const read = readerOf(view, feature, timeline.columns);
+    const column = new FeatureColumn(`${view.name}:${name}`, feature.type, rows.length, output);
+    for (let label = 0; label < rows.length; label++) {
+      const row = rows[label] as number;
+      const value = row < 0 ? null : read(timeline.source[row] as number);
+      if (value !== null) column.set(label, value);
+    }
+    columns.set(name, column);
+  }
+  return columns;
+}
+
+/** Reads the values of a plain column feature. */
+export function readerOf(
+  view: FeatureView,
+  feature: ColumnFeature,
+  columns: ReadonlyMap<string, ColumnData>,
+): (row: number) => Value | null {
+  const data = columns.get(feature.column) as ColumnData;
+  return columnReader(data, feature.type, {
+    column: feature.column,
+    table: view.source.name,
+    timezone: view.source.timezone,
+  });
+}

@@ -1,0 +1,103 @@
+import type { Accumulator } from "./accumulator.ts";
+import type { Timeline } from "./timeline.ts";
+import type { Visibility } from "./visibility.ts";
+
+/**
+ * The exact contents of one sliding window over the rows of one key, while time moves on.
+ *
+ * A row counts at `t` if and only if it is visible (`enter <= t`) and young enough (`event + width > t`), so it is in for
+ * `t` of `[enter, event + width)` and rows with `event + width <= enter` never get in. Rows enter in order of `enter` and
+ * leave in order of event time: two cursors, each row touched twice, however many moments are asked about.
+ */
+export class WindowSweep {
+  readonly #event: Float64Array;
+  readonly #enter: Float64Array;
+  readonly #order: Uint32Array;
+  readonly #width: number;
+  readonly #accumulators: readonly Accumulator[];
+  #entering = 0;
+  #leaving = 0;
+  #end = 0;
+
+  constructor(timeline: Timeline, { enter, order }: Visibility, width: number, accumulators: readonly Accumulator[]) {
+    this.#event = timeline.event;
+    this.#enter = enter;
+    this.#order = order;
+    this.#width = width;
+    this.#accumulators = accumulators;
+  }
+
+  /** Starts anew, before all time, with the rows `[start, end)` of one key. */
+  begin(start: number, end: number): void {
+    this.#entering = start;
+    this.#leaving = start;
+    this.#end = end;
+    for (const each of this.#accumulators) each.reset();
+  }
+
+  /** Moves on to `time`, which never goes back. @returns true when a row entered or left */
+  advance(time: number): boolean {
+    const event = this.#event;
+    const enter = this.#enter;
+    const order = this.#order;
+    const width = this.#width;
+    const end = this.#end;
+    const accumulators = this.#accumulators;
+    let changed = false;
+    while (this.#entering < end) {
+      const row = order[this.#entering] as number;
+      const from = enter[row] as number;
+      if (from > time) break;
+      this.#entering++;
+      if ((event[row] as number) + width <= from) continue;
+      for (let i = 0; i < accumulators.length; i++) (accumulators[i] as Accumulator).add(row);
+      changed = true;
+    }
+    while (this.#leaving < end) {
+      const row = this.#leaving;
+      const until = (event[row] as number) + width;
+      if (until > time) break;
+      this.#leaving++;
+      if (until <= (enter[row] as number)) continue;
+      for (let i = 0; i < accumulators.length; i++) (accumulators[i] as Accumulator).remove(row);
+      changed = true;
+    }
+    return changed;
+  }
+}
+
+/**
+ * The last visible row of one key in the total order (event, known, sequence), while time moves on. The timeline is in
+ * that order, so the last is the visible row with the greatest number.
+ */
+export class LatestSweep {
+  readonly #enter: Float64Array;
+  readonly #order: Uint32Array;
+  #entering = 0;
+  #end = 0;
+  /** Its row of the timeline; -1 while none is visible. */
+  row = -1;
+
+  constructor({ enter, order }: Visibility) {
+    this.#enter = enter;
+    this.#order = order;
+  }
+
+  begin(start: number, end: number): void {
+    this.#entering = start;
+    this.#end = end;
+    this.row = -1;
+  }
+
+  /** Moves on to `time`, which never goes back. @returns true when the last row changed */
+  advance(time: number): boolean {
+    const before = this.row;
+    while (this.#entering < this.#end) {
+      const row = this.#order[this.#entering] as number;
+      if ((this.#enter[row] as number) > time) break;
+      this.#entering++;
+      if (row > this.row) this.row = row;
+    }
+    return this.row !== before;
+  }
+}

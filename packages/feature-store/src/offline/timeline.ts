@@ -1,0 +1,104 @@
+import type { ColumnData } from "./column-data.ts";
+import type { KeyDictionary } from "./key-dictionary.ts";
+
+/**
+ * The rows of one source for one view: grouped by key, and within a key in the total order (event, known, ingestion
+ * sequence). Rows with a null key or a null event time are not in it.
+ */
+export interface Timeline {
+  readonly keys: KeyDictionary;
+  /** Rows of key `k` are `[starts[k], starts[k + 1])`. */
+  readonly starts: Uint32Array;
+  /** Epoch microseconds. */
+  readonly event: Float64Array;
+  /** Epoch microseconds; +Infinity where null: never known. Absent when the view has no `knownAt`. */
+  readonly known: Float64Array | undefined;
+  /** The row of `columns` that each row of the timeline is. */
+  readonly source: Uint32Array;
+  readonly columns: ReadonlyMap<string, ColumnData>;
+  readonly ignored: IgnoredRows;
+}
+
+/** Rows of a source that no join can see, by reason. */
+export interface IgnoredRows {
+  readonly nullKey: number;
+  readonly nullEventTime: number;
+  readonly nullKnownAt: number;
+}
+
+/** Numbers the rows of each key code, dropping negative codes: a stable counting sort. */
+export function groupByKey(codes: Int32Array, keyCount: number): { starts: Uint32Array; rows: Uint32Array } {
+  const starts = new Uint32Array(keyCount + 1);
+  for (const code of codes) if (code >= 0) starts[code + 1] = (starts[code + 1] as number) + 1;
+  for (let key = 0; key < keyCount; key++) starts[key + 1] = (starts[key + 1] as number) + (starts[key] as number);
+  const next = starts.slice();
+  const rows = new Uint32Array(starts[keyCount] as number);
+  for (let row = 0; row < codes.length; row++) {
+    const code = codes[row] as number;
+    if (code < 0) continue;
+    const at = next[code] as number;
+    rows[at] = row;
+    next[code] = at + 1;
+  }
+  return { starts, rows };
+}
+
+/** Sorts each key's part of `order` by `time`, leaving equal times as they stand. Parts in order already cost one look. */
+export function sortWithinKeys(
+  order: Uint32Array,
+  starts: Uint32Array,
+  compare: (a: number, b: number) => number,
+): void {
+  for (let key = 0; key + 1 < starts.length; key++) {
+    const part = order.subarray(starts[key], starts[key + 1]);
+    let sorted = true;
+    for (let i = 1; i < part.length && sorted; i++) sorted = compare(part[i - 1] as number, part[i] as number) <= 0;
+    if (!sorted) part.sort(compare);
+  }
+}
+
+export function buildTimeline(rows: {
+  readonly keys: KeyDictionary;
+  readonly codes: Int32Array;
+  readonly event: Float64Array;
+  readonly known: Float64Array | undefined;
+  readonly columns: ReadonlyMap<string, ColumnData>;
+}): Timeline {
+  const { keys, event } = rows;
+  const known = rows.known?.map((time) => (Number.isNaN(time) ? Infinity : time));
+  const ignored = countIgnored(rows.codes, event, known);
+  const codes =
+    ignored.nullEventTime === 0 ? rows.codes : rows.codes.map((code, row) => (Number.isNaN(event[row]) ? -1 : code));
+  const { starts, rows: source } = groupByKey(codes, keys.size);
+  sortWithinKeys(source, starts, (a, b) => {
+    const byEvent = (event[a] as number) - (event[b] as number);
+    if (byEvent !== 0) return byEvent;
+    if (known !== undefined && known[a] !== known[b]) return (known[a] as number) < (known[b] as number) ? -1 : 1;
+    return a - b;
+  });
+  return {
+    keys,
+    starts,
+    event: gather(event, source),
+    known: known === undefined ? undefined : gather(known, source),
+    source,
+    columns: rows.columns,
+    ignored,
+  };
+}
+
+function countIgnored(codes: Int32Array, event: Float64Array, known: Float64Array | undefined): IgnoredRows {
+  const ignored = { nullKey: 0, nullEventTime: 0, nullKnownAt: 0 };
+  for (let row = 0; row < codes.length; row++) {
+    if ((codes[row] as number) < 0) ignored.nullKey++;
+    else if (Number.isNaN(event[row])) ignored.nullEventTime++;
+    else if (known?.[row] === Infinity) ignored.nullKnownAt++;
+  }
+  return ignored;
+}
+
+export function gather(values: Float64Array, rows: Uint32Array): Float64Array {
+  const out = new Float64Array(rows.length);
+  for (let i = 0; i < rows.length; i++) out[i] = values[rows[i] as number] as number;
+  return out;
+}

@@ -1,0 +1,127 @@
+import { createHash } from "node:crypto";
+import type { Features } from "../define/feature-view.ts";
+import type { Value, ValueType } from "../define/value-type.ts";
+import { featureStoreError } from "../errors.ts";
+
+/** When a vector's values are from, in epoch microseconds. */
+export interface Stamp {
+  /** The event time of the last row seen. */
+  readonly event: bigint;
+  /** When that row became known; its event time in a view without `knownAt`. */
+  readonly known: bigint;
+  /** The moment windows were computed for. */
+  readonly asOf: bigint;
+}
+
+const slotBytes: Readonly<Record<ValueType, number>> = {
+  float64: 8,
+  int64: 8,
+  timestamp: 8,
+  string: 8,
+  int32: 4,
+  boolean: 1,
+};
+
+const headerBytes = 32;
+const signBit = 1n << 63n;
+
+/**
+ * How the features of a view lie in one vector: layout id (8 bytes), then event, known and as-of time (8 bytes each, big
+ * endian with the sign bit turned, so that the 24 bytes compare as the times do), a bit per feature that is set when it
+ * has a value, the fixed slots (little endian), and the strings, to which their slots point by offset and length.
+ */
+export class VectorLayout {
+  /** The first 8 bytes of the SHA-256 of names and types: a vector of another layout is not misread. */
+  readonly id: Uint8Array;
+  readonly names: readonly string[];
+  readonly #types: readonly ValueType[];
+  readonly #offsets: readonly number[];
+  readonly #fixed: number;
+
+  constructor(features: Features) {
+    this.names = Object.keys(features);
+    this.#types = Object.values(features).map((feature) => feature.type);
+    const shape = JSON.stringify(this.names.map((name, i) => [name, this.#types[i]]));
+    this.id = createHash("sha256").update(shape).digest().subarray(0, 8);
+    let at = headerBytes + Math.ceil(this.names.length / 8);
+    this.#offsets = this.#types.map((type) => {
+      const offset = at;
+      at += slotBytes[type];
+      return offset;
+    });
+    this.#fixed = at;
+  }
+
+  /** @param values one per name, in order */
+  pack(values: readonly (Value | null)[], { event, known, asOf }: Stamp): Uint8Array {
+    const strings = values.map((value) => (typeof value === "string" ? Buffer.from(value) : undefined));
+    const bytes = Buffer.alloc(this.#fixed + strings.reduce((sum, string) => sum + (string?.length ?? 0), 0));
+    bytes.set(this.id);
+    [event, known, asOf].forEach((time, i) => bytes.writeBigUInt64BE(BigInt.asUintN(64, time ^ signBit), 8 + 8 * i));
+    let end = this.#fixed;
+    values.forEach((value, i) => {
+      if (value === null) return;
+      const bit = headerBytes + (i >> 3);
+      bytes[bit] = (bytes[bit] as number) | (1 << (i & 7));
+      const offset = this.#offsets[i] as number;
+      const string = strings[i];
+      if (string === undefined) return writeSlot(bytes, this.#types[i] as ValueType, offset, value);
+      bytes.writeUInt32LE(end, offset);
+      bytes.writeUInt32LE(string.length, offset + 4);
+      string.copy(bytes, end);
+      end += string.length;
+    });
+    return bytes;
+  }
+
+  /** @throws VECTOR_CORRUPT when the bytes are of another layout or too short */
+  unpack(vector: Uint8Array): PackedVector {
+    const bytes = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
+    if (bytes.length < this.#fixed) throw corrupt(`it has ${bytes.length} bytes and needs ${this.#fixed}`);
+    if (bytes.compare(this.id, 0, 8, 0, 8) !== 0) throw corrupt("it was written with another layout");
+    const time = (i: number): bigint => BigInt.asIntN(64, bytes.readBigUInt64BE(8 + 8 * i) ^ signBit);
+    return {
+      event: time(0),
+      known: time(1),
+      asOf: time(2),
+      get: (name) => {
+        const i = this.names.indexOf(name);
+        if (((bytes[headerBytes + (i >> 3)] as number) & (1 << (i & 7))) === 0) return null;
+        return readSlot(bytes, this.#types[i] as ValueType, this.#offsets[i] as number);
+      },
+    };
+  }
+}
+
+export interface PackedVector extends Stamp {
+  get(name: string): Value | null;
+}
+
+const corrupt = (reason: string): Error => featureStoreError("VECTOR_CORRUPT", { reason });
+
+function writeSlot(bytes: Buffer, type: ValueType, offset: number, value: Value): void {
+  if (typeof value === "bigint") bytes.writeBigInt64LE(value, offset);
+  else if (type === "float64") bytes.writeDoubleLE(value as number, offset);
+  else if (type === "int32") bytes.writeInt32LE(value as number, offset);
+  else bytes[offset] = value === true ? 1 : 0;
+}
+
+function readSlot(bytes: Buffer, type: ValueType, offset: number): Value {
+  switch (type) {
+    case "float64":
+      return bytes.readDoubleLE(offset);
+    case "int32":
+      return bytes.readInt32LE(offset);
+    case "int64":
+    case "timestamp":
+      return bytes.readBigInt64LE(offset);
+    case "boolean":
+      return bytes[offset] === 1;
+    case "string": {
+      const start = bytes.readUInt32LE(offset);
+      const end = start + bytes.readUInt32LE(offset + 4);
+      if (end > bytes.length) throw corrupt(`a string ends at byte ${end} of ${bytes.length}`);
+      return bytes.toString("utf8", start, end);
+    }
+  }
+}

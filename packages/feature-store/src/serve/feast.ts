@@ -1,0 +1,62 @@
+import type { View } from "../define/selection.ts";
+import { entityRows, featureList, invalid, isObject, toJson } from "./wire.ts";
+import type { Reading, Readings, ReadRequest } from "./read.ts";
+
+const statuses: Readonly<Record<Reading["status"], string>> = {
+  PRESENT: "PRESENT",
+  NULL: "NULL_VALUE",
+  NOT_FOUND: "NOT_FOUND",
+  EXPIRED: "OUTSIDE_MAX_AGE",
+};
+
+/**
+ * A request of Feast's feature server: `entities` is a list of values per key. An expired value comes as null with the
+ * status OUTSIDE_MAX_AGE.
+ *
+ * @throws REQUEST_INVALID
+ */
+export function fromFeast(views: readonly View[], body: Readonly<Record<string, unknown>>, at: number): ReadRequest {
+  if (body["feature_service"] !== undefined) throw invalid('a "feature_service" is not known here; list "features"');
+  const features = featureList(body["features"]);
+  const { entities } = body;
+  if (!isObject(entities)) throw invalid('"entities" must be an object of lists, one per key');
+  const columns = Object.entries(entities);
+  const rows = (columns[0]?.[1] as unknown[] | undefined)?.length ?? 0;
+  if (!columns.every(([, values]) => Array.isArray(values) && values.length === rows)) {
+    throw invalid('the lists in "entities" must be of one length');
+  }
+  const table = Array.from({ length: rows }, (_, i) =>
+    Object.fromEntries(columns.map(([name, values]) => [name, (values as unknown[])[i]])),
+  );
+  return { entities: entityRows(views, table), features, at };
+}
+
+/** The answer in Feast's shape: one result per column, keys first. */
+export function toFeast(
+  body: Readonly<Record<string, unknown>>,
+  rows: readonly Readings[],
+  names: readonly string[],
+  at: number,
+): unknown {
+  const full = body["full_feature_names"] === true;
+  const entities = Object.entries(body["entities"] as Readonly<Record<string, readonly unknown[]>>);
+  const epoch = new Date(0).toISOString();
+  const keys = entities.map(([, values]) => ({
+    values,
+    statuses: values.map(() => "PRESENT"),
+    event_timestamps: values.map(() => epoch),
+  }));
+  const features = names.map((name) => {
+    const column = rows.map((row) => row[name] as Reading);
+    return {
+      values: column.map(({ value }) => toJson(value)),
+      statuses: column.map(({ status }) => statuses[status]),
+      event_timestamps: column.map(({ ageMs }) => (ageMs === null ? epoch : new Date(at - ageMs).toISOString())),
+    };
+  });
+  const feature_names = [
+    ...entities.map(([name]) => name),
+    ...names.map((name) => (full ? name.replace(":", "__") : name.slice(name.indexOf(":") + 1))),
+  ];
+  return { metadata: { feature_names }, results: [...keys, ...features] };
+}

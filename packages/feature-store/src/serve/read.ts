@@ -1,0 +1,130 @@
+import type { FeatureView } from "../define/feature-view.ts";
+import type { OnDemandView } from "../define/on-demand.ts";
+import { resolveSelection, type SelectedView, type View } from "../define/selection.ts";
+import { isValueOf, type Value } from "../define/value-type.ts";
+import { featureStoreError } from "../errors.ts";
+import { namespaceOf } from "../materialize/materializer.ts";
+import { exactInteger, type KeyPart } from "../offline/key-dictionary.ts";
+import { entityKey } from "../online/entity-key.ts";
+import { VectorLayout } from "../online/layout.ts";
+import type { OnlineStore } from "../online/port.ts";
+
+/** One feature of one entity, with how it is and how old. */
+export type Reading<Type = Value> =
+  | { readonly status: "PRESENT"; readonly value: Type; readonly ageMs: number }
+  /** The entity has a vector, and the feature is null in it. */
+  | { readonly status: "NULL"; readonly value: null; readonly ageMs: number }
+  /** Older than the view's ttl. */
+  | { readonly status: "EXPIRED"; readonly value: null; readonly ageMs: number }
+  /** The entity was never materialised, or its key is null. */
+  | { readonly status: "NOT_FOUND"; readonly value: null; readonly ageMs: null };
+
+export type Readings = Record<string, Reading>;
+
+export interface ReadRequest {
+  readonly entities: readonly Readonly<Record<string, unknown>>[];
+  readonly features: readonly string[];
+  /** Epoch milliseconds that ages are reckoned at. */
+  readonly at: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @throws FEATURE_UNKNOWN, ENTITY_KEY_INVALID, before anything is read */
+export async function readOnline(
+  views: readonly View[],
+  online: OnlineStore,
+  request: ReadRequest,
+): Promise<Readings[]> {
+  const selection = resolveSelection(views, request.features);
+  const found = new Map<string, Reading>();
+  const keys = selection.views.map(({ view }) => request.entities.map((row, i) => keyOf(view, row, i)));
+  selection.onDemand.forEach((each) => onDemandReadings(each, request, found));
+  await Promise.all(selection.views.map((each, i) => viewReadings(each, keys[i] ?? [], online, request, found)));
+  return request.entities.map((_, i) =>
+    Object.fromEntries(selection.names.map((name) => [name, found.get(`${i} ${name}`) as Reading])),
+  );
+}
+
+const notFound: Reading = { status: "NOT_FOUND", value: null, ageMs: null };
+
+async function viewReadings(
+  { view, features }: SelectedView<FeatureView>,
+  keys: readonly (Uint8Array | undefined)[],
+  online: OnlineStore,
+  { at, signal }: ReadRequest,
+  found: Map<string, Reading>,
+): Promise<void> {
+  const layout = new VectorLayout(view.features);
+  const asked = keys.filter((key) => key !== undefined);
+  const { vectors, watermark } = await online.read(namespaceOf(view), asked, { signal });
+  let next = 0;
+  keys.forEach((key, i) => {
+    const bytes = key === undefined ? undefined : vectors[next++];
+    const vector = bytes === undefined ? undefined : layout.unpack(bytes);
+    for (const name of features) {
+      const id = `${i} ${view.name}:${name}`;
+      if (vector === undefined) {
+        found.set(id, notFound);
+        continue;
+      }
+      // A plain value is as old as its event. A window is right as of the watermark: the vector would else have changed.
+      const from =
+        view.features[name]?.kind === "column"
+          ? Number(vector.event) / 1000
+          : Math.max(Number(vector.asOf) / 1000, watermark ?? -Infinity);
+      found.set(id, reading(vector.get(name), Math.max(0, at - from), view.ttl / 1000));
+    }
+  });
+}
+
+function reading(value: Value | null, ageMs: number, ttlMs: number): Reading {
+  if (ageMs > ttlMs) return { status: "EXPIRED", value: null, ageMs };
+  return value === null ? { status: "NULL", value, ageMs } : { status: "PRESENT", value, ageMs };
+}
+
+function onDemandReadings(
+  { view, features }: SelectedView<OnDemandView>,
+  { entities, at }: ReadRequest,
+  found: Map<string, Reading>,
+): void {
+  const inputs = entities.map((row, i) => inputOf(view, row, i, at));
+  inputs.forEach((input, i) => {
+    const result = input === undefined ? {} : view.apply(input);
+    for (const name of features) found.set(`${i} ${view.name}:${name}`, reading(result[name] ?? null, 0, Infinity));
+  });
+}
+
+function inputOf(
+  view: OnDemandView,
+  row: Readonly<Record<string, unknown>>,
+  i: number,
+  at: number,
+): Record<string, Value> | undefined {
+  const input: Record<string, Value> = {};
+  let complete = true;
+  for (const [name, type] of Object.entries(view.input)) {
+    const given = row[name];
+    const value = given === undefined && name === "at" && type === "timestamp" ? BigInt(Math.trunc(at)) * 1000n : given;
+    if (value === null) complete = false;
+    else if (isValueOf(type, value)) input[name] = value;
+    else throw featureStoreError("ENTITY_KEY_INVALID", { key: name, row: i, value, wanted: `a value of type ${type}` });
+  }
+  return complete ? input : undefined;
+}
+
+function keyOf(view: FeatureView, row: Readonly<Record<string, unknown>>, i: number): Uint8Array | undefined {
+  const parts: KeyPart[] = [];
+  let missing = false;
+  for (const { name, type } of view.keys) {
+    const value = row[name];
+    if (value === null) missing = true;
+    else if (type === "int64" && isInteger(value)) parts.push(exactInteger(value));
+    else if (type !== "int64" && typeof value === type) parts.push(value as KeyPart);
+    else throw featureStoreError("ENTITY_KEY_INVALID", { key: name, row: i, value, wanted: `a key of type ${type}` });
+  }
+  return missing ? undefined : entityKey(parts);
+}
+
+/** A number beyond 2^53 is no integer here: it may stand for several. */
+const isInteger = (value: unknown): value is bigint | number =>
+  typeof value === "bigint" || Number.isSafeInteger(value);

@@ -1,0 +1,67 @@
+import type { View } from "../define/selection.ts";
+import type { Value } from "../define/value-type.ts";
+import { featureStoreError } from "../errors.ts";
+
+const largestBody = 4 * 1024 * 1024;
+const mostEntities = 10_000;
+
+/** The JSON object of a request. @throws REQUEST_INVALID */
+export async function jsonBody(request: Request): Promise<Readonly<Record<string, unknown>>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > largestBody) throw invalid(`its body is over ${largestBody} bytes`);
+    chunks.push(chunk);
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  } catch {
+    throw invalid("its body is no JSON");
+  }
+  if (!isObject(parsed)) throw invalid("its body is no JSON object");
+  return parsed;
+}
+
+export const invalid = (rule: string): Error => featureStoreError("REQUEST_INVALID", { rule });
+
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** @throws REQUEST_INVALID unless it is a list of at least one string */
+export function featureList(value: unknown): string[] {
+  if (Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === "string")) return value;
+  throw invalid('"features" must be a list of "view:feature"');
+}
+
+/** Rows of keys and inputs from JSON, with integers and timestamps in their own types. @throws REQUEST_INVALID */
+export function entityRows(views: readonly View[], rows: unknown): Record<string, unknown>[] {
+  if (!Array.isArray(rows) || !rows.every(isObject)) throw invalid('"entities" must be a list of objects');
+  if (rows.length > mostEntities) throw invalid(`it asks for ${rows.length} entities and may for ${mostEntities}`);
+  const bigints = new Set(views.flatMap(bigintFields));
+  return rows.map((row) =>
+    Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [name, bigints.has(name) ? toBigInt(name, value) : value]),
+    ),
+  );
+}
+
+function bigintFields(view: View): string[] {
+  const shape =
+    view.kind === "view" ? view.keys.map(({ name, type }) => [name, type] as const) : Object.entries(view.input);
+  return shape.filter(([, type]) => type === "int64" || type === "timestamp").map(([name]) => name);
+}
+
+function toBigInt(name: string, value: unknown): unknown {
+  if (Number.isSafeInteger(value)) return BigInt(value as number);
+  if (typeof value === "string" && /^-?\d{1,19}$/.test(value)) return BigInt(value);
+  if (value === null) return null;
+  throw invalid(`"${name}" must be an integer, as a number up to 2^53 or as a string`);
+}
+
+/** A value as JSON can hold it: an integer beyond 2^53 as a string, NaN and infinities by name. */
+export function toJson(value: Value | null): unknown {
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+}

@@ -1,0 +1,153 @@
+import { type Clock, type Logger, silentLogger, systemClock } from "@ashlar/core";
+import type { FeatureView } from "./define/feature-view.ts";
+import {
+  assertDistinctNames,
+  type DistinctNames,
+  type EntityRow,
+  type FeatureValue,
+  type Selected,
+  type Selector,
+  type TrainingRow,
+  type View,
+} from "./define/selection.ts";
+import { featureStoreError } from "./errors.ts";
+import {
+  createMaterializer,
+  type Materializer,
+  type MaterializeResult,
+  namespaceOf,
+} from "./materialize/materializer.ts";
+import { arrow } from "./offline/arrow.ts";
+import type { OfflineEngine } from "./offline/port.ts";
+import { memory } from "./online/memory.ts";
+import type { OnlineStore } from "./online/port.ts";
+import { createHandler } from "./serve/handler.ts";
+import { type Reading, readOnline } from "./serve/read.ts";
+import { makeTrainingSet, type TrainingSet, type TrainingSetOptions } from "./training/training-set.ts";
+
+export interface FeatureStoreOptions<Views extends readonly View[]> {
+  readonly views: Views;
+  /** What joins over history; default `arrow()`, plain JavaScript. */
+  readonly offline?: OfflineEngine;
+  /** Where the newest values are read from; default `memory()`. */
+  readonly online?: OnlineStore;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+export interface ReadOptions<Row, Selection> {
+  /** One row per entity: the keys of the selected views and the inputs of the selected on-demand views. */
+  readonly entities: readonly Row[];
+  readonly features: readonly Selection[];
+  /** Epoch milliseconds that ages are reckoned at; default now. */
+  readonly at?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The values of one entity, each with its status and age. */
+export type Vector<Views extends readonly View[], Selection extends string> = {
+  readonly [Name in Selected<Views, Selection>]: Reading<FeatureValue<Views, Name>>;
+};
+
+export interface MaterializerOptions {
+  /** Epoch milliseconds up to which nothing is written; default the watermark of the online store, or the beginning. */
+  readonly from?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Features of some views: joined to labels, materialised, and read. */
+export interface FeatureStore<Views extends readonly View[]> extends AsyncDisposable {
+  readonly views: Views;
+  /**
+   * Joins features to labels as they were known at each label's time. Rows out are rows in, in their order.
+   *
+   * @throws FEATURE_UNKNOWN, COLUMN_MISSING, COLUMN_TYPE_MISMATCH, TIMESTAMP_NAIVE, TIMESTAMP_INVALID, LABEL_TIME_NULL,
+   * VALUE_OUT_OF_RANGE, ON_DEMAND_FAILED
+   */
+  trainingSet<const Selection extends Selector<Views>>(
+    options: TrainingSetOptions<Selection>,
+  ): Promise<TrainingSet<TrainingRow<Views, Selection>>>;
+  /**
+   * Brings the online store up to `until` (epoch milliseconds): rows visible at or before it. Goes on from the watermark,
+   * or from `from`; it can be repeated and, when killed, done again.
+   *
+   * @throws MATERIALIZE_INVALID
+   */
+  materialize(
+    view: Views[number] & FeatureView,
+    options: MaterializerOptions & { readonly until: number },
+  ): Promise<MaterializeResult>;
+  /** Reads the view's history once, to materialise it in many small steps. */
+  materializer(
+    view: Views[number] & FeatureView,
+    options?: MaterializerOptions & { readonly until?: number },
+  ): Promise<Materializer>;
+  /** Epoch milliseconds up to which the view is materialised. */
+  watermark(view: Views[number] & FeatureView): Promise<number | undefined>;
+  /** Reads features of entities from the online store. @throws FEATURE_UNKNOWN, ENTITY_KEY_INVALID, ON_DEMAND_FAILED */
+  read<const Selection extends Selector<Views>>(
+    options: ReadOptions<EntityRow<Views, Selection>, Selection>,
+  ): Promise<Vector<Views, Selection>[]>;
+  /** Serves reads over HTTP: `POST /read`, and `POST /get-online-features` in Feast's shape. */
+  handler(): (request: Request) => Promise<Response>;
+}
+
+/**
+ * Makes a feature store. Nothing is opened or read until it is used.
+ *
+ * @throws VIEW_NAME_COLLISION when two views share a name, which does not compile either
+ */
+export function createFeatureStore<const Views extends readonly View[]>(
+  options: FeatureStoreOptions<Views> & { readonly views: DistinctNames<Views> },
+): FeatureStore<Views> {
+  const { offline = arrow(), online = memory(), clock = systemClock, logger = silentLogger } = options;
+  const views: Views = options.views;
+  assertDistinctNames(views);
+
+  async function materializer(
+    view: FeatureView,
+    { from, until = Infinity, signal }: MaterializerOptions & { readonly until?: number } = {},
+  ): Promise<Materializer> {
+    if (!views.includes(view)) {
+      throw featureStoreError("MATERIALIZE_INVALID", {
+        view: view.name,
+        value: until,
+        rule: "the store has no such view",
+      });
+    }
+    const start = from ?? (await online.watermark(namespaceOf(view))) ?? -Infinity;
+    const timeline = await offline.timeline(view, { signal });
+    if (timeline.ignored.nullEventTime + timeline.ignored.nullKey > 0) {
+      logger.warn({ view: view.name, ...timeline.ignored }, "rows without a key or an event time are ignored");
+    }
+    return createMaterializer(view, timeline, online, { from: start, limit: until });
+  }
+
+  const read = (request: Parameters<typeof readOnline>[2]): ReturnType<typeof readOnline> =>
+    readOnline(views, online, request);
+
+  return {
+    views,
+    materializer,
+    trainingSet: (request) => makeTrainingSet(offline, views, request),
+    async materialize(view, request) {
+      const reached = await online.watermark(namespaceOf(view));
+      if (request.from === undefined && reached !== undefined && request.until <= reached) {
+        return { written: 0, watermark: reached };
+      }
+      const started = clock.monotonic();
+      const result = await (
+        await materializer(view, request)
+      ).advance(request.until, request.signal === undefined ? {} : { signal: request.signal });
+      logger.info({ view: view.name, ...result, ms: clock.monotonic() - started }, "materialised");
+      return result;
+    },
+    watermark: (view) => online.watermark(namespaceOf(view)),
+    async read<const Selection extends Selector<Views>>(request: ReadOptions<EntityRow<Views, Selection>, Selection>) {
+      const entities = request.entities as readonly Readonly<Record<string, unknown>>[];
+      return (await read({ at: clock.now(), ...request, entities })) as Vector<Views, Selection>[];
+    },
+    handler: () => createHandler({ views, read, now: () => clock.now(), logger }),
+    [Symbol.asyncDispose]: async () => online[Symbol.asyncDispose](),
+  };
+}

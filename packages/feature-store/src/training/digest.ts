@@ -1,0 +1,89 @@
+import type { RecordBatch } from "apache-arrow";
+import { createHash } from "node:crypto";
+import { isAshlarError } from "@ashlar/core";
+import type { ColumnData } from "../offline/column-data.ts";
+import type { FeatureColumn } from "../offline/feature-column.ts";
+import type { LabelSession } from "../offline/port.ts";
+
+/**
+ * The SHA-256 of the rows of a training set: of the SHA-256 of each column's name, type, presence and values in row order,
+ * in the order of the columns. It does not depend on the engine, on how the rows are cut into batches, or on how strings
+ * are encoded.
+ */
+export async function digestOf(
+  labels: LabelSession,
+  batches: readonly RecordBatch[],
+  features: readonly FeatureColumn[],
+): Promise<string> {
+  const total = createHash("sha256").update(`rows ${labels.rows}\n`);
+  for (const name of labels.columnNames) total.update(await labelDigest(labels, batches, name));
+  for (const feature of features) {
+    const hash = createHash("sha256").update(`feature ${feature.storage} ${feature.name}\n`);
+    for (const bytes of feature.bytes()) hash.update(bytes);
+    total.update(hash.digest());
+  }
+  return total.digest("hex");
+}
+
+async function labelDigest(labels: LabelSession, batches: readonly RecordBatch[], name: string): Promise<Uint8Array> {
+  const hash = createHash("sha256");
+  try {
+    const data = await labels.column(name);
+    hash.update(`label ${data.kind} ${name}\n`);
+    for (const bytes of columnBytes(data)) hash.update(bytes);
+  } catch (error) {
+    if (!isAshlarError(error)) throw error;
+    // A column of a type no feature can hold, such as a list, still belongs to the rows.
+    hash.update(`label other ${name}\n`);
+    for (const batch of batches) for (const value of batch.getChild(name) ?? []) hash.update(`${text(value)}\n`);
+  }
+  return hash.digest();
+}
+
+const text = (value: unknown): string =>
+  JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? `${inner}n` : inner));
+
+function* columnBytes(data: ColumnData): Iterable<Uint8Array> {
+  const { values, valid } = data;
+  yield valid ?? new Uint8Array(values.length).fill(1);
+  if (data.kind === "string") {
+    yield* stringBytes(data.values, data.dictionary, valid);
+    return;
+  }
+  let canonical = values;
+  if (valid !== undefined) {
+    canonical = values.slice();
+    for (let row = 0; row < valid.length; row++) {
+      if (valid[row] === 0) canonical[row] = (data.kind === "bigint" ? 0n : 0) as never;
+    }
+  }
+  yield new Uint8Array(canonical.buffer, canonical.byteOffset, canonical.byteLength);
+}
+
+/** Each string as its UTF-8 length in four bytes and its bytes, in pieces of about a mebibyte. */
+function* stringBytes(
+  codes: Int32Array,
+  dictionary: readonly string[],
+  valid: Uint8Array | undefined,
+): Iterable<Uint8Array> {
+  const encoded = dictionary.map((string) => {
+    const bytes = Buffer.from(string);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(bytes.length);
+    return Buffer.concat([length, bytes]);
+  });
+  let piece = Buffer.alloc(1 << 20);
+  let used = 0;
+  for (let row = 0; row < codes.length; row++) {
+    if (valid?.[row] === 0) continue;
+    const bytes = encoded[codes[row] as number] as Buffer;
+    if (used + bytes.length > piece.length) {
+      yield piece.subarray(0, used);
+      piece = Buffer.alloc(Math.max(1 << 20, bytes.length));
+      used = 0;
+    }
+    bytes.copy(piece, used);
+    used += bytes.length;
+  }
+  yield piece.subarray(0, used);
+}
