@@ -1,0 +1,11 @@
+import { createRequire } from "node:module";
+
+type Cedar = typeof import("@cedar-policy/cedar-wasm/nodejs");
+
+let loaded: Cedar | undefined;
+
+/** Cedar's WebAssembly, compiled on first use: importing this package does no work. */
+export function cedar(): Cedar {
+  loaded ??= createRequire(import.meta.url)("@cedar-policy/cedar-wasm/nodejs") as Cedar;
+  return loaded;
+}
