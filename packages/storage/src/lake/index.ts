@@ -1,0 +1,95 @@
+import {
+  assertObjectKey,
+  type Clock,
+  isAshlarError,
+  type Logger,
+  type ObjectStore,
+  silentLogger,
+  systemClock,
+} from "@ashlar/core";
+import { storageError } from "../errors.ts";
+import type { ParquetCodec } from "../parquet/port.ts";
+import { preferredCodec } from "./preferred-codec.ts";
+import { DeltaTable, type LakeTable, type TableOptions } from "./table.ts";
+
+export type { AppendOptions, AppendResult, Rows } from "./append.ts";
+export type { AppendTransaction } from "./commit.ts";
+export { between, type Expectation, notNull, oneOf } from "./expectations.ts";
+export type { ScanOptions } from "./scan.ts";
+export type { DataFile, HistoryEntry, LakeTable, LakeTableView, Snapshot, TableOptions } from "./table.ts";
+export type { ColumnType, Scalar } from "../parquet/column-type.ts";
+export type { Condition, Predicate, PredicateValue } from "../parquet/predicate.ts";
+
+export interface LakeOptions {
+  /** Must decide `ifAbsent` atomically: that is what keeps racing writers apart. */
+  readonly objects: ObjectStore;
+  /** @default DuckDB where `@duckdb/node-api` is installed, else hyparquet; a codec that is given stays yours */
+  readonly codec?: ParquetCodec;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+/** Delta Lake tables in an object store. */
+export interface Lake extends AsyncDisposable {
+  /** A table, whether it exists yet or not. @throws TABLE_NAME_INVALID, SCHEMA_MISMATCH, PARTITION_INVALID, LOG_CORRUPT */
+  table(name: string, options?: TableOptions): Promise<LakeTable>;
+}
+
+/** Opens a lake. A table named `a/b` lives below the key `a/b/`, as any Delta engine expects it. */
+export function openLake(options: LakeOptions): Lake {
+  const { objects, clock = systemClock, logger = silentLogger } = options;
+  const codec = options.codec ?? preferredCodec();
+  return {
+    async table(name, tableOptions = {}) {
+      assertTableName(name);
+      const table = new DeltaTable({ objects, codec, clock }, logger, name, tableOptions);
+      await assertAgrees(table, tableOptions);
+      return table;
+    },
+    async [Symbol.asyncDispose]() {
+      if (options.codec === undefined) await codec[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function assertTableName(table: string): void {
+  const rule = brokenRule(table);
+  if (rule !== undefined) throw storageError("TABLE_NAME_INVALID", { table, rule });
+}
+
+function brokenRule(table: string): string | undefined {
+  if (!/^[\w.\-/]+$/.test(table)) return "it has a character that is not portable";
+  if (table.split("/").some((part) => part.startsWith("_")))
+    return "a part that begins with an underscore is hidden to engines";
+  try {
+    assertObjectKey(table);
+    return undefined;
+  } catch (error) {
+    return String((error as Error).message);
+  }
+}
+
+/** What was said of a table that exists must be true of it. */
+async function assertAgrees(table: DeltaTable, { schema, partitionBy }: TableOptions): Promise<void> {
+  if (schema === undefined && partitionBy === undefined) return;
+  const found = await definitionOf(table);
+  if (found === undefined) return;
+  if (partitionBy !== undefined && partitionBy.join() !== found.partitionBy.join()) {
+    const problem = `it exists, partitioned by [${found.partitionBy.join(", ")}]`;
+    throw storageError("PARTITION_INVALID", { table: table.name, problem });
+  }
+  const expected = schema?.fields.map((field) => field.name).join();
+  if (expected !== undefined && expected !== found.columns.map((column) => column.name).join()) {
+    const problem = `it exists, with the columns ${found.columns.map((column) => column.name).join(", ")}`;
+    throw storageError("SCHEMA_MISMATCH", { table: table.name, problem });
+  }
+}
+
+async function definitionOf(table: DeltaTable): Promise<Awaited<ReturnType<DeltaTable["state"]>>["definition"]> {
+  try {
+    return (await table.state()).definition;
+  } catch (error) {
+    if (isAshlarError(error, "TABLE_NOT_FOUND")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,180 @@
+import type { Logger } from "@ashlar/core";
+import type { RecordBatch, Schema } from "apache-arrow";
+import { storageError } from "../errors.ts";
+import { pathInStore } from "../parquet/source.ts";
+import { append, type AppendOptions, type AppendResult, type Rows } from "./append.ts";
+import { TableLog } from "./log.ts";
+import { dataKey, openData, scan, type ScanOptions } from "./scan.ts";
+import { arrowOf } from "./schema.ts";
+import type { LakeContext } from "./stage.ts";
+import { type Definition, TableState } from "./state.ts";
+import { parseStatistics } from "./statistics.ts";
+
+/** One version of a table. */
+export interface Snapshot {
+  readonly version: number;
+  readonly schema: Schema;
+  readonly partitionBy: readonly string[];
+  readonly rows: number;
+  readonly files: readonly DataFile[];
+}
+
+export interface DataFile {
+  /** The key in the object store. */
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly partition: Readonly<Record<string, string | null>>;
+  /** Absent when the writer gave no statistics. */
+  readonly rows?: number;
+}
+
+export interface HistoryEntry {
+  readonly version: number;
+  /** Epoch milliseconds; absent when the writer did not say. */
+  readonly timestamp?: number;
+  readonly operation: string;
+  /** Everything the writer noted. */
+  readonly info: Readonly<Record<string, unknown>>;
+}
+
+/** A table at a version: what readers need. */
+export interface LakeTableView {
+  readonly name: string;
+  /** Streams rows as Arrow batches. @throws TABLE_NOT_FOUND, COLUMN_UNKNOWN, PREDICATE_INVALID, LOG_CORRUPT, DATA_FILE_MISSING, DATA_FILE_CORRUPT */
+  scan(options?: ScanOptions): AsyncIterable<RecordBatch>;
+  snapshot(): Promise<Snapshot>;
+  /**
+   * The absolute paths of the Parquet files, when the object store keeps files; else undefined. Partition columns are
+   * not in the files: their values stand in the paths, `month=2001-06/`.
+   */
+  localFiles(): Promise<readonly string[] | undefined>;
+  /** Names this state of the table: `flights@3`. */
+  fingerprint(): Promise<string>;
+}
+
+/** A Delta Lake table. */
+export interface LakeTable extends Omit<LakeTableView, "scan" | "snapshot"> {
+  /** As of the latest version, or of the one given. @throws VERSION_NOT_FOUND */
+  scan(options?: ScanOptions & { readonly version?: number }): AsyncIterable<RecordBatch>;
+  /** @throws TABLE_NOT_FOUND, VERSION_NOT_FOUND, LOG_CORRUPT */
+  snapshot(options?: { readonly version?: number }): Promise<Snapshot>;
+  /**
+   * Appends rows as one version, all or none; the first append makes the table. Rows stream: one file per partition is
+   * open at a time. Racing writers all get in, one version each.
+   *
+   * @throws SCHEMA_MISMATCH, PARTITION_INVALID, EXPECTATION_FAILED, COMMIT_CONFLICT, PROTOCOL_UNSUPPORTED, TABLE_READ_ONLY
+   */
+  append(rows: Rows, options?: AppendOptions): Promise<AppendResult>;
+  /** The table as of a version. */
+  at(version: number): LakeTableView;
+  /** Every version in the log, latest first. Versions that only a checkpoint remembers are not in it. */
+  history(): Promise<readonly HistoryEntry[]>;
+}
+
+export interface TableOptions {
+  /** The columns, for a table that does not exist yet. @default those of the first batch, all nullable */
+  readonly schema?: Schema;
+  /** Partition columns, for a table that does not exist yet. @default [] */
+  readonly partitionBy?: readonly string[];
+}
+
+export class DeltaTable implements LakeTable {
+  readonly name: string;
+  readonly #context: LakeContext;
+  readonly #logger: Logger;
+  readonly #options: TableOptions;
+  readonly #log: TableLog;
+
+  constructor(context: LakeContext, logger: Logger, name: string, options: TableOptions) {
+    this.name = name;
+    this.#context = context;
+    this.#logger = logger;
+    this.#options = options;
+    this.#log = new TableLog(context.objects, name);
+  }
+
+  append(rows: Rows, options: AppendOptions = {}): Promise<AppendResult> {
+    const target = { context: this.#context, logger: this.#logger, name: this.name, ...this.#options };
+    return append(target, rows, options);
+  }
+
+  async *scan(options: ScanOptions & { readonly version?: number } = {}): AsyncIterable<RecordBatch> {
+    yield* scan(this.#context, await this.state(options.version, options.signal), options);
+  }
+
+  async snapshot(options: { readonly version?: number } = {}): Promise<Snapshot> {
+    const state = await this.state(options.version);
+    const definition = state.definition as Definition;
+    const files = [...state.files.values()].map((file): DataFile => {
+      const { rows } = parseStatistics(file.stats);
+      const counted = rows === undefined ? {} : { rows };
+      return { key: dataKey(this.name, file), size: file.size, partition: file.partitionValues, ...counted };
+    });
+    return {
+      version: state.version,
+      schema: arrowOf(definition.columns),
+      partitionBy: definition.partitionBy,
+      rows: await this.#countRows(state),
+      files,
+    };
+  }
+
+  async localFiles(version?: number): Promise<readonly string[] | undefined> {
+    const { files } = await this.state(version);
+    const paths = [...files.values()].map((file) => pathInStore(this.#context.objects, dataKey(this.name, file)));
+    return paths.every((path) => path !== undefined) ? paths : undefined;
+  }
+
+  async fingerprint(version?: number): Promise<string> {
+    return `${this.name}@${(await this.state(version)).version}`;
+  }
+
+  at(version: number): LakeTableView {
+    return {
+      name: this.name,
+      scan: (options = {}) => this.scan({ ...options, version }),
+      snapshot: () => this.snapshot({ version }),
+      localFiles: () => this.localFiles(version),
+      fingerprint: () => this.fingerprint(version),
+    };
+  }
+
+  async history(): Promise<readonly HistoryEntry[]> {
+    const { commits } = await this.#log.versions(-1);
+    const entries: HistoryEntry[] = [];
+    for (const version of commits.toReversed()) {
+      const info = (await this.#log.read(version)).find((action) => action.commitInfo)?.commitInfo ?? {};
+      const { timestamp, operation } = info;
+      entries.push({
+        version,
+        ...(typeof timestamp === "number" ? { timestamp } : {}),
+        operation: typeof operation === "string" ? operation : "UNKNOWN",
+        info,
+      });
+    }
+    return entries;
+  }
+
+  async state(version?: number, signal?: AbortSignal): Promise<TableState> {
+    const state = new TableState(this.name);
+    const until = version === undefined ? {} : { until: version };
+    await state.advance(this.#log, { ...until, ...(signal ? { signal } : {}) });
+    if (state.version < 0) throw storageError("TABLE_NOT_FOUND", { table: this.name });
+    return state;
+  }
+
+  /** From the log's statistics; a file without any is opened. */
+  async #countRows(state: TableState): Promise<number> {
+    let rows = 0;
+    for (const file of state.files.values()) {
+      const counted = parseStatistics(file.stats).rows;
+      if (counted !== undefined) rows += counted;
+      else {
+        await using reader = await openData(this.#context, state, file);
+        rows += reader.rows;
+      }
+    }
+    return rows;
+  }
+}

@@ -1,0 +1,75 @@
+import { storageError } from "../errors.ts";
+
+/** What this package needs of `@duckdb/node-api`. */
+export interface DuckDbLibrary {
+  readonly DuckDBInstance: {
+    create(path?: string, options?: Record<string, string>): Promise<DuckDbInstance>;
+  };
+  readonly DuckDBDataChunk: { create(types: readonly DuckDbType[], rowCount?: number): DuckDbChunk };
+  readonly BOOLEAN: DuckDbType;
+  readonly TINYINT: DuckDbType;
+  readonly SMALLINT: DuckDbType;
+  readonly INTEGER: DuckDbType;
+  readonly BIGINT: DuckDbType;
+  readonly FLOAT: DuckDbType;
+  readonly DOUBLE: DuckDbType;
+  readonly VARCHAR: DuckDbType;
+  readonly BLOB: DuckDbType;
+  readonly DATE: DuckDbType;
+  readonly TIMESTAMP: DuckDbType;
+  readonly TIMESTAMPTZ: DuckDbType;
+}
+
+export interface DuckDbType {
+  readonly typeId: number;
+}
+
+export interface DuckDbInstance {
+  connect(): Promise<DuckDbConnection>;
+  closeSync(): void;
+}
+
+export interface DuckDbConnection {
+  run(sql: string): Promise<unknown>;
+  stream(sql: string): Promise<DuckDbResult>;
+  createAppender(table: string): Promise<DuckDbAppender>;
+  closeSync(): void;
+}
+
+export interface DuckDbResult {
+  fetchChunk(): Promise<DuckDbChunk | null>;
+}
+
+export interface DuckDbAppender {
+  appendDataChunk(chunk: DuckDbChunk): void;
+  closeSync(): void;
+}
+
+export interface DuckDbChunk {
+  readonly rowCount: number;
+  getColumnVector(column: number): DuckDbVector;
+}
+
+export interface DuckDbVector {
+  getItem(row: number): unknown;
+  setItem(row: number, value: unknown): void;
+  flush(): void;
+}
+
+const name = "@duckdb/node-api";
+const range = "^1.5.5-r.5";
+
+/** Imports DuckDB. @throws LIBRARY_MISSING */
+export async function loadDuckDb(load: () => Promise<DuckDbLibrary> = importDuckDb): Promise<DuckDbLibrary> {
+  try {
+    return await load();
+  } catch (cause) {
+    throw storageError("LIBRARY_MISSING", { name, range, needed: "The duckdb() Parquet codec" }, { cause });
+  }
+}
+
+const importDuckDb = (): Promise<DuckDbLibrary> => import("@duckdb/node-api");
+
+/** A string or an identifier in SQL. */
+export const sqlText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+export const sqlName = (text: string): string => `"${text.replaceAll('"', '""')}"`;

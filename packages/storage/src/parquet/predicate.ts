@@ -1,0 +1,161 @@
+import { compareObjectKeys } from "@ashlar/core";
+import { storageError } from "../errors.ts";
+import type { ColumnType, Scalar } from "./column-type.ts";
+import type { Column } from "./column.ts";
+
+/** A value to compare with: see `Scalar`; a `long` may also be a safe integer `number`. */
+export type PredicateValue = string | number | bigint | boolean;
+
+/** What must hold of one column. All given conditions must hold; a null satisfies none but `null: true`. */
+export interface Condition {
+  readonly eq?: PredicateValue;
+  readonly in?: readonly PredicateValue[];
+  readonly gt?: PredicateValue;
+  readonly gte?: PredicateValue;
+  readonly lt?: PredicateValue;
+  readonly lte?: PredicateValue;
+  /** True: only nulls. False: no nulls. */
+  readonly null?: boolean;
+}
+
+/** Conditions by column, all of which must hold. A bare value means `eq`. Strings compare by their UTF-8 bytes. */
+export type Predicate = Readonly<Record<string, PredicateValue | Condition>>;
+
+/** What is known of the values of a column in a file or a row group. */
+export interface Bounds {
+  readonly min?: Scalar;
+  readonly max?: Scalar;
+  readonly nulls?: number;
+  readonly rows?: number;
+}
+
+/** A checked condition on one column. */
+export interface ColumnTest {
+  readonly column: string;
+  readonly type: ColumnType;
+  readonly condition: Omit<Condition, "eq">;
+  matches(value: Scalar | null): boolean;
+  /** False only when no value within the bounds can match. */
+  mayMatch(bounds: Bounds): boolean;
+}
+
+/** Checks a predicate against the columns. @throws COLUMN_UNKNOWN, PREDICATE_INVALID */
+export function testsOf(predicate: Predicate, types: ReadonlyMap<string, ColumnType>): ColumnTest[] {
+  return Object.entries(predicate).map(([column, given]) => {
+    const type = types.get(column);
+    if (type === undefined) throw storageError("COLUMN_UNKNOWN", { column, known: [...types.keys()] });
+    const { eq, ...rest }: Condition = typeof given === "object" ? given : { eq: given };
+    const check = (value: PredicateValue): PredicateValue => checked(column, type, value);
+    const alternatives = [...(eq === undefined ? [] : [[eq]]), ...(rest.in === undefined ? [] : [rest.in])];
+    const condition = {
+      ...mapBounds(rest, check),
+      ...(rest.null === undefined ? {} : { null: rest.null }),
+      ...(alternatives.length === 0 ? {} : { in: intersection(alternatives.map((values) => values.map(check))) }),
+    };
+    return testOf(column, type, condition);
+  });
+}
+
+function intersection(sets: readonly (readonly PredicateValue[])[]): PredicateValue[] {
+  return (sets[0] ?? []).filter((value) => sets.every((set) => set.some((other) => compare(value, other) === 0)));
+}
+
+type BoundName = "gt" | "gte" | "lt" | "lte";
+const boundNames: readonly BoundName[] = ["gt", "gte", "lt", "lte"];
+
+function mapBounds(
+  condition: Condition,
+  check: (value: PredicateValue) => PredicateValue,
+): { readonly [Name in BoundName]?: PredicateValue } {
+  const pairs = boundNames.flatMap((name) => {
+    const value = condition[name];
+    return value === undefined ? [] : [[name, check(value)] as const];
+  });
+  return Object.fromEntries(pairs);
+}
+
+function checked(column: string, type: ColumnType, value: PredicateValue): PredicateValue {
+  const fits = fit(type, value);
+  if (fits === undefined) {
+    const shown = typeof value === "string" ? JSON.stringify(value) : `${String(value)} (${typeof value})`;
+    throw storageError("PREDICATE_INVALID", { column, type, value: shown });
+  }
+  return fits;
+}
+
+/** The value in the form of the column's values, or undefined when it is of another kind. */
+export function fit(type: ColumnType, value: PredicateValue): PredicateValue | undefined {
+  switch (type) {
+    case "string":
+      return typeof value === "string" ? value : undefined;
+    case "boolean":
+      return typeof value === "boolean" ? value : undefined;
+    case "long":
+      if (typeof value === "bigint") return value;
+      return typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : undefined;
+    case "timestamp":
+    case "timestamp_ntz":
+      return typeof value === "bigint" ? value : undefined;
+    case "byte":
+    case "short":
+    case "integer":
+    case "date":
+    case "float":
+    case "double":
+      return typeof value === "number" && !Number.isNaN(value) ? value : undefined;
+    case "binary":
+      return undefined;
+  }
+}
+
+/** Negative, zero or positive; NaN when the values have no order. */
+export function compare(a: Scalar, b: Scalar): number {
+  if (typeof a === "string" && typeof b === "string") return a === b ? 0 : compareObjectKeys(a, b);
+  return a < b ? -1 : a > b ? 1 : a === b ? 0 : Number.NaN;
+}
+
+function testOf(column: string, type: ColumnType, condition: Omit<Condition, "eq">): ColumnTest {
+  const { in: values, gt, gte, lt, lte } = condition;
+  const holds = (value: Scalar): boolean =>
+    (values === undefined || values.some((other) => compare(value, other) === 0)) &&
+    (gt === undefined || compare(value, gt) > 0) &&
+    (gte === undefined || compare(value, gte) >= 0) &&
+    (lt === undefined || compare(value, lt) < 0) &&
+    (lte === undefined || compare(value, lte) <= 0);
+  const onlyNulls = condition.null === true;
+  const bare = Object.keys(condition).every((name) => name === "null");
+  return {
+    column,
+    type,
+    condition,
+    matches: (value) => (value === null ? onlyNulls && bare : !onlyNulls && holds(value)),
+    mayMatch({ min, max, nulls, rows }) {
+      if (onlyNulls) return bare && nulls !== 0;
+      if (nulls !== undefined && nulls === rows) return false;
+      const above = (bound: Scalar): boolean => max === undefined || !(compare(max, bound) < 0);
+      const below = (bound: Scalar): boolean => min === undefined || !(compare(min, bound) > 0);
+      return (
+        (values === undefined || values.some((value) => above(value) && below(value))) &&
+        (gt === undefined || (above(gt) && !(max !== undefined && compare(max, gt) === 0))) &&
+        (gte === undefined || above(gte)) &&
+        (lt === undefined || (below(lt) && !(min !== undefined && compare(min, lt) === 0))) &&
+        (lte === undefined || below(lte))
+      );
+    },
+  };
+}
+
+/** The rows of a batch for which every test holds. */
+export function matchingRows(
+  tests: readonly ColumnTest[],
+  columns: ReadonlyMap<string, Column>,
+  rows: number,
+): Int32Array {
+  const matching = new Int32Array(rows);
+  let count = 0;
+  const pairs = tests.map((test) => [test, columns.get(test.column)] as const);
+  for (let row = 0; row < rows; row++) {
+    if (pairs.every(([test, column]) => test.matches(column?.get(row) ?? null))) matching[count++] = row;
+  }
+  return matching.subarray(0, count);
+}
