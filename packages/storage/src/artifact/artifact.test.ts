@@ -1,0 +1,73 @@
+import { toBytes, toStream } from "@ashlar/core";
+import { memoryObjectStore } from "@ashlar/core/memory";
+import { describe, expect, it } from "vitest";
+import { createArtifactStore, type Digest } from "./index.ts";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const helloDigest = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+describe("blobs", () => {
+  it("are stored once under their SHA-256, from bytes or a stream", async () => {
+    const objects = memoryObjectStore();
+    const store = createArtifactStore({ objects });
+    expect(await store.putBlob(bytes("hello"))).toEqual({ digest: helloDigest, size: 5 });
+    expect(await store.putBlob(toStream(bytes("hello")))).toEqual({ digest: helloDigest, size: 5 });
+    expect(await store.has(helloDigest)).toBe(true);
+    expect(new TextDecoder().decode(await toBytes(await store.getBlob(helloDigest)))).toBe("hello");
+    const keys: string[] = [];
+    for await (const { key } of objects.list("")) keys.push(key);
+    expect(keys).toEqual([`blobs/sha256/2c/${helloDigest.slice(7)}`]);
+  });
+
+  it("with a flipped byte are never returned as good", async () => {
+    const objects = memoryObjectStore();
+    const store = createArtifactStore({ objects });
+    const { digest } = await store.putBlob(bytes("hello"));
+    await objects.put(`blobs/sha256/2c/${digest.slice(7)}`, bytes("hellp"));
+    await expect(toBytes(await store.getBlob(digest))).rejects.toMatchObject({ code: "ARTIFACT_CORRUPT" });
+  });
+
+  it("stay invisible when the body fails half-way", async () => {
+    const objects = memoryObjectStore();
+    const store = createArtifactStore({ objects });
+    const broken = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(bytes("hel"));
+        controller.error(new Error("gone"));
+      },
+    });
+    await expect(store.putBlob(broken)).rejects.toThrow("gone");
+    for await (const { key } of objects.list("")) expect.unreachable(key);
+    await expect(store.getBlob(helloDigest)).rejects.toMatchObject({ code: "ARTIFACT_NOT_FOUND" });
+    await expect(store.has("sha256:x")).rejects.toMatchObject({ code: "DIGEST_INVALID" });
+  });
+});
+
+describe("manifests", () => {
+  it("have one digest whatever the order of their names", async () => {
+    const store = createArtifactStore({ objects: memoryObjectStore() });
+    const { digest } = await store.putBlob(bytes("hello"));
+    const first = await store.putManifest({ files: { a: digest, "b/c": digest }, annotations: { x: "1" } });
+    expect(await store.putManifest({ files: { "b/c": digest, a: digest }, annotations: { x: "1" } })).toBe(first);
+    expect(await store.getManifest(first)).toEqual({ files: { a: digest, "b/c": digest }, annotations: { x: "1" } });
+    const absent = { files: { a: `sha256:${"0".repeat(64)}` as Digest }, annotations: {} };
+    await expect(store.putManifest(absent)).rejects.toMatchObject({ code: "ARTIFACT_NOT_FOUND" });
+  });
+
+  it.each([["../x"], ["/x"], ["a//b"], ["a\0b"], ["a/.."], ["C:\\x"], ["c:x"], [""], ["a\nb"]])(
+    "refuse the name %j",
+    async (name) => {
+      const store = createArtifactStore({ objects: memoryObjectStore() });
+      const { digest } = await store.putBlob(bytes("hello"));
+      const manifest = { files: { [name]: digest }, annotations: {} };
+      await expect(store.putManifest(manifest)).rejects.toMatchObject({ code: "MANIFEST_INVALID" });
+    },
+  );
+
+  it.each([[["Model", "model"]], [["straße", "STRASSE"]], [["a", "A/b"]]])("refuse %j together", async (names) => {
+    const store = createArtifactStore({ objects: memoryObjectStore() });
+    const { digest } = await store.putBlob(bytes("hello"));
+    const manifest = { files: Object.fromEntries(names.map((name) => [name, digest])), annotations: {} };
+    await expect(store.putManifest(manifest)).rejects.toMatchObject({ code: "MANIFEST_INVALID" });
+  });
+});

@@ -1,0 +1,1 @@
+export { describeParquetCodec, type ParquetCodecSuite } from "./parquet-codec.ts";

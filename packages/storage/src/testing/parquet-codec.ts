@@ -1,0 +1,95 @@
+import { toBytes } from "@ashlar/core";
+import { describe, expect, it } from "vitest";
+import { batchOf, dataOf } from "../parquet/batch.ts";
+import { arrowSchema, type ColumnType, type Scalar } from "../parquet/column-type.ts";
+import { columnsOf } from "../parquet/column.ts";
+import type { ParquetCodec, ParquetScanOptions } from "../parquet/port.ts";
+import { sourceOfBytes } from "../parquet/source.ts";
+
+/** Columns of plain values. */
+export type Columns = Readonly<Record<string, readonly [type: ColumnType, values: readonly (Scalar | null)[]]>>;
+
+/** Writes one file. */
+export async function writeColumns(codec: ParquetCodec, columns: Columns): Promise<Uint8Array> {
+  const entries = Object.entries(columns);
+  const schema = arrowSchema(entries.map(([name, [type]]) => [name, type] as const));
+  await using writer = await codec.create(schema);
+  const data = entries.map(([, [type, values]]) => dataOf(type, values));
+  await writer.write(batchOf(schema, data, entries[0]?.[1][1].length ?? 0));
+  return toBytes((await writer.finish()).body);
+}
+
+/** Reads a file back to plain values. */
+export async function readColumns(
+  codec: ParquetCodec,
+  bytes: Uint8Array,
+  options: ParquetScanOptions = {},
+): Promise<Record<string, (Scalar | null)[]>> {
+  await using reader = await codec.open(sourceOfBytes(bytes));
+  const found: Record<string, (Scalar | null)[]> = {};
+  for await (const batch of reader.scan(options)) {
+    for (const column of columnsOf(batch)) {
+      const values = (found[column.name] ??= []);
+      for (let row = 0; row < column.length; row++) values.push(column.get(row));
+    }
+  }
+  return found;
+}
+
+const samples: Record<ColumnType, readonly (Scalar | null)[]> = {
+  boolean: [true, null, false],
+  byte: [-128, null, 127],
+  short: [-32_768, null, 32_767],
+  integer: [-2_147_483_648, null, 2_147_483_647],
+  long: [-9_223_372_036_854_775_808n, null, 9_007_199_254_740_993n],
+  float: [1.5, null, -0],
+  double: [0.1, null, -0],
+  string: ["", null, "ä😀 a string of more than twelve bytes"],
+  binary: [Uint8Array.of(0, 255), null, new Uint8Array(20).fill(7)],
+  date: [-1, null, 20_000],
+  timestamp: [-1n, null, 978_307_260_000_001n],
+  timestamp_ntz: [-1n, null, 978_307_260_000_001n],
+};
+
+export interface ParquetCodecSuite {
+  readonly create: () => ParquetCodec;
+  /** Values to keep instead of the hardest ones, for a codec that refuses some values by name. @default {} */
+  readonly samples?: Partial<Record<ColumnType, readonly (Scalar | null)[]>>;
+}
+
+/** The contract of `ParquetCodec`. */
+export function describeParquetCodec(name: string, suite: ParquetCodecSuite): void {
+  describe(`${name}: Parquet codec`, () => {
+    const codec = suite.create();
+    const { columnTypes } = codec.capabilities;
+
+    it.each([...columnTypes])("keeps %s values and nulls", async (type) => {
+      const values = suite.samples?.[type] ?? samples[type];
+      const bytes = await writeColumns(codec, { c: [type, values] });
+      expect((await readColumns(codec, bytes))["c"]).toEqual(values);
+    });
+
+    it("tells schema, rows and bounds, and reads the columns asked for in that order", async () => {
+      const bytes = await writeColumns(codec, { a: ["long", [3n, 1n, null]], b: ["string", ["x", "y", "z"]] });
+      await using reader = await codec.open(sourceOfBytes(bytes));
+      expect(reader.rows).toBe(3);
+      expect(reader.schema.names).toEqual(["a", "b"]);
+      expect(reader.rowGroups.reduce((sum, group) => sum + group.rows, 0)).toBe(3);
+      expect(Object.keys(await readColumns(codec, bytes, { columns: ["b", "a"] }))).toEqual(["b", "a"]);
+      await expect(readColumns(codec, bytes, { columns: ["c"] })).rejects.toMatchObject({ code: "COLUMN_UNKNOWN" });
+    });
+
+    it("returns every row that matches, and skips row groups that cannot", async () => {
+      const bytes = await writeColumns(codec, { a: ["long", [1n, 2n, 3n]] });
+      expect((await readColumns(codec, bytes, { where: { a: { gte: 2 } } }))["a"]).toEqual(
+        expect.arrayContaining([2n, 3n]),
+      );
+      expect(await readColumns(codec, bytes, { where: { a: { gt: 3 } } })).toEqual({});
+    });
+
+    it("names a file that is none", async () => {
+      const opening = codec.open(sourceOfBytes(new Uint8Array(100), "broken.parquet"));
+      await expect(opening).rejects.toMatchObject({ code: "PARQUET_CORRUPT", details: { file: "broken.parquet" } });
+    });
+  });
+}
