@@ -27,14 +27,16 @@ export interface Column<Type extends ValueType = ValueType> extends ColumnFeatur
  *
  * @param type what the feature holds, default `"float64"`; a value that does not fit it exactly is an error, not a rounding
  */
-export function column<const Type extends ValueType = "float64">(name: string, type?: Type): Column<Type> {
+export function column(name: string): Column<"float64">;
+export function column<const Type extends ValueType>(name: string, type: Type): Column<Type>;
+export function column(name: string, type: ValueType = "float64"): Column {
   const predicate =
     <Value extends Predicate["value"]>(compare: Predicate["compare"]) =>
     (value: Value): Predicate => ({ column: name, compare, value });
   return {
     kind: "column",
     column: name,
-    type: type ?? ("float64" as Type),
+    type,
     greaterThan: predicate("greaterThan"),
     atLeast: predicate("atLeast"),
     lessThan: predicate("lessThan"),

@@ -36,8 +36,10 @@ export const share = (predicate: Predicate): Aggregate<"float64"> => ({
  * The sum of the values that are not null; null when there are none. Integers are summed exactly: as `"float64"` (the
  * default) the exact sum is rounded once, as `"int64"` it is a bigint.
  */
-export function sum<const Type extends "float64" | "int64" = "float64">(column: string, type?: Type): Aggregate<Type> {
-  return { aggregate: "sum", column, type: type ?? ("float64" as Type) };
+export function sum(column: string): Aggregate<"float64">;
+export function sum<const Type extends "float64" | "int64">(column: string, type: Type): Aggregate<Type>;
+export function sum(column: string, type: "float64" | "int64" = "float64"): Aggregate<"float64" | "int64"> {
+  return { aggregate: "sum", column, type };
 }
 
 /**

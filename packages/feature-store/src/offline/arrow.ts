@@ -16,7 +16,7 @@ import { visibility } from "./visibility.ts";
 export function arrow(): OfflineEngine {
   return {
     name: "arrow",
-    timeline: (view, options) => timeline(view, new ScannedTable(view.source), options),
+    timeline: async (view, options) => (await timeline(view, new ScannedTable(view.source), options)).timeline,
     async labels(source, options) {
       const batches = await collect(source, undefined, options);
       return new ArrowLabels(
@@ -28,7 +28,11 @@ export function arrow(): OfflineEngine {
   };
 }
 
-async function timeline(view: FeatureView, table: ScannedTable, options: EngineOptions): Promise<Timeline> {
+async function timeline(
+  view: FeatureView,
+  table: ScannedTable,
+  options: EngineOptions,
+): Promise<{ keys: KeyDictionary; timeline: Timeline }> {
   const { source, eventTime, knownAt } = view;
   const inputs = inputColumns(view);
   await table.load(
@@ -45,7 +49,10 @@ async function timeline(view: FeatureView, table: ScannedTable, options: EngineO
     true,
   );
   const columns = new Map(inputs.map((column) => [column, table.column(column)]));
-  return buildTimeline({ keys, codes, event, known: knownAt === undefined ? undefined : time(knownAt), columns });
+  return {
+    keys,
+    timeline: buildTimeline({ keys, codes, event, known: knownAt === undefined ? undefined : time(knownAt), columns }),
+  };
 }
 
 /** Columns of a source, scanned when first asked for and kept: views of one source share them. */
@@ -139,9 +146,9 @@ class ArrowLabels implements LabelSession {
     const { view } = request;
     const table = this.#tables.get(view.source) ?? new ScannedTable(view.source);
     this.#tables.set(view.source, table);
-    const rows = await timeline(view, table, request);
+    const { keys, timeline: rows } = await timeline(view, table, request);
     const visible = visibility(rows, request);
-    const labels = this.#group(view, rows);
+    const labels = this.#group(view, keys);
     const windows = joinWindows(request, rows, visible, labels);
     const plain = request.features.some((name) => view.features[name]?.kind === "column")
       ? gatherLatest(request, rows, latestRows(view, rows, visible, labels))
@@ -149,7 +156,7 @@ class ArrowLabels implements LabelSession {
     return request.features.map((name) => (windows.get(name) ?? plain.get(name)) as FeatureColumn);
   }
 
-  #group(view: FeatureView, { keys }: Timeline): GroupedLabels {
+  #group(view: FeatureView, keys: KeyDictionary): GroupedLabels {
     const codes = keys.encode(
       keyColumns(view, (column) => this.#read(column), "name", this.#source.name),
       this.rows,

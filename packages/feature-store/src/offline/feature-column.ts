@@ -13,6 +13,7 @@ import {
 } from "apache-arrow";
 import type { Value, ValueType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
+import { packBits } from "./column-to-arrow.ts";
 
 /** How the columns of a training set are typed. */
 export interface OutputOptions {
@@ -159,12 +160,4 @@ const arrays = {
 function storageOf(type: ValueType, { float = "float64", integer = "exact" }: OutputOptions): Storage {
   if (type === "float64" || ((type === "int32" || type === "int64") && integer === "float")) return float;
   return type;
-}
-
-function packBits(bytes: Uint8Array): Uint8Array {
-  const bits = new Uint8Array(((bytes.length + 63) >> 6) << 3);
-  bytes.forEach((byte, row) => {
-    if (byte === 1) bits[row >> 3] = (bits[row >> 3] as number) | (1 << (row & 7));
-  });
-  return bits;
 }

@@ -1,12 +1,12 @@
 import type { ColumnData } from "./column-data.ts";
-import type { KeyDictionary } from "./key-dictionary.ts";
+import type { KeyPart } from "./key-dictionary.ts";
 
 /**
  * The rows of one source for one view: grouped by key, and within a key in the total order (event, known, ingestion
  * sequence). Rows with a null key or a null event time are not in it.
  */
 export interface Timeline {
-  readonly keys: KeyDictionary;
+  readonly keys: TimelineKeys;
   /** Rows of key `k` are `[starts[k], starts[k + 1])`. */
   readonly starts: Uint32Array;
   /** Epoch microseconds. */
@@ -17,6 +17,12 @@ export interface Timeline {
   readonly source: Uint32Array;
   readonly columns: ReadonlyMap<string, ColumnData>;
   readonly ignored: IgnoredRows;
+}
+
+/** The distinct keys of a timeline, by their code. */
+export interface TimelineKeys {
+  readonly size: number;
+  key(code: number): readonly KeyPart[];
 }
 
 /** Rows of a source that no join can see, by reason. */
@@ -58,7 +64,7 @@ export function sortWithinKeys(
 }
 
 export function buildTimeline(rows: {
-  readonly keys: KeyDictionary;
+  readonly keys: TimelineKeys;
   readonly codes: Int32Array;
   readonly event: Float64Array;
   readonly known: Float64Array | undefined;

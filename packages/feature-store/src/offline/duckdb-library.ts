@@ -1,0 +1,49 @@
+import { featureStoreError } from "../errors.ts";
+
+/** What this package uses of `@duckdb/node-api`. */
+export interface DuckdbLibrary {
+  readonly DuckDBInstance: {
+    create(path?: string, options?: Record<string, string>): Promise<DuckdbInstance>;
+  };
+}
+
+export interface DuckdbInstance {
+  connect(): Promise<DuckdbConnection>;
+  closeSync(): void;
+}
+
+export interface DuckdbConnection {
+  run(sql: string): Promise<unknown>;
+  stream(sql: string): Promise<{ fetchChunk(): Promise<DuckdbChunk | null> }>;
+  createAppender(table: string): Promise<DuckdbAppender>;
+  closeSync(): void;
+}
+
+export interface DuckdbChunk {
+  readonly rowCount: number;
+  getColumnVector(index: number): { getItem(row: number): unknown };
+}
+
+export interface DuckdbAppender {
+  appendBigInt(value: bigint): void;
+  appendDouble(value: number): void;
+  appendVarchar(value: string): void;
+  appendNull(): void;
+  endRow(): void;
+  flushSync(): void;
+  closeSync(): void;
+}
+
+/** @throws ENGINE_NOT_INSTALLED */
+export async function loadDuckdb(load: () => Promise<DuckdbLibrary>): Promise<DuckdbLibrary> {
+  try {
+    return await load();
+  } catch (cause) {
+    throw featureStoreError("ENGINE_NOT_INSTALLED", { package: "@duckdb/node-api", range: "^1.5.5-r.5" }, { cause });
+  }
+}
+
+/** The rows of a chunk's column as the typed array the library holds them in. */
+export function chunkItems<Items>(chunk: DuckdbChunk, column: number): Items {
+  return (chunk.getColumnVector(column) as { getItem(row: number): unknown; readonly items: Items }).items;
+}
