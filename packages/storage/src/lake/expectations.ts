@@ -55,7 +55,7 @@ const show = (value: unknown): string => (typeof value === "string" ? JSON.strin
 export interface Violations {
   readonly rows: Int32Array;
   readonly reasons: readonly string[];
-  /** The first value that broke `reasons[0]`. */
+  /** The value of the first row that broke `reasons[0]`. */
   readonly example: string;
 }
 
@@ -72,18 +72,16 @@ export function prepare(expectations: readonly Expectation[], types: ReadonlyMap
   });
   return (batch) => {
     const columns = new Map(columnsOf(batch).map((column) => [column.name, column]));
-    const reasons = new Map<number, string>();
-    let example = "";
+    const broken = new Map<number, { readonly name: string; readonly value: Scalar | null }>();
     for (const { name, column, holds } of tests) {
       const values = columns.get(column) as Column;
       for (let row = 0; row < values.length; row++) {
         const value = values.get(row);
-        if (holds(value)) continue;
-        if (reasons.size === 0) example = show(value);
-        if (!reasons.has(row)) reasons.set(row, name);
+        if (!holds(value) && !broken.has(row)) broken.set(row, { name, value });
       }
     }
-    const rows = Int32Array.from(reasons.keys()).sort();
-    return { rows, reasons: Array.from(rows, (row) => reasons.get(row) ?? ""), example };
+    const rows = Int32Array.from(broken.keys()).sort();
+    const reasons = Array.from(rows, (row) => broken.get(row)?.name ?? "");
+    return { rows, reasons, example: show(broken.get(rows[0] ?? 0)?.value) };
   };
 }

@@ -1,6 +1,6 @@
-import type { RecordBatch } from "apache-arrow";
+import { type RecordBatch, Schema } from "apache-arrow";
 import { storageError } from "../errors.ts";
-import { takeRows } from "../parquet/batch.ts";
+import { batchOf, takeRows } from "../parquet/batch.ts";
 import type { ColumnType, Scalar } from "../parquet/column-type.ts";
 import { type Column, columnsOf } from "../parquet/column.ts";
 import type { TableColumn } from "./schema.ts";
@@ -34,8 +34,7 @@ export interface Part {
 
 /** Cuts a batch into its partitions. @throws PARTITION_INVALID */
 export function* partitions(table: string, batch: RecordBatch, partitionBy: readonly string[]): Generator<Part> {
-  const dataColumns = batch.schema.names.filter((name) => !partitionBy.includes(String(name)));
-  const data = partitionBy.length === 0 ? batch : batch.select(dataColumns);
+  const data = without(batch, partitionBy);
   if (partitionBy.length === 0) return yield { values: {}, rows: data };
   const columns = columnsOf(batch).filter((column) => partitionBy.includes(column.name));
   for (const rows of groups(columns, batch.numRows)) {
@@ -46,6 +45,13 @@ export function* partitions(table: string, batch: RecordBatch, partitionBy: read
     });
     yield { values: Object.fromEntries(values), rows: takeRows(data, rows) };
   }
+}
+
+function without(batch: RecordBatch, columns: readonly string[]): RecordBatch {
+  const kept = batch.schema.fields.map((field) => !columns.includes(field.name));
+  const fields = batch.schema.fields.filter((_, index) => kept[index]);
+  const data = batch.data.children.filter((_, index) => kept[index]);
+  return batchOf(new Schema(fields), data, batch.numRows);
 }
 
 /** Row numbers by equal values of all columns, in order of first appearance. */
