@@ -26,9 +26,13 @@ function batch(first: number, count: number): RecordBatchLike {
   for (let f = 0; f < features; f++) {
     const values = Float32Array.from({ length: count }, () => (random() < 0.05 ? Number.NaN : random() * 2 - 1));
     columns.set(`f${f}`, values);
-    for (let i = 0; i < count; i++) score[i]! += Number.isNaN(values[i]!) ? 0.1 : Math.sin(values[i]! * (1 + (f % 7))) / (1 + f / 4);
+    for (let i = 0; i < count; i++)
+      score[i]! += Number.isNaN(values[i]!) ? 0.1 : Math.sin(values[i]! * (1 + (f % 7))) / (1 + f / 4);
   }
-  columns.set("label", score.map((value) => (random() < 1 / (1 + Math.exp(-value)) ? 1 : 0)));
+  columns.set(
+    "label",
+    score.map((value) => (random() < 1 / (1 + Math.exp(-value)) ? 1 : 0)),
+  );
   return {
     numRows: count,
     schema: { fields: [...columns.keys()].map((name) => ({ name })) },

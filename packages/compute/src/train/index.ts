@@ -8,13 +8,8 @@ export { auc, baseRate, brier, logLoss } from "./metrics.ts";
 export { trainMlp, type MlpOptions } from "./mlp.ts";
 export type { ModelJson, ModelKind, TrainedModel } from "./model.ts";
 export { modelFromJson } from "./model-json.ts";
-export {
-  parityCertificate,
-  type OnnxRuntime,
-  type OnnxSession,
-  type OnnxTensorLike,
-  type ParityCertificate,
-} from "./parity.ts";
+export type { OnnxRuntime, OnnxSession, OnnxTensorLike } from "./onnx-runtime.ts";
+export { parityCertificate, type ParityCertificate } from "./parity.ts";
 export type { PredictionRows } from "./prediction-rows.ts";
 export type { TrainingSummary } from "./summary.ts";
 export type { BatchSequence, ColumnLike, PlainTable, RecordBatchLike, TableLike, TableSource } from "./table.ts";

@@ -38,7 +38,12 @@ export function trainLogisticProgram(input: LogisticInput, group: WorkerGroup, r
   const pack = (done: boolean): TrainingState => ({
     step: losses.length,
     done,
-    values: { ...packState(state), losses: Float64Array.from(losses), mean: widen(moments.mean), scale: widen(moments.scale) },
+    values: {
+      ...packState(state),
+      losses: Float64Array.from(losses),
+      mean: widen(moments.mean),
+      scale: widen(moments.scale),
+    },
   });
 
   while (losses.length < input.maxIterations && !hasConverged(state, input.tolerance)) {
@@ -103,7 +108,8 @@ function logisticObjective(
   return (x, gradient) => {
     eachShard(group, rows, (shard, { start, end }) => {
       const own = sums.shard(shard).fill(0);
-      for (let first = start; first < end; first += BLOCK_ROWS) addBlock(x, first, Math.min(BLOCK_ROWS, end - first), own);
+      for (let first = start; first < end; first += BLOCK_ROWS)
+        addBlock(x, first, Math.min(BLOCK_ROWS, end - first), own);
     });
     const total = sums.reduce();
     let penalty = 0;

@@ -10,7 +10,10 @@ export interface Layer {
 }
 
 /** Layers of a network of the given widths, from the inputs to the one score. */
-export function layersOf(widths: readonly number[]): { readonly layers: readonly Layer[]; readonly parameters: number } {
+export function layersOf(widths: readonly number[]): {
+  readonly layers: readonly Layer[];
+  readonly parameters: number;
+} {
   const layers: Layer[] = [];
   let at = 0;
   for (let i = 0; i + 1 < widths.length; i++) {

@@ -56,7 +56,8 @@ function readLayers(layers: readonly unknown[], features: number): DenseLayer[] 
     inputs = bias.length;
     return { weights, bias };
   });
-  if (read.length === 0 || inputs !== 1) throw invalid("layers", `${read.length} layers`, "layers that end in one score");
+  if (read.length === 0 || inputs !== 1)
+    throw invalid("layers", `${read.length} layers`, "layers that end in one score");
   return read;
 }
 

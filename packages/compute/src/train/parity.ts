@@ -5,24 +5,8 @@ import { encodeOnnx } from "../onnx/encode.ts";
 import { onnxModel, onnxNode, tensorInfo } from "../onnx/build.ts";
 import type { BoostedTreesModel } from "./boosted-trees-model.ts";
 import type { TrainedModel } from "./model.ts";
+import { importOnnxRuntime, type OnnxRuntime, type OnnxTensorLike } from "./onnx-runtime.ts";
 import { countRows, eachBlock, type PredictionRows } from "./prediction-rows.ts";
-
-/** The part of `onnxruntime-node` (or `-web`) that is used. */
-export interface OnnxRuntime {
-  readonly InferenceSession: {
-    create(model: Uint8Array, options?: { intraOpNumThreads?: number }): Promise<OnnxSession>;
-  };
-  readonly Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => OnnxTensorLike;
-}
-
-export interface OnnxSession {
-  run(feeds: Record<string, OnnxTensorLike>): Promise<Readonly<Record<string, OnnxTensorLike>>>;
-  release(): Promise<void>;
-}
-
-export interface OnnxTensorLike {
-  readonly data: unknown;
-}
 
 /** Evidence that an ONNX file computes what the trainer computes. */
 export interface ParityCertificate {
@@ -71,7 +55,9 @@ export async function parityCertificate(
       if (label !== (expected > 0.5 ? 1 : 0) && Math.abs(expected - 0.5) > TOLERANCE) differentLabels += 1;
     }
   });
-  const differentLeaves = isBoostedTrees(model) ? await countLeaves(ort, model, onnx, sample, options.signal) : undefined;
+  const differentLeaves = isBoostedTrees(model)
+    ? await countLeaves(ort, model, onnx, sample, options.signal)
+    : undefined;
   return {
     onnxSha256: createHash("sha256").update(onnx).digest("hex"),
     rows,
@@ -96,23 +82,31 @@ async function countLeaves(
   const trees = model.trees.length;
   const expected = model.leaves(sample);
   let different = 0;
-  await eachRun(ort, leafModel(onnx, model.features.length, trees), sample, model.features, signal, (outputs, first, count) => {
-    const found = outputs["leaves"]?.data;
-    for (let i = 0; i < count; i++) {
-      for (let t = 0; t < trees; t++) {
-        if (found instanceof Float32Array && found[i * trees + t] === expected[(first + i) * trees + t]) continue;
-        different += 1;
-        break;
+  await eachRun(
+    ort,
+    leafModel(onnx, model.features.length, trees),
+    sample,
+    model.features,
+    signal,
+    (outputs, first, count) => {
+      const found = outputs["leaves"]?.data;
+      for (let i = 0; i < count; i++) {
+        for (let t = 0; t < trees; t++) {
+          if (found instanceof Float32Array && found[i * trees + t] === expected[(first + i) * trees + t]) continue;
+          different += 1;
+          break;
+        }
       }
-    }
-  });
+    },
+  );
   return different;
 }
 
 /** The same trees, taken from the ONNX file, where each leaf gives its number to an output of its tree. */
 function leafModel(onnx: Uint8Array, features: number, trees: number): Uint8Array {
   const node = decodeOnnx(onnx).graph.nodes.find(({ operator }) => operator === "TreeEnsembleRegressor");
-  if (node === undefined) throw computeError("ONNX_MALFORMED", { reason: "it has no TreeEnsembleRegressor", offset: 0 });
+  if (node === undefined)
+    throw computeError("ONNX_MALFORMED", { reason: "it has no TreeEnsembleRegressor", offset: 0 });
   const ints = (name: string): number[] => {
     const attribute = node.attributes[name];
     return attribute !== undefined && "ints" in attribute ? Array.from(attribute.ints) : [];
@@ -153,18 +147,5 @@ async function eachRun(
     }
   } finally {
     await session.release();
-  }
-}
-
-/** @throws LIBRARY_MISSING */
-async function importOnnxRuntime(): Promise<OnnxRuntime> {
-  // A name in a variable, so that the library's types are not needed to build.
-  const library = "onnxruntime-node";
-  try {
-    const module = (await import(library)) as OnnxRuntime & { readonly default?: OnnxRuntime };
-    return module.default ?? module;
-  } catch (cause) {
-    const purpose = "to run an ONNX file for a parity certificate";
-    throw computeError("LIBRARY_MISSING", { library, range: "^1.30.0", purpose }, { cause });
   }
 }

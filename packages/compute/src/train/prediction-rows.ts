@@ -2,10 +2,7 @@ import { computeError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
 
 /** Rows to predict: row after row, or a column for each feature, or a data set. NaN is a missing value. */
-export type PredictionRows =
-  | Float32Array
-  | { readonly columns: Readonly<Record<string, ArrayLike<number>>> }
-  | Dataset;
+export type PredictionRows = Float32Array | { readonly columns: Readonly<Record<string, ArrayLike<number>>> } | Dataset;
 
 const BLOCK_ROWS = 1024;
 

@@ -50,7 +50,10 @@ export async function runTraining(
     ...(signal === undefined ? {} : { signal }),
     ...(onProgress === undefined
       ? {}
-      : { onProgress: ({ step, steps, ...rest }) => onProgress({ round: step, rounds: steps, seconds: seconds(), ...rest }) }),
+      : {
+          onProgress: ({ step, steps, ...rest }) =>
+            onProgress({ round: step, rounds: steps, seconds: seconds(), ...rest }),
+        }),
     ...(checkpoints === undefined ? {} : { onCheckpoint: (saved) => checkpoints.offer(saved) }),
   }).finally(() => checkpoints?.settled());
   checkpoints?.offer(state);

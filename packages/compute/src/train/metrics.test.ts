@@ -1,0 +1,34 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { auc, baseRate, brier, logLoss } from "./metrics.ts";
+
+describe("metrics", () => {
+  it("counts pairs for the AUC, ties as half", () => {
+    const rows = fc.array(fc.record({ label: fc.integer({ min: 0, max: 1 }), score: fc.integer({ min: 0, max: 5 }) }));
+    fc.assert(
+      fc.property(rows, (sample) => {
+        let won = 0;
+        let pairs = 0;
+        for (const p of sample.filter(({ label }) => label === 1)) {
+          for (const n of sample.filter(({ label }) => label === 0)) {
+            pairs += 1;
+            won += p.score > n.score ? 1 : p.score === n.score ? 0.5 : 0;
+          }
+        }
+        const found = auc(
+          sample.map(({ label }) => label),
+          sample.map(({ score }) => score),
+        );
+        if (pairs === 0) expect(found).toBeNaN();
+        else expect(found).toBeCloseTo(won / pairs, 12);
+      }),
+    );
+  });
+
+  it("agrees with figures worked by hand", () => {
+    expect(logLoss([1, 0], [0.8, 0.4])).toBeCloseTo((-Math.log(0.8) - Math.log(0.6)) / 2, 12);
+    expect(logLoss([1], [0])).toBeLessThan(40);
+    expect(brier([1, 0], [0.8, 0.4])).toBeCloseTo(0.1, 12);
+    expect(baseRate([1, 0, 0, 1])).toBe(0.5);
+  });
+});
