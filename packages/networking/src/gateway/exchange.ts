@@ -12,6 +12,8 @@ export interface Exchange {
   readonly closing: () => boolean;
   /** The client waits for leave to send its body. */
   expectsContinue: boolean;
+  /** The answer was an error of the gateway's own, sent whole. */
+  refused: boolean;
 }
 
 /** An exchange that found its route and may be carried out. */

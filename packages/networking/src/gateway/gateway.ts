@@ -90,7 +90,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   });
 
   let closed: Promise<void> | undefined;
-  const close: Gateway["close"] = ({ drainMs = 10_000 } = {}) => {
+  const close: Gateway["close"] = async ({ drainMs = 10_000 } = {}) => {
     checkedNumber("drainMs", drainMs, { least: 0, most: 2 ** 31 - 1 });
     closed ??= (async () => {
       await listener.close(drainMs);

@@ -7,7 +7,7 @@ import { networkingError } from "../errors.ts";
 import { type Certificates, secureOptions } from "./certificates.ts";
 import { drain } from "./drain.ts";
 import type { Exchange } from "./exchange.ts";
-import { rawErrorResponse, sendError } from "./refuse.ts";
+import { rawErrorResponse } from "./refuse.ts";
 
 export interface ListenerLimits {
   readonly headersTimeoutMs: number;
@@ -53,6 +53,7 @@ export function createListener(options: ListenerOptions): Listener {
       signal: controller.signal,
       closing: () => draining,
       expectsContinue,
+      refused: false,
     };
     const { socket } = request;
     const exchanges = inFlight.get(socket) ?? new Set();
@@ -77,19 +78,16 @@ export function createListener(options: ListenerOptions): Listener {
   });
   server.on("request", (request, response) => accept(request, response, false));
   server.on("checkContinue", (request, response) => accept(request, response, true));
-  server.on("checkExpectation", (request, response) => {
-    const error = networkingError("EXPECTATION_FAILED", { expectation: String(request.headers.expect) });
-    options.refused(error.code);
-    const { signal } = new AbortController();
-    sendError({ request, response, signal, closing: () => true, expectsContinue: false }, error);
-  });
+  // The head is read before it is answered, and that refuses what was expected.
+  server.on("checkExpectation", (request, response) => accept(request, response, false));
   server.on("connect", (_, socket: Duplex) => {
     answerRaw(socket, networkingError("REQUEST_MALFORMED", { problem: "the method CONNECT is not passed on" }));
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
-    const begun = Array.from(inFlight.get(socket) ?? []).some(({ response }) => response.headersSent);
-    // In the midst of a response an answer would be read as part of it.
-    if (begun || error.code === "ECONNRESET" || !socket.writable) socket.destroy();
+    const begun = Array.from(inFlight.get(socket) ?? []).filter(({ response }) => response.headersSent);
+    // In the midst of a response an answer would be read as part of it; a refusal is an answer already.
+    if (begun.length > 0 && begun.every(({ refused }) => refused)) for (const { response } of begun) response.end();
+    else if (begun.length > 0 || error.code === "ECONNRESET" || !socket.writable) socket.destroy();
     else answerRaw(socket, clientError(error, limits));
   });
   const answerRaw = (socket: Duplex, error: AshlarError): void => {

@@ -5,6 +5,7 @@ import { type Exchange, isUnanswered } from "./exchange.ts";
 /** Answers with an error as JSON: `{ code, message, retryable, details }`. Does nothing once an answer has begun. */
 export function sendError(exchange: Exchange, error: AshlarError): void {
   if (!isUnanswered(exchange)) return;
+  exchange.refused = true;
   const { request, response } = exchange;
   const body = Buffer.from(JSON.stringify(error));
   const headers = [
@@ -19,7 +20,8 @@ export function sendError(exchange: Exchange, error: AshlarError): void {
   if (unread || exchange.closing()) headers.push("connection", "close");
   response.writeHead(error.status, headers);
   if (request.method === "HEAD") response.end();
-  else if (!unread) response.end(body);
+  // A client that asked first has sent no body yet.
+  else if (!unread || exchange.expectsContinue) response.end(body);
   else {
     response.write(body);
     linger(request, () => response.end());

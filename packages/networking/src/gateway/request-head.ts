@@ -38,10 +38,11 @@ const refusedMethods: ReadonlySet<string> = new Set(["CONNECT", "TRACE"]);
 /**
  * Reads the head strictly (RFC 9112): node's parser lets several ambiguous forms pass that are refused here.
  *
- * @throws REQUEST_MALFORMED, HEADERS_TOO_LARGE
+ * @throws REQUEST_MALFORMED, HEADERS_TOO_LARGE, EXPECTATION_FAILED
  */
 export function readHead(request: IncomingMessage, policy: HeadPolicy): RequestHead {
   const method = request.method as string;
+  if (request.httpVersionMajor !== 1) malformed(`its version is HTTP/${request.httpVersion}`);
   if (refusedMethods.has(method)) malformed(`the method ${method} is not passed on`);
   const fields = readFields(request.rawHeaders, policy);
   const chunked = checkFraming(request, fields);
@@ -112,6 +113,9 @@ function readField(fields: Fields, name: string, value: string, policy: HeadPoli
       if (fields.length !== undefined) malformed("it has two Content-Length fields");
       fields.length = value;
       break;
+    case "expect":
+      if (value.toLowerCase() !== "100-continue") throw networkingError("EXPECTATION_FAILED", { expectation: value });
+      return;
     case "authorization":
       if (fields.authorization !== undefined) malformed("it has two Authorization fields");
       fields.authorization = value;

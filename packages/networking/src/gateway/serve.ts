@@ -79,7 +79,7 @@ export async function serve(scene: Scene, exchange: Exchange, abort: (reason: un
     known.info = base;
     const info = await admit(scene, route, head, base, (seen) => (known.info = seen));
     if (exchange.signal.aborted) return;
-    await carryOut(scene, { ...exchange, route, head, info, remainingMs }, peer);
+    await carryOut(scene, Object.assign(exchange, { route, head, info, remainingMs }), peer);
   } catch (error) {
     refuse(error);
   }
