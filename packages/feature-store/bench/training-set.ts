@@ -1,5 +1,5 @@
 import { Table } from "apache-arrow";
-import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { duckdb } from "../src/offline/duckdb.ts";
 import {
   arrow,
@@ -19,7 +19,7 @@ import {
 // 48 known-at windows for 3 M flights of 2001 (vega-datasets), and 15-minute materialisation of 229 airports.
 
 const { DuckDBInstance } = await import("@duckdb/node-api");
-const flightsFile = createRequire(import.meta.url).resolve("vega-datasets/data/flights-3m.parquet");
+const flightsFile = fileURLToPath(new URL("../data/flights-3m.parquet", import.meta.resolve("vega-datasets")));
 const { mkdtemp, rm } = await import("node:fs/promises");
 const { tmpdir } = await import("node:os");
 const { join } = await import("node:path");
