@@ -17,6 +17,7 @@ export type { AppendTransaction } from "./commit.ts";
 export { between, type Expectation, notNull, oneOf } from "./expectations.ts";
 export type { ScanOptions } from "./scan.ts";
 export type { DataFile, HistoryEntry, LakeTable, LakeTableView, Snapshot, TableOptions } from "./table.ts";
+export { batchFrom, type PlainColumns } from "../parquet/batch-from.ts";
 export type { ColumnType, Scalar } from "../parquet/column-type.ts";
 export type { Condition, Predicate, PredicateValue } from "../parquet/predicate.ts";
 

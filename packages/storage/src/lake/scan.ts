@@ -55,7 +55,7 @@ export async function* scan(
     tests: inFile,
     where: Object.fromEntries(inFile.map((test) => [test.column, options.where?.[test.column] ?? {}])),
   };
-  for (const file of [...state.files.values()]) {
+  for (const file of state.files.values()) {
     options.signal?.throwIfAborted();
     const values = partitionValues(state, file, plan);
     if (!mayMatch(file, tests, values)) continue;

@@ -35,7 +35,7 @@ export class TableState {
     const latest = Math.max(this.version, commits.at(-1) ?? -1, checkpoints.at(-1) ?? -1);
     const until = options.until ?? latest;
     if (until > latest) throw storageError("VERSION_NOT_FOUND", { table: this.table, version: until, latest });
-    const checkpoint = this.version < 0 ? checkpoints.filter((version) => version <= until).at(-1) : undefined;
+    const checkpoint = this.version < 0 ? checkpoints.findLast((version) => version <= until) : undefined;
     if (checkpoint !== undefined) {
       this.#apply(await log.readCheckpoint(checkpoint), checkpoint, `checkpoint ${checkpoint}`);
     }

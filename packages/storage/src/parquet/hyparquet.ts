@@ -31,7 +31,7 @@ export function hyparquet(): ParquetCodec {
     name: "hyparquet",
     capabilities: {
       compressions: ["zstd", "snappy", "gzip", "none"],
-      columnTypes: [...(Object.keys(elements) as ColumnType[])],
+      columnTypes: Object.keys(elements) as ColumnType[],
     },
     create: async (schema, options = {}) => new HyparquetWriter(schema, options.compression ?? "zstd"),
     open: async (source, options = {}) => {

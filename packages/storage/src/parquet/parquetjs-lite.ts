@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import type { RecordBatch, Schema } from "apache-arrow";
+import type { RecordBatch } from "apache-arrow";
 import { storageError } from "../errors.ts";
 import { batchOf, dataOf } from "./batch.ts";
 import type { ColumnType, Scalar } from "./column-type.ts";

@@ -1,21 +1,16 @@
 import { toBytes } from "@ashlar/core";
 import { describe, expect, it } from "vitest";
-import { batchOf, dataOf } from "../parquet/batch.ts";
-import { arrowSchema, type ColumnType, type Scalar } from "../parquet/column-type.ts";
+import { batchFrom, type PlainColumns } from "../parquet/batch-from.ts";
+import type { ColumnType, Scalar } from "../parquet/column-type.ts";
 import { columnsOf } from "../parquet/column.ts";
 import type { ParquetCodec, ParquetScanOptions } from "../parquet/port.ts";
 import { sourceOfBytes } from "../parquet/source.ts";
 
-/** Columns of plain values. */
-export type Columns = Readonly<Record<string, readonly [type: ColumnType, values: readonly (Scalar | null)[]]>>;
-
 /** Writes one file. */
-export async function writeColumns(codec: ParquetCodec, columns: Columns): Promise<Uint8Array> {
-  const entries = Object.entries(columns);
-  const schema = arrowSchema(entries.map(([name, [type]]) => [name, type] as const));
-  await using writer = await codec.create(schema);
-  const data = entries.map(([, [type, values]]) => dataOf(type, values));
-  await writer.write(batchOf(schema, data, entries[0]?.[1][1].length ?? 0));
+export async function writeColumns(codec: ParquetCodec, columns: PlainColumns): Promise<Uint8Array> {
+  const batch = batchFrom(columns);
+  await using writer = await codec.create(batch.schema);
+  await writer.write(batch);
   return toBytes((await writer.finish()).body);
 }
 
