@@ -1,0 +1,54 @@
+/** One stage of the main job, as the console shows it. */
+export interface StageView {
+  readonly name: string;
+  readonly title: string;
+  readonly state: "waiting" | "running" | "retrying" | "done" | "failed";
+  /** 0 to 1 while it is running. */
+  readonly fraction: number;
+  readonly message: string;
+  readonly seconds: number | undefined;
+  /** Finished by an earlier process, and not repeated. */
+  readonly resumed: boolean;
+}
+
+export interface LineageNode {
+  readonly id: string;
+  readonly kind: "source" | "table" | "features" | "training set" | "model" | "endpoint";
+  readonly label: string;
+  readonly detail: string;
+}
+
+export interface ModelView {
+  readonly name: string;
+  readonly version: number;
+  readonly alias: string;
+  readonly digest: string;
+  /** Area under the ROC curve on June, by model; the champion first. */
+  readonly scores: readonly { readonly name: string; readonly auc: number }[];
+}
+
+/** The last second of traffic. */
+export interface TrafficSample {
+  /** Epoch seconds. */
+  readonly at: number;
+  readonly requests: number;
+  readonly failures: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** What the console page asks for, once a second. It holds no rows, no tokens and no keys. */
+export interface ConsoleState {
+  readonly phase: "building" | "serving" | "failed";
+  readonly stages: readonly StageView[];
+  readonly lineage: {
+    readonly nodes: readonly LineageNode[];
+    readonly edges: readonly { readonly from: string; readonly to: string }[];
+  };
+  readonly model: ModelView | undefined;
+  readonly traffic: { readonly total: number; readonly refused: number; readonly samples: readonly TrafficSample[] };
+  readonly audit: {
+    readonly entries: number;
+    readonly refusals: readonly { readonly principal: string; readonly action: string; readonly resource: string }[];
+  };
+}

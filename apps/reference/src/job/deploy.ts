@@ -1,0 +1,38 @@
+import type { StepContext } from "@ashlar/orchestration";
+import { storedViews } from "../flights/features.ts";
+import type { Platform } from "../wire/platform.ts";
+import type { Champion } from "./register.ts";
+
+/** What is deployed, and that it answers as the trainer would. */
+export interface Deployed {
+  readonly version: number;
+  readonly materialised: Readonly<Record<string, number>>;
+}
+
+/** June begins: what was known by then is what the endpoint starts with. */
+export const juneBegins: number = Date.UTC(2001, 5, 1);
+
+/** Fills the online store as of the first of June, and loads the champion into the inference server. */
+export async function deploy(
+  platform: Platform,
+  { champion, table }: { champion: Champion; table: number },
+  context: StepContext,
+): Promise<Deployed> {
+  const store = await platform.featureStore(table);
+  const materialised: Record<string, number> = {};
+  const views = storedViews(store.views);
+  for (const [index, view] of views.entries()) {
+    context.progress(index / views.length, `materialising ${view.name}`);
+    const { written } = await store.materialize(view as (typeof store.views)[0], {
+      until: juneBegins,
+      signal: context.signal,
+    });
+    materialised[view.name] = written;
+  }
+  await platform.serving.ensure({ table, champion });
+  context.lineage({
+    inputs: [{ namespace: "registry", name: `${champion.name}/${champion.version}` }],
+    outputs: [{ namespace: "endpoint", name: "/predict" }],
+  });
+  return { version: champion.version, materialised };
+}

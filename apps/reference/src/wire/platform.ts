@@ -1,0 +1,147 @@
+import { createWriteStream, mkdirSync } from "node:fs";
+import { pipeline } from "node:stream/promises";
+import type { ObjectStore } from "@ashlar/core";
+import { createFeatureStore, type FeatureStore } from "@ashlar/feature-store";
+import { duckdb as offlineEngine } from "@ashlar/feature-store/duckdb";
+import { sqlite as onlineStore } from "@ashlar/feature-store/sqlite";
+import { createInferenceServer, type InferenceServer } from "@ashlar/compute/inference";
+import { createModelRegistry, type ModelRegistry, sqlite as registryDatabase } from "@ashlar/model-registry";
+import {
+  type AuditLog,
+  createAuditLog,
+  ed25519Signer,
+  verifyAuditLog,
+  type AuditVerification,
+} from "@ashlar/security/audit";
+import { createAuthorizer } from "@ashlar/security/authorize";
+import { createEnvelope } from "@ashlar/security/encrypt";
+import { localKeyRing } from "@ashlar/security/local-keys";
+import { encrypted, type ParquetCodec, type ParquetReader, sourceOfFile } from "@ashlar/storage";
+import { type ArtifactStore, createArtifactStore } from "@ashlar/storage/artifact";
+import { duckdb } from "@ashlar/storage/duckdb";
+import { fileSystem } from "@ashlar/storage/file-system";
+import { type LakeTable, type LakeTableView, openLake, type TableOptions } from "@ashlar/storage/lake";
+import type { DataDirectory } from "../cli/data-directory.ts";
+import { flightViews } from "../flights/features.ts";
+import type { MemoryWatch } from "../report/memory.ts";
+import { type Client, createIdentities, type Identities } from "./identities.ts";
+import { guardRegistry, type GuardedRegistry } from "./guarded-registry.ts";
+import { keyFile } from "./keys.ts";
+import { entities, policies, type Principal } from "./policies.ts";
+import { createServing, type ServingState } from "./serving.ts";
+
+export type FlightStore = FeatureStore<ReturnType<typeof flightViews>>;
+
+/** Everything the packages give, wired together over one data directory. */
+export interface Platform extends AsyncDisposable {
+  readonly directory: DataDirectory;
+  readonly memory: MemoryWatch;
+  readonly codec: ParquetCodec;
+  readonly artifacts: ArtifactStore;
+  readonly checkpoints: ObjectStore;
+  readonly inference: InferenceServer;
+  readonly registry: ModelRegistry;
+  readonly audit: AuditLog;
+  readonly authorizer: ReturnType<typeof createAuthorizer>;
+  readonly identities: Identities;
+  readonly serving: ServingState;
+  flights(options?: TableOptions): Promise<LakeTable>;
+  tableAt(version: number): Promise<LakeTableView>;
+  /** The feature store over one version of the table. */
+  featureStore(version: number): Promise<FlightStore>;
+  /** A Parquet artifact, verified as it is copied out. */
+  openArtifact(digest: string): Promise<ParquetReader>;
+  /** The registry as one principal sees it. */
+  registryAs(principal: Principal): GuardedRegistry;
+  clientOf(principal: Principal): Promise<Client>;
+  verifyAudit(): Promise<AuditVerification>;
+  /** Who was refused what, each once, in order. */
+  refusals(): Promise<readonly { readonly principal: string; readonly action: string; readonly resource: string }[]>;
+}
+
+/** Opens what needs opening; nothing is built yet. */
+export async function openPlatform(directory: DataDirectory, memory: MemoryWatch): Promise<Platform> {
+  const stack = new AsyncDisposableStack();
+  const codec = stack.use(duckdb());
+  const lake = stack.use(openLake({ objects: fileSystem({ root: directory.file("lake") }), codec }));
+  const artifacts = createArtifactStore({ objects: fileSystem({ root: directory.file("artifacts") }) });
+  const checkpoints = fileSystem({ root: directory.file("checkpoints") });
+
+  const keys = localKeyRing({ path: directory.file("keys", "data-keys.json"), create: true });
+  const cipher = stack.use(createEnvelope({ keys }));
+  const sealed = encrypted(fileSystem({ root: directory.file("models") }), { cipher });
+  const registry = stack.use(
+    createModelRegistry({
+      database: registryDatabase({ path: directory.file("registry.db") }),
+      artifacts: createArtifactStore({ objects: sealed }),
+      protectedAliases: { champion: { approvals: 1 } },
+    }),
+  );
+
+  const signer = ed25519Signer({
+    name: "ashlar.reference/audit",
+    privateKey: keyFile(directory.file("keys", "audit.pem")),
+  });
+  const audit = stack.use(await createAuditLog({ directory: directory.file("audit"), signer }));
+  const authorizer = createAuthorizer({ policies, entities });
+  const inference = stack.use(createInferenceServer());
+  const identities = await createIdentities(directory);
+  const stores = new Map<number, Promise<FlightStore>>();
+  const opened = new Map<string, Promise<string>>();
+
+  const platform: Platform = {
+    directory,
+    memory,
+    codec,
+    artifacts,
+    checkpoints,
+    inference,
+    registry,
+    audit,
+    authorizer,
+    identities,
+    serving: createServing(() => platform),
+    flights: (options) => lake.table("flights", options),
+    tableAt: async (version) => (await lake.table("flights")).at(version),
+    featureStore(version) {
+      const open = async (): Promise<FlightStore> => {
+        const views = flightViews((await lake.table("flights")).at(version));
+        const online = onlineStore({ path: directory.file("online.db") });
+        return stack.use(createFeatureStore({ views, offline: offlineEngine(), online }));
+      };
+      const store = stores.get(version) ?? open();
+      stores.set(version, store);
+      return store;
+    },
+    async openArtifact(digest) {
+      const path = opened.get(digest) ?? copyOut(artifacts, digest, directory.file("scratch"));
+      opened.set(digest, path);
+      return codec.open(await sourceOfFile(await path));
+    },
+    registryAs: (principal) => guardRegistry(registry, { authorizer, audit, principal }),
+    clientOf: (principal) => identities.clientOf(principal),
+    verifyAudit: async () => {
+      const trustedCheckpoint = audit.checkpoint();
+      return verifyAuditLog({ directory: directory.file("audit"), publicKey: signer.publicKey, trustedCheckpoint });
+    },
+    async refusals() {
+      const seen = new Map<string, { principal: string; action: string; resource: string }>();
+      for await (const { event } of audit.entries()) {
+        if (event.outcome !== "refused") continue;
+        const { principal, action, resource } = event;
+        seen.set(`${principal} ${action} ${resource}`, { principal, action, resource });
+      }
+      return [...seen.values()];
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+  return platform;
+}
+
+/** DuckDB reads local files; an artifact is verified while it is copied to one, once in a process. */
+async function copyOut(artifacts: ArtifactStore, digest: string, folder: string): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  const path = `${folder}/${digest.replace(":", "-")}.parquet`;
+  await pipeline(await artifacts.getBlob(digest), createWriteStream(path));
+  return path;
+}
