@@ -132,7 +132,7 @@ export async function openData(context: LakeContext, state: TableState, file: Ad
   const corrupt = (reason: string, cause?: unknown): Error =>
     storageError("DATA_FILE_CORRUPT", { file: key, reason }, cause === undefined ? {} : { cause });
   if (info.size !== file.size) throw corrupt(`it has ${info.size} bytes, the log says ${file.size}`);
-  const reader = await openReader(context, key, file.size, corrupt);
+  const reader = await openReader(context, key, corrupt);
   const rows = parseStatistics(file.stats).rows;
   if (rows === undefined || rows === reader.rows) return reader;
   await reader[Symbol.asyncDispose]();
@@ -142,11 +142,10 @@ export async function openData(context: LakeContext, state: TableState, file: Ad
 async function openReader(
   context: LakeContext,
   key: string,
-  size: number,
   corrupt: (reason: string, cause: unknown) => Error,
 ): Promise<ParquetReader> {
   try {
-    return await context.codec.open(sourceOfObject(context.objects, key, size));
+    return await context.codec.open(await sourceOfObject(context.objects, key));
   } catch (cause) {
     if (isAshlarError(cause, "PARQUET_CORRUPT")) throw corrupt(cause.message, cause);
     throw cause;

@@ -74,10 +74,10 @@ export class Stage implements AsyncDisposable {
     for (const [folder, { values, writer, statistics }] of this.#open) {
       signal?.throwIfAborted();
       await using finishing = writer;
-      const { body, size } = await finishing.finish();
+      const { body } = await finishing.finish();
       const path = `${folder}part-${String(files.length).padStart(5, "0")}-${crypto.randomUUID()}.c000.parquet`;
       const key = `${this.#table}/${path}`;
-      await this.#context.objects.put(key, body, { ifAbsent: true, ...(signal ? { signal } : {}) });
+      const { size } = await this.#context.objects.put(key, body, { ifAbsent: true, ...(signal ? { signal } : {}) });
       this.#written.push(key);
       this.#open.delete(folder);
       files.push({

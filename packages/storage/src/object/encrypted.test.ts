@@ -1,6 +1,8 @@
 import { type Cipher, concatBytes, coreError, toBytes } from "@ashlar/core";
 import { memoryObjectStore } from "@ashlar/core/memory";
 import { expect, it } from "vitest";
+import { hyparquet } from "../parquet/hyparquet.ts";
+import { batchFrom, openLake } from "../lake/index.ts";
 import { encrypted } from "./encrypted.ts";
 
 /** AES-256-GCM over the whole body, for tests. */
@@ -52,4 +54,18 @@ it("stores no plaintext, binds an object to its key, and answers ranges of the p
   await objects.put("b", sealed);
   await expect((await store.get("b")).bytes()).rejects.toMatchObject({ code: "DECRYPTION_FAILED" });
   expect(store.capabilities).toEqual({ conditionalPut: true, rangeRead: false });
+});
+
+it("carries a lake, and nobody reads its files or its log without the cipher", async () => {
+  const objects = memoryObjectStore();
+  const cipher = wholeCipher();
+  const lake = openLake({ objects: encrypted(objects, { cipher }), codec: hyparquet() });
+  const table = await lake.table("t");
+  await table.append(batchFrom({ n: ["long", [1n, 2n]] }));
+  let rows = 0;
+  for await (const batch of table.scan({ where: { n: { gte: 1 } } })) rows += batch.numRows;
+  expect(rows).toBe(2);
+  await expect((await openLake({ objects, codec: hyparquet() }).table("t")).snapshot()).rejects.toMatchObject({
+    code: "LOG_CORRUPT",
+  });
 });

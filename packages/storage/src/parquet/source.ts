@@ -47,17 +47,17 @@ export function pathInStore(objects: ObjectStore, key: string): string | undefin
   return typeof pathOf === "function" ? String(pathOf.call(objects, key)) : undefined;
 }
 
-/** An object of a store, read by ranges when the store can. */
-export function sourceOfObject(objects: ObjectStore, key: string, size: number): ParquetSource {
+/** An object of a store: read by ranges, or fetched whole from a store that cannot (an encrypted one, say). */
+export async function sourceOfObject(objects: ObjectStore, key: string): Promise<ParquetSource> {
+  const object = await objects.get(key);
+  if (!objects.capabilities.rangeRead) return sourceOfBytes(await object.bytes(), key);
+  await object.stream().cancel();
   const path = pathInStore(objects, key);
-  let whole: Promise<Uint8Array> | undefined;
-  const readWhole = async (): Promise<Uint8Array> => (await objects.get(key)).bytes();
   return {
     name: key,
-    size,
+    size: object.info.size,
     ...(path === undefined ? {} : { path }),
     async read(start, end) {
-      if (!objects.capabilities.rangeRead) return (await (whole ??= readWhole())).subarray(start, end);
       return (await objects.get(key, { range: { start, end } })).bytes();
     },
   };
