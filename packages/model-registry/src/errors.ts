@@ -131,7 +131,7 @@ export const registryErrors = {
   REGISTRY_CLOSED: {
     status: 503,
     retryable: false,
-    message: (_: object): string => "The model registry was closed. Create a new one; what was committed is kept.",
+    message: (): string => "The model registry was closed. Create a new one; what was committed is kept.",
   },
 } as const;
 

@@ -11,8 +11,7 @@ export interface ModelFile {
   readonly size: number;
 }
 
-export const manifestMediaType: "application/vnd.ashlar.model.manifest.v1+json" =
-  "application/vnd.ashlar.model.manifest.v1+json";
+export const manifestMediaType = "application/vnd.ashlar.model.manifest.v1+json" as const;
 
 /**
  * The manifest of a version: what its files are, in one canonical form. Its digest is the digest of the version, so
