@@ -10,7 +10,13 @@ async function keepAppending(caller: number): Promise<void> {
   for (let n = 0; n < 1_000_000; n++) {
     const resource = `Model::${caller}`;
     const at = Date.now();
-    const { index } = await log.append({ principal: "User::ada", action: "Model::read", resource, outcome: "allowed", at });
+    const { index } = await log.append({
+      principal: "User::ada",
+      action: "Model::read",
+      resource,
+      outcome: "allowed",
+      at,
+    });
     process.stdout.write(`${index}\n`);
   }
 }

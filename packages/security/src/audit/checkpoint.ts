@@ -15,7 +15,10 @@ export function signCheckpoint({ origin, size, root }: Checkpoint, signer: NoteS
 }
 
 /** Reads a signed checkpoint. @throws NOTE_INVALID when it is malformed, not signed by this key, or of another log */
-export function openCheckpoint(note: string, key: { readonly publicKey: string; readonly origin?: string }): Checkpoint {
+export function openCheckpoint(
+  note: string,
+  key: { readonly publicKey: string; readonly origin?: string },
+): Checkpoint {
   const refuse = (reason: string): Error => securityError("NOTE_INVALID", { what: "checkpoint", reason });
   const [origin = "", size = "", encoded = "", end] = openNote(note, key.publicKey).split("\n");
   const root = Buffer.from(encoded, "base64");

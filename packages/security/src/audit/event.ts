@@ -44,7 +44,8 @@ function assertJson(field: string, value: unknown, depth: number): void {
     for (let index = 0; index < value.length; index++) assertJson(`${field}[${index}]`, value[index], depth + 1);
   } else if (isRecord(value)) {
     for (const [name, item] of Object.entries(value)) {
-      if (name === "__proto__" || name === "toJSON") throw refusal(`${field}.${name}`, "has a name that is not allowed");
+      if (name === "__proto__" || name === "toJSON")
+        throw refusal(`${field}.${name}`, "has a name that is not allowed");
       assertJson(`${field}.${name}`, item, depth + 1);
     }
   } else {

@@ -83,7 +83,7 @@ export function fileJournal(directory: string): Journal {
 
     async append(batch) {
       const place: BatchPlace = { at: end, length: batch.byteLength };
-      for (let done = 0; done < batch.byteLength; ) {
+      for (let done = 0; done < batch.byteLength;) {
         done += (await writable().write(batch, done, batch.byteLength - done, end + done)).bytesWritten;
       }
       await writable().datasync();
@@ -120,7 +120,8 @@ async function openLog(path: string): Promise<FileHandle> {
   });
   const beginning = Buffer.alloc(logMagic.byteLength);
   const { bytesRead } = await file.read(beginning, 0, beginning.byteLength, 0);
-  const isTorn = bytesRead < logMagic.byteLength && beginning.subarray(0, bytesRead).equals(logMagic.subarray(0, bytesRead));
+  const isTorn =
+    bytesRead < logMagic.byteLength && beginning.subarray(0, bytesRead).equals(logMagic.subarray(0, bytesRead));
   if (!isTorn) return file;
   await file.write(logMagic, 0, logMagic.byteLength, 0);
   await file.sync();

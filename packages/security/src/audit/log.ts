@@ -1,4 +1,11 @@
-import { type AuditEvent, type AuditReceipt, type AuditSink, type Clock, type ObjectStore, systemClock } from "@ashlar/core";
+import {
+  type AuditEvent,
+  type AuditReceipt,
+  type AuditSink,
+  type Clock,
+  type ObjectStore,
+  systemClock,
+} from "@ashlar/core";
 import { securityError } from "../errors.ts";
 import { type Checkpoint, openCheckpoint, signCheckpoint } from "./checkpoint.ts";
 import { decodeEvent, encodeEvent } from "./event.ts";

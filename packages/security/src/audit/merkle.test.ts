@@ -43,12 +43,18 @@ describe("Merkle tree", () => {
       fc.property(entries, fc.nat(), fc.nat(), (all, a, b) => {
         const size = 1 + (a % all.length);
         const index = b % size;
-        const proof = { index, size, leafHash: leafHash(all[index] ?? new Uint8Array()), hashes: treeOf(all).inclusionProof(index, size) };
+        const proof = {
+          index,
+          size,
+          leafHash: leafHash(all[index] ?? new Uint8Array()),
+          hashes: treeOf(all).inclusionProof(index, size),
+        };
         const root = oracle(all.slice(0, size));
         expect(verifyInclusion(proof, root)).toBe(true);
         expect(verifyInclusion({ ...proof, leafHash: leafHash(Buffer.from("something else")) }, root)).toBe(false);
         expect(verifyInclusion({ ...proof, hashes: [...proof.hashes, root] }, root)).toBe(false);
-        if (proof.hashes.length > 0) expect(verifyInclusion({ ...proof, hashes: proof.hashes.slice(1) }, root)).toBe(false);
+        if (proof.hashes.length > 0)
+          expect(verifyInclusion({ ...proof, hashes: proof.hashes.slice(1) }, root)).toBe(false);
         expect(verifyInclusion({ ...proof, index: size }, root)).toBe(false);
         expect(verifyInclusion(proof, sha256(root))).toBe(false);
       }),

@@ -20,7 +20,9 @@ export function ed25519Signer(options: { readonly name: string; readonly private
   const { name, privateKey } = options;
   const refuse = (rule: string): Error => securityError("SIGNING_KEY_INVALID", { key: JSON.stringify(name), rule });
   if (privateKey.type !== "private" || privateKey.asymmetricKeyType !== "ed25519") {
-    throw refuse(`it is a ${privateKey.asymmetricKeyType ?? "secret"} ${privateKey.type} key, not an Ed25519 private key`);
+    throw refuse(
+      `it is a ${privateKey.asymmetricKeyType ?? "secret"} ${privateKey.type} key, not an Ed25519 private key`,
+    );
   }
   if (!isName(name)) throw refuse("its name is empty, or has a space or a plus sign");
   const raw = createPublicKey(privateKey).export({ type: "spki", format: "der" }).subarray(-32);

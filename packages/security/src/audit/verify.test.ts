@@ -22,7 +22,13 @@ const notes: string[] = [];
 
 async function append(count: number, name = "delay", by = signer): Promise<void> {
   await using log = await createAuditLog({ directory, signer: by });
-  const event = { principal: "User::ada", action: "Model::read", resource: `Model::${name}`, outcome: "allowed", at: 1 } as const;
+  const event = {
+    principal: "User::ada",
+    action: "Model::read",
+    resource: `Model::${name}`,
+    outcome: "allowed",
+    at: 1,
+  } as const;
   await Promise.all(Array.from({ length: count }, () => log.append(event)));
   notes.push(log.checkpoint());
 }
@@ -46,9 +52,17 @@ async function copy(): Promise<string> {
 
 describe("verifyAuditLog", () => {
   it("finds a log that nobody touched whole, and anchored when a witness has its checkpoint", async () => {
-    expect(await verifyAuditLog({ directory, publicKey })).toMatchObject({ ok: true, size: 6, checkpoints: 4, anchored: false });
+    expect(await verifyAuditLog({ directory, publicKey })).toMatchObject({
+      ok: true,
+      size: 6,
+      checkpoints: 4,
+      anchored: false,
+    });
     for (const trustedCheckpoint of notes) {
-      expect(await verifyAuditLog({ directory, publicKey, trustedCheckpoint })).toMatchObject({ ok: true, anchored: true });
+      expect(await verifyAuditLog({ directory, publicKey, trustedCheckpoint })).toMatchObject({
+        ok: true,
+        anchored: true,
+      });
     }
     const objects = memoryObjectStore();
     const log = await createAuditLog({ objects, signer });
@@ -79,7 +93,12 @@ describe("verifyAuditLog", () => {
     const whole = await readFile(join(directory, "log"));
     const [a = 0, b = 0] = ends;
     const [first, second, third] = [whole.subarray(0, a), whole.subarray(a, b), whole.subarray(b)];
-    for (const parts of [[first, third, second], [first, second, second, third], [first, third], [second, third]]) {
+    for (const parts of [
+      [first, third, second],
+      [first, second, second, third],
+      [first, third],
+      [second, third],
+    ]) {
       const harmed = await copy();
       await writeFile(join(harmed, "log"), Buffer.concat(parts));
       expect((await verifyAuditLog({ directory: harmed, publicKey })).ok).toBe(false);
@@ -123,7 +142,8 @@ describe("verifyAuditLog", () => {
 describe("signed notes", () => {
   it("opens the example of C2SP signed-note", () => {
     const key = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
-    const text = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
+    const text =
+      "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
     const signature = "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=";
     expect(openNote(`${text}\n— PeterNeumann ${signature}\n`, key)).toBe(text);
     expect(() => openNote(`${text}x\n\n— PeterNeumann ${signature}\n`, key)).toThrow(/wrong/);

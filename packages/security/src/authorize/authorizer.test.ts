@@ -46,7 +46,8 @@ describe("cedar authorizer", () => {
     const decision = authorizer.decide(ask(principal, action, resource));
     expect(decision).toMatchObject({ allowed, policies: by });
     const [name] = by;
-    const wanted = name === undefined ? "No policy permits it" : `${JSON.stringify(name)} ${allowed ? "permits" : "forbids"}`;
+    const wanted =
+      name === undefined ? "No policy permits it" : `${JSON.stringify(name)} ${allowed ? "permits" : "forbids"}`;
     expect(decision.explain()).toContain(wanted);
     expect(decision.explain()).toContain(resource);
   });
@@ -77,7 +78,9 @@ describe("cedar authorizer", () => {
   });
 
   it("keeps the names of many policies apart", () => {
-    const many = Array.from({ length: 12 }, (_, n) => `permit (principal == User::"u${n}", action, resource);`).join("\n");
+    const many = Array.from({ length: 12 }, (_, n) => `permit (principal == User::"u${n}", action, resource);`).join(
+      "\n",
+    );
     const authorizer = createAuthorizer({ policies: many });
     for (let n = 0; n < 12; n++) {
       const decision = authorizer.decide(ask(`User::u${n}`, "Model::read", "Model::a"));
@@ -97,7 +100,12 @@ describe("cedar authorizer", () => {
   });
 
   it.each<[string, Partial<AuthorizerOptions>, string, RegExp]>([
-    ["policies that do not parse", { policies: "permit (principal,\n  action resource);" }, "POLICY_INVALID", /line 2, "action resource\);"/],
+    [
+      "policies that do not parse",
+      { policies: "permit (principal,\n  action resource);" },
+      "POLICY_INVALID",
+      /line 2, "action resource\);"/,
+    ],
     ["a template", { policies: "permit (principal == ?principal, action, resource);" }, "POLICY_INVALID", /template/],
     [
       "one id twice",
@@ -108,12 +116,20 @@ describe("cedar authorizer", () => {
     ["a schema that does not parse", { schema: "entity User;\nentity ;" }, "POLICY_INVALID", /schema.*line 2/],
     [
       "policies the schema does not know",
-      { schema: 'entity User; entity Model; action "Model::read" appliesTo { principal: User, resource: Model };', policies: '\n@id("x") permit (principal, action == Action::"Model::write", resource);' },
+      {
+        schema: 'entity User; entity Model; action "Model::read" appliesTo { principal: User, resource: Model };',
+        policies: '\n@id("x") permit (principal, action == Action::"Model::write", resource);',
+      },
       "POLICY_INVALID",
       /line 2/,
     ],
     ["an entity with a bad id", { entities: [{ id: "User::__proto__" }] }, "ENTITY_INVALID", /__proto__/],
-    ["an entity with a bad parent", { entities: [{ id: "User::ada", parents: ["*"] }] }, "ENTITY_INVALID", /parent "\*"/],
+    [
+      "an entity with a bad parent",
+      { entities: [{ id: "User::ada", parents: ["*"] }] },
+      "ENTITY_INVALID",
+      /parent "\*"/,
+    ],
     ["an entity given twice", { entities: [{ id: "User::ada" }, { id: "User::ada" }] }, "ENTITY_INVALID", /twice/],
     [
       "an attribute named __proto__",
@@ -121,7 +137,17 @@ describe("cedar authorizer", () => {
       "ENTITY_INVALID",
       /__proto__/,
     ],
-    ["a role that is in itself", { entities: [{ id: "Role::a", parents: ["Role::b"] }, { id: "Role::b", parents: ["Role::a"] }] }, "ENTITY_INVALID", /cycle/],
+    [
+      "a role that is in itself",
+      {
+        entities: [
+          { id: "Role::a", parents: ["Role::b"] },
+          { id: "Role::b", parents: ["Role::a"] },
+        ],
+      },
+      "ENTITY_INVALID",
+      /cycle/,
+    ],
   ])("refuses %s before anything is decided", (_, options, code, message) => {
     const attempt = (): unknown => createAuthorizer({ policies: "permit (principal, action, resource);", ...options });
     expect(attempt).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) as string }));

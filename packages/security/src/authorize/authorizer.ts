@@ -1,7 +1,14 @@
 import type { AccessRequest, Authorizer, Decision } from "@ashlar/core";
 import type { AuthorizationError, Context } from "@cedar-policy/cedar-wasm/nodejs";
 import { cedar } from "./cedar.ts";
-import { brokenValueRule, type EntityData, entityReferences, type EntityStore, entityStore, reachable } from "./entities.ts";
+import {
+  brokenValueRule,
+  type EntityData,
+  entityReferences,
+  type EntityStore,
+  entityStore,
+  reachable,
+} from "./entities.ts";
 import { type CedarId, parseEntityId } from "./entity-id.ts";
 import { preparePolicies, type PreparedPolicies, validateEntities } from "./policies.ts";
 
@@ -57,7 +64,8 @@ function decide(
   const ids: CedarId[] = [];
   for (const part of ["principal", "action", "resource"] as const) {
     const id = parseEntityId(request[part]);
-    if (typeof id === "string") return refused(request, `The ${part} ${JSON.stringify(request[part])} is refused: ${id}.`);
+    if (typeof id === "string")
+      return refused(request, `The ${part} ${JSON.stringify(request[part])} is refused: ${id}.`);
     ids.push(id);
   }
   const [principal, , resource] = ids as [CedarId, CedarId, CedarId];
@@ -89,8 +97,15 @@ function decided(
   { allowed, policies }: { allowed: boolean; policies: readonly string[] },
 ): Decision {
   const names = policies.map((id) => JSON.stringify(id)).join(", ");
-  const [subject, verb] = policies.length === 1 ? ["The policy", allowed ? "permits" : "forbids"] : ["The policies", allowed ? "permit" : "forbid"];
-  return { allowed, policies, explain: () => `${subject} ${names} ${verb} ${principal} to do ${action} on ${resource}.` };
+  const [subject, verb] =
+    policies.length === 1
+      ? ["The policy", allowed ? "permits" : "forbids"]
+      : ["The policies", allowed ? "permit" : "forbid"];
+  return {
+    allowed,
+    policies,
+    explain: () => `${subject} ${names} ${verb} ${principal} to do ${action} on ${resource}.`,
+  };
 }
 
 function refused(

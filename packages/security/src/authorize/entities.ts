@@ -79,5 +79,8 @@ export function brokenValueRule(value: unknown, depth = 0): string | undefined {
 function parsed(text: string, entity: string): CedarId {
   const id = parseEntityId(text);
   if (typeof id !== "string") return id;
-  throw securityError("ENTITY_INVALID", { entity, rule: text === entity ? id : `its parent ${JSON.stringify(text)}: ${id}` });
+  throw securityError("ENTITY_INVALID", {
+    entity,
+    rule: text === entity ? id : `its parent ${JSON.stringify(text)}: ${id}`,
+  });
 }

@@ -28,7 +28,12 @@ export function preparePolicies(text: string, schema: string | undefined): Prepa
   if (parts.type === "failure") throw invalid("policies", text, parts.errors[0]);
   const [template] = parts.policy_templates;
   if (template !== undefined) {
-    throw invalidAt("policies", text, Math.max(0, text.indexOf(template)), "a template needs links, which are not taken");
+    throw invalidAt(
+      "policies",
+      text,
+      Math.max(0, text.indexOf(template)),
+      "a template needs links, which are not taken",
+    );
   }
 
   const byId = new Map<string, { text: string; offset: number }>();
@@ -87,7 +92,12 @@ function* inPlace(text: string, parts: readonly string[]): Generator<{ part: str
 function invalid(what: string, text: string, error: DetailedError | undefined): Error {
   const location = error?.sourceLocations?.[0];
   const expected = location?.label === undefined || location.label === null ? "" : `, ${location.label}`;
-  return invalidAt(what, text, characterOf(text, location?.start ?? 0), `${error?.message ?? "it is refused"}${expected}`);
+  return invalidAt(
+    what,
+    text,
+    characterOf(text, location?.start ?? 0),
+    `${error?.message ?? "it is refused"}${expected}`,
+  );
 }
 
 function invalidAt(what: string, text: string, offset: number, reason: string): Error {

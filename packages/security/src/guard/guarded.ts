@@ -80,7 +80,8 @@ function guardedMethod<Service extends object>(
   { name, actions, ...options }: GuardOptions<Service> & { name: string },
 ): (...args: unknown[]) => unknown {
   const rule = new Map<string, AnyRule>(Object.entries(actions)).get(name);
-  const call = (args: unknown[]): unknown => (service as Record<string, (...args: unknown[]) => unknown>)[name]?.(...args);
+  const call = (args: unknown[]): unknown =>
+    (service as Record<string, (...args: unknown[]) => unknown>)[name]?.(...args);
   const guard = new Guard({ ...options, method: name });
   if (typeof rule === "object") {
     return async function* (...args) {
@@ -184,7 +185,7 @@ class Guard {
 /** The names of all methods, also those of a class. */
 function methodNames(service: object): Set<string> {
   const names = new Set<string>();
-  for (let level: object = service; level !== Object.prototype && level !== null; ) {
+  for (let level: object = service; level !== Object.prototype && level !== null;) {
     for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
       if (typeof value === "function" && name !== "constructor" && name !== "then") names.add(name);
     }

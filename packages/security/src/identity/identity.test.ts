@@ -37,7 +37,12 @@ const rsaPem = createPublicKey(pairs.rsa.privateKey).export({ type: "spki", form
 describe("tokens", () => {
   it.each(Object.entries(pairs))("are verified when signed with %s", async (kid, { privateKey }) => {
     const one = createTokenIssuer({ issuer, keys: [{ kid, key: privateKey.export({ format: "jwk" }) }], clock });
-    const token = await one.issue({ principal: "User::ada", audience, roles: ["scientist"], claims: { tenant: "blue" } });
+    const token = await one.issue({
+      principal: "User::ada",
+      audience,
+      roles: ["scientist"],
+      claims: { tenant: "blue" },
+    });
     expect(await verifier.verify(token)).toMatchObject({
       principal: "User::ada",
       roles: ["scientist"],
@@ -54,7 +59,10 @@ describe("tokens", () => {
     ["no signature, alg none", () => `${encode({ ...header, alg: "none" })}.${encode(claims)}.`],
     ["alg none with a signature", () => forge({ ...header, alg: "none" })],
     ["HS256 with the public PEM as secret", () => hmac({ alg: "HS256", kid: "rsa", typ: "at+jwt" }, rsaPem)],
-    ["HS256 with the JWK's x as secret", () => hmac({ ...header, alg: "HS256" }, Buffer.from(keys.keys[0]?.x ?? "", "base64url"))],
+    [
+      "HS256 with the JWK's x as secret",
+      () => hmac({ ...header, alg: "HS256" }, Buffer.from(keys.keys[0]?.x ?? "", "base64url")),
+    ],
     ["the algorithm of another key", () => forge({ ...header, alg: "RS256" })],
     ["the id of another key", () => forge({ ...header, kid: "rsa" })],
     ["an unknown key id", () => forge({ ...header, kid: "../../etc/passwd" })],
@@ -80,12 +88,21 @@ describe("tokens", () => {
     ["roles that are no list", () => forge(header, { ...claims, roles: "admin" })],
     ["padding", () => `${forge(header)}==`],
     ["a space in the signature", () => forge(header).replace(/(.{10})$/, " $1")],
-    ["loose bits at the end", () => {
-      const token = forge(header);
-      const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-      return token.slice(0, -1) + (alphabet[alphabet.indexOf(token.at(-1) ?? "") + 1] ?? "A");
-    }],
-    ["standard base64", () => forge(header, { ...claims, x: "???>>>" }).replaceAll("_", "/").replaceAll("-", "+")],
+    [
+      "loose bits at the end",
+      () => {
+        const token = forge(header);
+        const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        return token.slice(0, -1) + (alphabet[alphabet.indexOf(token.at(-1) ?? "") + 1] ?? "A");
+      },
+    ],
+    [
+      "standard base64",
+      () =>
+        forge(header, { ...claims, x: "???>>>" })
+          .replaceAll("_", "/")
+          .replaceAll("-", "+"),
+    ],
     ["another payload", () => forge(header).replace(/\..*\./, `.${encode({ ...claims, sub: "User::root" })}.`)],
     ["two parts", () => forge(header).split(".").slice(0, 2).join(".")],
     ["five parts", () => `${forge(header)}.a.b`],
@@ -102,7 +119,13 @@ describe("tokens", () => {
   });
 
   it("take their principal from a function, for issuers with subjects of their own", async () => {
-    const mapped = createTokenVerifier({ issuer, audience, keys, clock, principal: ({ sub }) => `User::${String(sub)}` });
+    const mapped = createTokenVerifier({
+      issuer,
+      audience,
+      keys,
+      clock,
+      principal: ({ sub }) => `User::${String(sub)}`,
+    });
     expect(await mapped.verify(forge(header, { ...claims, sub: "ada" }))).toMatchObject({ principal: "User::ada" });
   });
 

@@ -50,7 +50,8 @@ export function createTokenIssuer({ issuer, keys, clock = systemClock }: TokenIs
       const rule = parseEntityId(principal);
       if (typeof rule === "string") throw invalid("principal", JSON.stringify(principal), rule);
       const reserved = Object.keys(claims).find((name) => reservedClaims.has(name));
-      if (reserved !== undefined) throw invalid("claims", JSON.stringify(reserved), "the issuer writes this claim itself");
+      if (reserved !== undefined)
+        throw invalid("claims", JSON.stringify(reserved), "the issuer writes this claim itself");
       if (!(expiresInSeconds > 0)) throw invalid("expiresInSeconds", String(expiresInSeconds), "it must be above 0");
       const now = Math.floor(clock.now() / 1000);
       return new SignJWT({ ...claims, roles: [...roles] })

@@ -48,10 +48,12 @@ function fromJwk(
   jwk: unknown,
   { type, refuse }: { type: "private" | "public"; refuse: (rule: string) => Error },
 ): KeyObject {
-  if (typeof jwk !== "object" || jwk === null || ArrayBuffer.isView(jwk)) throw refuse("it is neither a KeyObject nor a JWK");
+  if (typeof jwk !== "object" || jwk === null || ArrayBuffer.isView(jwk))
+    throw refuse("it is neither a KeyObject nor a JWK");
   const { kty, d } = jwk as JsonWebKeyObject;
   if (kty === "oct") throw refuse("it is a shared secret, with which every verifier could sign");
-  if (type === "public" && d !== undefined) throw refuse("it has the private half of the key, and a public key is wanted");
+  if (type === "public" && d !== undefined)
+    throw refuse("it has the private half of the key, and a public key is wanted");
   try {
     const input = { key: jwk as JsonWebKeyObject, format: "jwk" } as const;
     return type === "private" ? createPrivateKey(input) : createPublicKey(input);

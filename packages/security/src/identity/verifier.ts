@@ -79,7 +79,8 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
       );
       const principal = options.principal?.(claims) ?? claims.sub;
       const rule = parseEntityId(principal);
-      if (principal === undefined || typeof rule === "string") throw refusal(`its subject is not a principal: ${String(rule)}`);
+      if (principal === undefined || typeof rule === "string")
+        throw refusal(`its subject is not a principal: ${String(rule)}`);
       const { roles = [], exp = 0 } = claims;
       if (!isStrings(roles)) throw refusal("its roles are not a list of strings");
       return { principal, roles, claims, expiresAt: exp * 1000 };
@@ -89,7 +90,8 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
 
 /** Checks everything that can be checked without a key. */
 function checkForm(token: string): { kid: string; alg: string } {
-  if (typeof token !== "string" || token.length > maxTokenLength) throw refusal(`it is longer than ${maxTokenLength} characters`);
+  if (typeof token !== "string" || token.length > maxTokenLength)
+    throw refusal(`it is longer than ${maxTokenLength} characters`);
   const parts = token.split(".");
   if (parts.length !== 3) throw refusal("it does not have three parts");
   const [header = "", payload = "", signature = ""] = parts;
@@ -106,7 +108,8 @@ function checkForm(token: string): { kid: string; alg: string } {
     throw refusal("its claims are not a JSON object, or have a name twice");
   }
   const { alg, kid } = fields;
-  if (typeof alg !== "string" || typeof kid !== "string") throw refusal("its header does not name an algorithm and a key");
+  if (typeof alg !== "string" || typeof kid !== "string")
+    throw refusal("its header does not name an algorithm and a key");
   return { alg, kid };
 }
 
