@@ -1,0 +1,107 @@
+import type { OnnxRuntime, OnnxRuntimeTensor, OnnxSession } from "./runtime.ts";
+import { type ModelSignature, sharesBatchAxis, type ValueMetadata } from "./signature.ts";
+import { arrayConstructor, elementCount, type ElementType, type TensorData, type TensorSpec } from "./tensor.ts";
+import type { Tensor, TypedTensor } from "./tensor.ts";
+
+const elementTypes: ReadonlySet<string> = new Set<ElementType>([
+  "float16",
+  "float32",
+  "float64",
+  "int8",
+  "int16",
+  "int32",
+  "int64",
+  "uint8",
+  "uint16",
+  "uint32",
+  "uint64",
+  "bool",
+  "string",
+]);
+
+/** Reads what the model takes and gives from the session's metadata. Throws a plain `Error` for what cannot be served. */
+export function introspect(session: OnnxSession): ModelSignature {
+  const inputs = session.inputMetadata.map(toSpec);
+  const outputs = session.outputMetadata.map(toSpec);
+  if (outputs.length === 0) throw new Error("it has no output");
+  return {
+    inputs,
+    outputs,
+    batchable: inputs.length > 0 && sharesBatchAxis([...session.inputMetadata, ...session.outputMetadata]),
+  };
+}
+
+function toSpec(value: ValueMetadata): TensorSpec {
+  if (!value.isTensor || value.shape === undefined || !isElementType(value.type)) {
+    throw new Error(
+      `"${value.name}" is ${value.type ?? "not a tensor"}, and only tensors of plain types can be served`,
+    );
+  }
+  return {
+    name: value.name,
+    type: value.type,
+    shape: value.shape.map((length) => (typeof length === "number" ? length : null)),
+  };
+}
+
+function isElementType(type: string | undefined): type is ElementType {
+  return type !== undefined && elementTypes.has(type);
+}
+
+/** Runs the session on inputs in the order of the signature; outputs come back in that order too. */
+export async function runSession(
+  runtime: OnnxRuntime,
+  session: OnnxSession,
+  signature: ModelSignature,
+  inputs: readonly Tensor[],
+): Promise<TypedTensor[]> {
+  const feeds: Record<string, OnnxRuntimeTensor> = {};
+  for (const [index, spec] of signature.inputs.entries()) {
+    const tensor = inputs[index];
+    if (tensor === undefined) throw new Error(`the input "${spec.name}" is missing`);
+    feeds[spec.name] = new runtime.Tensor(spec.type as never, tensor.data as never, tensor.shape);
+  }
+  const results = await session.run(feeds as Record<string, never>);
+  return signature.outputs.map((spec) => {
+    const result = results[spec.name];
+    if (result === undefined) throw new Error(`the output "${spec.name}" was not computed`);
+    return { type: spec.type, shape: result.dims, data: toData(result, spec.type) };
+  });
+}
+
+function toData(result: OnnxRuntimeTensor, type: ElementType): TensorData {
+  // Node 24 gives half floats as Float16Array, Node 22 as Uint16Array: the bits are the same.
+  if (type === "float16" && ArrayBuffer.isView(result.data)) {
+    const { buffer, byteOffset } = result.data;
+    return new Uint16Array(buffer as ArrayBuffer, byteOffset, result.data.length);
+  }
+  return result.data as TensorData;
+}
+
+/**
+ * Runs the model once on zeros, and when its rows may be joined, once more on two rows. Dimensions that vary are taken
+ * as 1. Returns the signature as proven: a model that does not give two rows for two is not batchable.
+ */
+export async function warmUp(
+  runtime: OnnxRuntime,
+  session: OnnxSession,
+  signature: ModelSignature,
+): Promise<ModelSignature> {
+  await runSession(runtime, session, signature, zeros(signature, 1));
+  if (!signature.batchable) return signature;
+  try {
+    const outputs = await runSession(runtime, session, signature, zeros(signature, 2));
+    return { ...signature, batchable: outputs.every((output) => output.shape[0] === 2) };
+  } catch {
+    return { ...signature, batchable: false };
+  }
+}
+
+function zeros(signature: ModelSignature, rows: number): Tensor[] {
+  return signature.inputs.map((spec) => {
+    const shape = spec.shape.map((length, axis) => length ?? (axis === 0 ? rows : 1));
+    const constructor = arrayConstructor(spec.type);
+    const size = elementCount(shape);
+    return { shape, data: constructor === null ? Array.from({ length: size }, () => "") : new constructor(size) };
+  });
+}

@@ -1,0 +1,91 @@
+/** Element types of a tensor, in the names of ONNX Runtime. */
+export type ElementType =
+  | "float16"
+  | "float32"
+  | "float64"
+  | "int8"
+  | "int16"
+  | "int32"
+  | "int64"
+  | "uint8"
+  | "uint16"
+  | "uint32"
+  | "uint64"
+  | "bool"
+  | "string";
+
+export type NumericTensorData =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+/**
+ * Row-major elements. `bool` is a `Uint8Array` of zeros and ones, `float16` a `Uint16Array` of IEEE 754 half bits,
+ * `string` an array of strings.
+ */
+export type TensorData = NumericTensorData | readonly string[];
+
+export interface Tensor {
+  readonly data: TensorData;
+  /** Lengths of the axes, outermost first; their product is the number of elements. */
+  readonly shape: readonly number[];
+}
+
+/** A tensor that says what its elements are. */
+export interface TypedTensor extends Tensor {
+  readonly type: ElementType;
+}
+
+/** An input or output of a model, read from the model itself. A `null` dimension varies from request to request. */
+export interface TensorSpec {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly (number | null)[];
+}
+
+type NumericArrayConstructor = {
+  readonly BYTES_PER_ELEMENT: number;
+  readonly name: string;
+  new (length: number): NumericTensorData;
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): NumericTensorData;
+};
+
+const arrayConstructors: Readonly<Record<Exclude<ElementType, "string">, NumericArrayConstructor>> = {
+  float16: Uint16Array,
+  float32: Float32Array,
+  float64: Float64Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+};
+
+/** The typed array that holds elements of a type; `null` for strings. */
+export function arrayConstructor(type: ElementType): NumericArrayConstructor | null {
+  return type === "string" ? null : arrayConstructors[type];
+}
+
+/** True when `data` holds elements of `type`. Strings are not looked at one by one. */
+export function holds(data: unknown, type: ElementType): data is TensorData {
+  const constructor = arrayConstructor(type);
+  if (constructor === null) return Array.isArray(data);
+  return Object.prototype.toString.call(data) === `[object ${constructor.name}]`;
+}
+
+export function elementCount(shape: readonly number[]): number {
+  let count = 1;
+  for (const length of shape) count *= length;
+  return count;
+}

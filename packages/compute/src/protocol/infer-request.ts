@@ -1,0 +1,188 @@
+import { computeError } from "../errors.ts";
+import type { ModelSignature } from "../infer/signature.ts";
+import type { Tensor, TensorSpec } from "../infer/tensor.ts";
+import { readBinaryData } from "./binary-data.ts";
+import { datatypeNames, datatypeOf, isDatatype } from "./datatypes.ts";
+import { parseJson } from "./json.ts";
+import { readJsonData } from "./json-data.ts";
+
+/** An inference request of the protocol, read and checked. */
+export interface InferRequest {
+  readonly id: string | null;
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  /** What to answer with, in order. */
+  readonly outputs: readonly RequestedOutput[];
+  /** From the request parameter `timeout`, which is in microseconds. */
+  readonly deadlineMs: number | null;
+  /** From the request parameter `priority`: 1 is the most urgent, 0 stands for the default. */
+  readonly priority: number | null;
+}
+
+export interface RequestedOutput {
+  readonly name: string;
+  readonly binary: boolean;
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads the body of an inference request. `jsonLength` is the header `Inference-Header-Content-Length`: the bytes after
+ * that many are binary tensors, in the order of the inputs that ask for them.
+ *
+ * @throws PROTOCOL_REQUEST_INVALID, PROTOCOL_UNSUPPORTED
+ */
+export function readInferRequest(body: Uint8Array, jsonLength: number | null, signature: ModelSignature): InferRequest {
+  if (jsonLength === 0) throw unsupported("A raw binary request", "Send a JSON header with the inputs.");
+  if (jsonLength !== null && jsonLength > body.byteLength) {
+    throw invalid(`Inference-Header-Content-Length is ${jsonLength}`, `the body has ${body.byteLength} bytes`);
+  }
+  const header = jsonLength ?? body.byteLength;
+  const message = object("the request", parseJson(decodeText(body.subarray(0, header))));
+  const parameters = parametersOf("the request", message);
+  const binary = new BinaryCursor(body.subarray(header));
+  const inputs = readInputs(message, signature, binary);
+  binary.finish();
+
+  const id = message["id"] ?? null;
+  if (id !== null && typeof id !== "string") throw invalid(`the id is ${JSON.stringify(id)}`, "it is a string");
+  const timeout = wholeNumber("timeout", parameters["timeout"]);
+  const priority = wholeNumber("priority", parameters["priority"]);
+  return {
+    id,
+    inputs,
+    outputs: readOutputs(message, signature, parameters["binary_data_output"] === true),
+    deadlineMs: timeout === null || timeout === 0 ? null : timeout / 1000,
+    priority: priority === null || priority === 0 ? null : Math.min(priority, 9),
+  };
+}
+
+function readInputs(message: JsonObject, signature: ModelSignature, binary: BinaryCursor): Record<string, Tensor> {
+  const list = message["inputs"];
+  if (!Array.isArray(list)) throw invalid("there is no list of inputs", `"inputs" is an array of tensors`);
+  const inputs = new Map<string, Tensor>();
+  for (const entry of list) {
+    const input = object("an input", entry);
+    const name = input["name"];
+    const spec = signature.inputs.find((candidate) => candidate.name === name);
+    if (spec === undefined) {
+      const known = signature.inputs.map((candidate) => `"${candidate.name}"`).join(", ");
+      throw invalid(`there is an input ${JSON.stringify(name)}`, `the model's inputs are ${known}`);
+    }
+    if (inputs.has(spec.name)) throw invalid(`the input "${spec.name}" is given twice`, "each input is given once");
+    inputs.set(spec.name, readInput(spec, input, binary));
+  }
+  return Object.fromEntries(inputs);
+}
+
+function readInput(spec: TensorSpec, input: JsonObject, binary: BinaryCursor): Tensor {
+  const { name } = spec;
+  const { datatype, shape } = input;
+  if (!isDatatype(datatype)) {
+    throw invalid(
+      `the datatype of "${name}" is ${JSON.stringify(datatype)}`,
+      `it is one of ${datatypeNames.join(", ")}`,
+    );
+  }
+  if (datatype !== datatypeOf(spec.type)) {
+    throw invalid(`the datatype of "${name}" is ${datatype}`, `the model takes ${datatypeOf(spec.type)}`);
+  }
+  if (!isShape(shape)) {
+    throw invalid(`the shape of "${name}" is ${JSON.stringify(shape)}`, "a shape lists up to 32 whole lengths");
+  }
+  const parameters = parametersOf(`the input "${name}"`, input);
+  if (parameters["shared_memory_region"] !== undefined) {
+    throw unsupported("Shared memory", "Send the tensor in the request.");
+  }
+  const size = wholeNumber("binary_data_size", parameters["binary_data_size"]);
+  if (size === null) return { shape, data: readJsonData(name, datatype, shape, input["data"]) };
+  if (input["data"] !== undefined) throw invalid(`"${name}" has data and binary_data_size`, "a tensor has one of them");
+  return { shape, data: readBinaryData(name, datatype, shape, binary.take(name, size)) };
+}
+
+function readOutputs(message: JsonObject, signature: ModelSignature, binaryByDefault: boolean): RequestedOutput[] {
+  const list = message["outputs"] ?? [];
+  if (!Array.isArray(list)) throw invalid(`"outputs" is not a list`, "it is an array of requested outputs");
+  if (list.length === 0) return signature.outputs.map(({ name }) => ({ name, binary: binaryByDefault }));
+  const outputs = list.map((entry): RequestedOutput => {
+    const output = object("an output", entry);
+    const spec = signature.outputs.find((candidate) => candidate.name === output["name"]);
+    if (spec === undefined) {
+      const known = signature.outputs.map((candidate) => `"${candidate.name}"`).join(", ");
+      throw invalid(`the output ${JSON.stringify(output["name"])} is asked for`, `the model's outputs are ${known}`);
+    }
+    const parameters = parametersOf(`the output "${spec.name}"`, output);
+    if (parameters["shared_memory_region"] !== undefined) throw unsupported("Shared memory", "Read the response body.");
+    if (wholeNumber("classification", parameters["classification"]) !== null) {
+      throw unsupported("The classification extension", "Ask for the scores and rank them.");
+    }
+    const binary = parameters["binary_data"];
+    return { name: spec.name, binary: binary === undefined ? binaryByDefault : binary === true };
+  });
+  if (new Set(outputs.map((output) => output.name)).size < outputs.length) {
+    throw invalid("an output is asked for twice", "each output is asked for once");
+  }
+  return outputs;
+}
+
+/** Hands out the bytes after the JSON, piece by piece. */
+class BinaryCursor {
+  readonly #bytes: Uint8Array;
+  #offset = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  take(name: string, size: number): Uint8Array {
+    const left = this.#bytes.byteLength - this.#offset;
+    if (size > left) throw invalid(`the binary data of "${name}" has ${size} bytes`, `the body has ${left} left`);
+    this.#offset += size;
+    return this.#bytes.subarray(this.#offset - size, this.#offset);
+  }
+
+  finish(): void {
+    const left = this.#bytes.byteLength - this.#offset;
+    if (left > 0) throw invalid(`${left} bytes follow the tensors`, "every byte after the JSON belongs to an input");
+  }
+}
+
+function isShape(shape: unknown): shape is readonly number[] {
+  return (
+    Array.isArray(shape) && shape.length <= 32 && shape.every((length) => Number.isSafeInteger(length) && length >= 0)
+  );
+}
+
+function wholeNumber(name: string, value: unknown): number | null {
+  if (value === undefined || value === null) return null;
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  throw invalid(`the parameter ${name} is ${String(value)}`, "it is a whole number of 0 or more");
+}
+
+function parametersOf(what: string, holder: JsonObject): JsonObject {
+  return holder["parameters"] === undefined ? {} : object(`"parameters" of ${what}`, holder["parameters"]);
+}
+
+function object(what: string, value: unknown): JsonObject {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  throw invalid(`${what} is not an object`, "it is a JSON object");
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw computeError(
+      "PROTOCOL_REQUEST_INVALID",
+      { what: "the JSON is not UTF-8", rule: "JSON is UTF-8 text" },
+      { cause: error },
+    );
+  }
+}
+
+function unsupported(what: string, remedy: string): Error {
+  return computeError("PROTOCOL_UNSUPPORTED", { what, remedy });
+}
+
+function invalid(what: string, rule: string): Error {
+  return computeError("PROTOCOL_REQUEST_INVALID", { what, rule });
+}

@@ -1,0 +1,45 @@
+import { concatBytes } from "@ashlar/core";
+
+import type { TypedTensor } from "../infer/tensor.ts";
+import { writeBinaryData } from "./binary-data.ts";
+import { datatypeOf } from "./datatypes.ts";
+import type { RequestedOutput } from "./infer-request.ts";
+import { writeJsonData } from "./json-data.ts";
+
+export interface InferAnswer {
+  readonly model: string;
+  readonly version: string;
+  readonly id: string | null;
+  readonly requested: readonly RequestedOutput[];
+  readonly outputs: Readonly<Record<string, TypedTensor>>;
+}
+
+/**
+ * Writes an inference response: JSON, or JSON followed by the tensors that were asked for in binary.
+ *
+ * @throws PROTOCOL_UNSUPPORTED when an output has no JSON form
+ */
+export function writeInferResponse(answer: InferAnswer): Response {
+  const binary: Uint8Array[] = [];
+  const outputs = answer.requested.map(({ name, binary: asBinary }) => {
+    const tensor = answer.outputs[name] as TypedTensor;
+    const datatype = datatypeOf(tensor.type);
+    const head = `"name":${JSON.stringify(name)},"shape":[${tensor.shape.join(",")}],"datatype":"${datatype}"`;
+    if (!asBinary) return `{${head},"data":${writeJsonData(name, datatype, tensor.data)}}`;
+    const bytes = writeBinaryData(datatype, tensor.data);
+    binary.push(bytes);
+    return `{${head},"parameters":{"binary_data_size":${bytes.byteLength}}}`;
+  });
+  const id = answer.id === null ? "" : `"id":${JSON.stringify(answer.id)},`;
+  const names = `"model_name":${JSON.stringify(answer.model)},"model_version":${JSON.stringify(answer.version)}`;
+  const json = `{${names},${id}"outputs":[${outputs.join(",")}]}`;
+  if (binary.length === 0) return new Response(json, { headers: { "content-type": "application/json" } });
+
+  const header = new TextEncoder().encode(json);
+  return new Response(concatBytes([header, ...binary]) as Uint8Array<ArrayBuffer>, {
+    headers: {
+      "content-type": "application/octet-stream",
+      "inference-header-content-length": String(header.byteLength),
+    },
+  });
+}

@@ -1,0 +1,115 @@
+import { computeError } from "../errors.ts";
+import { arrayConstructor, elementCount, type TensorData } from "../infer/tensor.ts";
+import { type Datatype, elementTypeOf, integerRanges } from "./datatypes.ts";
+
+/**
+ * Reads the `data` of a tensor: flat or nested row-major, checked against datatype and shape.
+ *
+ * @throws PROTOCOL_REQUEST_INVALID
+ */
+export function readJsonData(name: string, datatype: Datatype, shape: readonly number[], data: unknown): TensorData {
+  if (datatype === "FP16") {
+    throw invalid(
+      `the input "${name}" has datatype FP16 and JSON data`,
+      "FP16 has no JSON form; send it as binary data",
+    );
+  }
+  const values = flatten(name, shape, data);
+  const expected = elementCount(shape);
+  if (values.length !== expected) {
+    throw invalid(
+      `the input "${name}" has ${values.length} elements`,
+      `its shape [${shape.join(", ")}] holds ${expected}`,
+    );
+  }
+  const wrong = (value: unknown): Error =>
+    invalid(`the input "${name}" holds ${show(value)}`, `its datatype is ${datatype}`);
+
+  if (datatype === "BYTES") {
+    const bad = values.find((value) => typeof value !== "string");
+    if (bad !== undefined) throw wrong(bad);
+    return values as string[];
+  }
+  const constructor = arrayConstructor(elementTypeOf(datatype));
+  if (constructor === null) throw wrong(datatype);
+  const read = reader(datatype, wrong);
+  const result = new constructor(expected) as { [index: number]: number | bigint } & TensorData;
+  for (let index = 0; index < expected; index++) result[index] = read(values[index]);
+  return result;
+}
+
+function reader(datatype: Datatype, wrong: (value: unknown) => Error): (value: unknown) => number | bigint {
+  if (datatype === "BOOL") {
+    return (value) => {
+      if (typeof value !== "boolean") throw wrong(value);
+      return value ? 1 : 0;
+    };
+  }
+  const range = integerRanges[datatype];
+  if (range === undefined) {
+    return (value) => {
+      const number = typeof value === "bigint" ? Number(value) : value;
+      if (typeof number !== "number" || !Number.isFinite(datatype === "FP32" ? Math.fround(number) : number)) {
+        throw wrong(value);
+      }
+      return number;
+    };
+  }
+  const wide = datatype === "INT64" || datatype === "UINT64";
+  const least = Number(range[0]);
+  const most = Number(range[1]);
+  return (value) => {
+    if (!wide) {
+      if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) throw wrong(value);
+      return value;
+    }
+    const exact = typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value;
+    if (typeof exact !== "bigint" || exact < range[0] || exact > range[1]) throw wrong(value);
+    return exact;
+  };
+}
+
+function flatten(name: string, shape: readonly number[], data: unknown): readonly unknown[] {
+  if (!Array.isArray(data))
+    throw invalid(`the input "${name}" has no data array`, `"data" is an array of its elements`);
+  if (!Array.isArray(data[0])) return data;
+  const flat: unknown[] = [];
+  const visit = (part: unknown, axis: number): void => {
+    if (!Array.isArray(part) || part.length !== shape[axis]) {
+      throw invalid(`the nested data of "${name}" is uneven or of another shape`, `its shape is [${shape.join(", ")}]`);
+    }
+    if (axis < shape.length - 1) for (const inner of part) visit(inner, axis + 1);
+    else for (const value of part) flat.push(value);
+  };
+  visit(data, 0);
+  return flat;
+}
+
+/**
+ * Writes elements as a flat JSON array. Integers of 64 bits are written digit for digit.
+ *
+ * @throws PROTOCOL_UNSUPPORTED for FP16 and for NaN or an infinity, which JSON cannot hold
+ */
+export function writeJsonData(name: string, datatype: Datatype, data: TensorData): string {
+  if (datatype === "BYTES") return JSON.stringify(data);
+  if (datatype === "FP16") throw unsupported(`The output "${name}" is FP16, and JSON for it`);
+  if (datatype === "BOOL") return `[${Array.from(data as Uint8Array, (value) => value !== 0).join(",")}]`;
+  if (datatype === "FP32" || datatype === "FP64") {
+    const bad = (data as Float32Array).find((value) => !Number.isFinite(value));
+    if (bad !== undefined) throw unsupported(`The output "${name}" holds ${bad}, and JSON for it`);
+  }
+  return `[${(data as Float32Array).join(",")}]`;
+}
+
+function unsupported(what: string): Error {
+  return computeError("PROTOCOL_UNSUPPORTED", { what, remedy: "Ask for it with the output parameter binary_data." });
+}
+
+function invalid(what: string, rule: string): Error {
+  return computeError("PROTOCOL_REQUEST_INVALID", { what, rule });
+}
+
+function show(value: unknown): string {
+  const text = typeof value === "bigint" ? value.toString() : JSON.stringify(value);
+  return text === undefined ? "nothing" : text.slice(0, 60);
+}
