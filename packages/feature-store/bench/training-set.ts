@@ -38,7 +38,7 @@ const files: TableSource = {
   name: "flights",
   timezone: "UTC",
   localFiles: async () => [file],
-  async *scan() {
+  scan: () => {
     throw new Error("the engine reads the file itself");
   },
 };

@@ -32,6 +32,7 @@ export type { IgnoredRows, Timeline } from "./offline/timeline.ts";
 export { memory } from "./online/memory.ts";
 export type { OnlineEntry, OnlineRead, OnlineStore } from "./online/port.ts";
 export type { Reading } from "./serve/read.ts";
+export { type Cell, fromRows } from "./source/rows.ts";
 export { fromBatches, fromTable, type SourceOptions, type TableSource } from "./source/table-source.ts";
 export {
   createFeatureStore,

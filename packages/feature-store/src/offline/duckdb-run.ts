@@ -8,7 +8,7 @@ import { countRows, type DuckdbTable, forEachChunk, identifier, loadTable } from
 import { type GroupedLabels, inputColumns } from "./join.ts";
 import { exactInteger, type KeyPart } from "./key-dictionary.ts";
 import type { EngineOptions, JoinRequest } from "./port.ts";
-import type { Timeline } from "./timeline.ts";
+import { ordinals, type Timeline } from "./timeline.ts";
 
 /** A timeline, and the tables in DuckDB it was read from. */
 export interface NumberedTimeline {
@@ -101,7 +101,7 @@ export class DuckdbRun {
       starts: cumulative(counts),
       event,
       known,
-      source: Uint32Array.from(event.keys()),
+      source: ordinals(size),
       columns,
     };
   }

@@ -35,7 +35,12 @@ export class DuckdbTable {
   }
 
   /** A column as it comes from `from`, a relation of `rows` rows that has it, in the order `orderBy`. */
-  async read(column: string, from = this.name, orderBy = `"#"`, rows = this.rows): Promise<ColumnData> {
+  async read(
+    column: string,
+    from: string = this.name,
+    orderBy: string = `"#"`,
+    rows: number = this.rows,
+  ): Promise<ColumnData> {
     const kind = this.kinds.get(column) as Kind;
     const name = identifier(column);
     if (kind === "string") return this.#readStrings(name, from, orderBy, rows);

@@ -21,7 +21,7 @@ export type { DuckdbConnection, DuckdbLibrary } from "./duckdb-library.ts";
 export interface DuckdbOptions {
   /** The library, when the caller has imported it; by default `@duckdb/node-api` is imported on first use. */
   readonly lib?: DuckdbLibrary;
-  /** What DuckDB may use before it spills, e.g. `"1GB"`, which is the default. */
+  /** What DuckDB may use before it spills, e.g. `"1GB"`; default `"512MB"`. */
   readonly memoryLimit?: string;
   /** Where it spills; by default a folder of its own under the system's temporary folder. */
   readonly temporaryDirectory?: string;
@@ -63,7 +63,7 @@ async function openSession(options: DuckdbOptions): Promise<Session> {
   const lib = options.lib ?? (await loadDuckdb(() => import("@duckdb/node-api")));
   const own = options.temporaryDirectory === undefined ? await mkdtemp(join(tmpdir(), "ashlar-duckdb-")) : undefined;
   const instance = await lib.DuckDBInstance.create(":memory:", {
-    memory_limit: options.memoryLimit ?? "1GB",
+    memory_limit: options.memoryLimit ?? "512MB",
     temp_directory: options.temporaryDirectory ?? (own as string),
     ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
   });

@@ -108,3 +108,10 @@ export function gather(values: Float64Array, rows: Uint32Array): Float64Array {
   for (let i = 0; i < rows.length; i++) out[i] = values[rows[i] as number] as number;
   return out;
 }
+
+/** `0, 1, 2, ...`. An iterator would box each number on the way. */
+export function ordinals(length: number): Uint32Array {
+  const all = new Uint32Array(length);
+  for (let i = 0; i < length; i++) all[i] = i;
+  return all;
+}

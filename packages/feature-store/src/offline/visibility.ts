@@ -1,4 +1,4 @@
-import { sortWithinKeys, type Timeline } from "./timeline.ts";
+import { ordinals, sortWithinKeys, type Timeline } from "./timeline.ts";
 
 /** From when each row of a timeline can be seen. */
 export interface Visibility {
@@ -26,7 +26,7 @@ export function visibility(timeline: Timeline, { knownAt, strict }: VisibilityOp
     const told = known?.[row] ?? happened;
     enter[row] = told > happened ? told : happened;
   }
-  const order = Uint32Array.from(enter.keys());
+  const order = ordinals(enter.length);
   if (known !== undefined) {
     sortWithinKeys(order, starts, (a, b) => {
       const left = enter[a] as number;
