@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
-import type { KMSClient } from "@aws-sdk/client-kms";
+import type * as Sdk from "@aws-sdk/client-kms";
 import { toBytes } from "@ashlar/core";
 import { describeKeyProvider } from "@ashlar/core/testing";
 import { awsKms } from "@ashlar/security/aws-kms";
@@ -9,7 +9,8 @@ import { createEnvelope } from "@ashlar/security/encrypt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 // Against the KMS of moto (PyPI `moto[server]`). What moto does not do, and so is not shown here: it does not check
-// signatures or key policies, does not throttle, and has no key material of its own kind (it wraps with AES-GCM).
+// signatures or key policies, does not throttle, sends errors
+// without their messages, and has no key material of its own kind (it wraps with AES-GCM).
 const root = new URL("../../", import.meta.url);
 const python = process.env["ASHLAR_PYTHON"] ?? new URL(".venv/bin/python", root).pathname;
 const isThere = existsSync(python);
@@ -18,8 +19,8 @@ describe.skipIf(!isThere && process.env["CI"] === undefined)(
   `KMS of moto (python: ${isThere ? "found" : "missing"})`,
   () => {
     let server: ReturnType<typeof spawn> | undefined;
-    let sdk: typeof import("@aws-sdk/client-kms");
-    let client: KMSClient;
+    let sdk: typeof Sdk;
+    let client: Sdk.KMSClient;
 
     beforeAll(async () => {
       sdk = await import("@aws-sdk/client-kms");

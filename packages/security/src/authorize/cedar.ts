@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
+import type * as CedarModule from "@cedar-policy/cedar-wasm/nodejs";
 
-type Cedar = typeof import("@cedar-policy/cedar-wasm/nodejs");
+type Cedar = typeof CedarModule;
 
 let loaded: Cedar | undefined;
 

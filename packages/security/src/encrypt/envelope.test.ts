@@ -55,8 +55,8 @@ describe("envelope", () => {
       fc.asyncProperty(order, async (chosen) => {
         const body = chosen.flatMap((n) => [...(pieces[n] ?? [])]);
         const message = new Uint8Array([...whole.subarray(0, start), ...body]);
-        if (chosen.join() === "0,1,2,3,4") expect(await opened(message)).toEqual(sample(4 * segmentSize + 5));
-        else await expect(opened(message)).rejects.toMatchObject(refused);
+        const outcome = await opened(message).catch((error: { code: string }) => error.code);
+        expect(outcome).toEqual(chosen.join() === "0,1,2,3,4" ? sample(4 * segmentSize + 5) : refused.code);
       }),
       { numRuns: 150, examples: [[[0, 1, 2, 3, 4]], [[1, 0, 2, 3, 4]], [[0, 1, 2, 4]], [[0, 1, 2, 3]], [[]]] },
     );
@@ -220,7 +220,7 @@ describe("the format", () => {
     generateDataKey: async () => ({ plaintext: dataKey.slice(), wrapped: Uint8Array.of(1, 2, 3), keyId: "key-1" }),
     unwrapDataKey: async () => dataKey.slice(),
   };
-  const golden = "41534845010100000400" + "09".repeat(32) + "0005" + "0003" + "6b65792d31" + "010203";
+  const golden = `41534845010100000400${"09".repeat(32)}000500036b65792d31010203`;
 
   it("is what the README says", async () => {
     const plaintext = sample(1500);

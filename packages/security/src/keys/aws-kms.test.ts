@@ -57,7 +57,8 @@ describe("AWS KMS keys", () => {
   it.each([
     ["InvalidCiphertextException", {}, "DECRYPTION_FAILED"],
     ["IncorrectKeyException", {}, "DECRYPTION_FAILED"],
-    ["AccessDeniedException", {}, "KMS_REFUSED"],
+    ["AccessDeniedException", { message: "User: x is not authorized to perform: kms:Decrypt" }, "KMS_REFUSED"],
+    ["AccessDeniedException", { message: "The ciphertext refers to a key that does not exist" }, "DECRYPTION_FAILED"],
     ["DisabledException", {}, "KMS_REFUSED"],
     ["NotFoundException", {}, "KMS_REFUSED"],
     ["ThrottlingException", {}, "KMS_UNAVAILABLE"],

@@ -114,7 +114,7 @@ function translated(error: unknown, { operation, keyId }: { operation: string; k
     readonly $fault?: "client" | "server";
     readonly $metadata?: { readonly httpStatusCode?: number };
   };
-  if (operation === "Decrypt" && (undecryptable.has(name) || isTooLong(name, message))) {
+  if (operation === "Decrypt" && (undecryptable.has(name) || isAboutCiphertext(name, message))) {
     return coreError("DECRYPTION_FAILED", { reason: `the key service answered ${name}` }, { cause: error });
   }
   const details = { operation, keyId, reason: `${name}: ${message}` };
@@ -123,7 +123,9 @@ function translated(error: unknown, { operation, keyId }: { operation: string; k
   return securityError(code, details, { cause: error });
 }
 
-/** KMS checks the length of a ciphertext before it looks inside. */
-function isTooLong(name: string, message: string): boolean {
-  return name === "ValidationException" && message.includes("iphertext");
+/** KMS checks the length of a ciphertext, and which key it names, before it opens it; then the ciphertext is at fault. */
+function isAboutCiphertext(name: string, message: string): boolean {
+  // A caller without permission is told that he "is not authorized to perform" it; else the ciphertext's key is meant.
+  if (name === "AccessDeniedException") return !/not authorized/i.test(message);
+  return name === "ValidationException" && /ciphertext/i.test(message);
 }
