@@ -52,7 +52,9 @@ export function track(
 
   const { promise, resolve, reject } = Promise.withResolvers<Record<string, TypedTensor>>();
   const timer = new AbortController();
-  const onAbort = (): void => settle(() => reject(signal?.reason as Error), true);
+  const onAbort = (): void => {
+    settle(() => reject(signal?.reason as Error), true);
+  };
   let settled = false;
 
   const settle = (action: () => void, failure: boolean): boolean => {
