@@ -1,3 +1,4 @@
+import { isAshlarError } from "@ashlar/core";
 import fc from "fast-check";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
@@ -41,20 +42,20 @@ describe("ONNX encoding", () => {
   it("writes the bytes that onnx.proto3 prescribes", () => {
     const text = (value: string): string => Buffer.from(value).toString("hex");
     // A float32 tensor of shape [N, 2]: elem_type 1; shape of dim_param "N" and dim_value 2.
-    const type = "120f" + "0a0d" + "0801" + "1209" + "0a0312014e" + "0a020802";
-    expect(Buffer.from(encodeOnnx(identity)).toString("hex")).toBe(
-      [
-        "0808", // ir_version
-        "1206" + text("ashlar"), // producer_name
-        "3a44", // graph
-        "0a13" + "0a0178" + "120179" + "1a0179" + "2208" + text("Identity"), // node: input, output, name, op_type
-        "120167", // name
-        "5a14" + "0a0178" + type, // input
-        "6214" + "0a0179" + type, // output
-        "4204" + "0a00" + "1011", // opset_import "" 17
-        "420e" + "0a0a" + text("ai.onnx.ml") + "1003", // opset_import "ai.onnx.ml" 3
-      ].join(""),
-    );
+    const type = "120f 0a0d 0801 1209 0a0312014e 0a020802";
+    const expected = [
+      "0808", // ir_version
+      `1206 ${text("ashlar")}`, // producer_name
+      "3a44", // graph
+      `0a13 0a0178 120179 1a0179 2208 ${text("Identity")}`, // node: input, output, name, op_type
+      "120167", // name
+      `5a14 0a0178 ${type}`, // input
+      `6214 0a0179 ${type}`, // output
+      "4204 0a00 1011", // opset_import "" 17
+      `420e 0a0a ${text("ai.onnx.ml")} 1003`, // opset_import "ai.onnx.ml" 3
+    ];
+    const written = Buffer.from(encodeOnnx(identity)).toString("hex");
+    expect(written).toBe(expected.join("").replaceAll(" ", ""));
   });
 
   it("reads back what it wrote", () => {
@@ -94,6 +95,15 @@ describe("ONNX encoding", () => {
   });
 });
 
+function outcome(bytes: Uint8Array): string {
+  try {
+    decodeOnnx(bytes);
+    return "read";
+  } catch (error) {
+    return isAshlarError(error) ? error.code : String(error);
+  }
+}
+
 describe("ONNX decoding of hostile bytes", () => {
   const malformed = expect.objectContaining({ code: "ONNX_MALFORMED" });
 
@@ -102,11 +112,7 @@ describe("ONNX decoding of hostile bytes", () => {
     fc.assert(
       fc.property(fc.nat(bytes.length - 1), fc.nat(255), fc.boolean(), (at, value, cut) => {
         const damaged = cut ? bytes.slice(0, at) : bytes.with(at, value);
-        try {
-          decodeOnnx(damaged);
-        } catch (error) {
-          expect(error).toEqual(malformed);
-        }
+        expect(outcome(damaged)).toMatch(/^(read|ONNX_MALFORMED)$/);
       }),
       { numRuns: 500 },
     );
