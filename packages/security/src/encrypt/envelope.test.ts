@@ -210,6 +210,9 @@ describe("envelope", () => {
         seen.add(Buffer.from(sealSegment(key, { index, last }, new Uint8Array(16))).toString("hex"));
     }
     expect(seen.size).toBe(16);
+    expect(() => sealSegment(key, { index: 2 ** 32, last: true }, new Uint8Array(16))).toThrow(
+      expect.objectContaining({ code: "MESSAGE_TOO_LONG" }),
+    );
   });
 });
 

@@ -14,7 +14,7 @@ import { contextDigest } from "./context.ts";
 import { cachedDataKeys, type DataKeyCacheOptions, type DataKeys, freshDataKeys } from "./data-key-cache.ts";
 import { deriveMessageKey, encodePrefix, type Header, type MessageKey, readHeader } from "./header.ts";
 import { decryptRange, type DecryptRangeOptions, type RangeSource } from "./range.ts";
-import { maxSegments, maxSegmentSize, minSegmentSize, openSegment, sealSegment, tagLength } from "./segments.ts";
+import { maxSegmentSize, minSegmentSize, openSegment, sealSegment, tagLength } from "./segments.ts";
 
 export interface EnvelopeOptions {
   /** Wraps the data keys: a local key ring, AWS KMS, a provider of yours. */
@@ -75,7 +75,6 @@ async function* encrypted(
   dataKey.plaintext.fill(0);
   yield Buffer.concat([prefix, message.commitment]);
   for (let index = 0, last = false; !last; index++) {
-    if (index >= maxSegments) throw securityError("MESSAGE_TOO_LONG", { segments: maxSegments, segmentSize });
     const segment = await reader.read(segmentSize);
     last = await reader.atEnd();
     // A cancelled body ends early: that must not become a message that is whole, and short.

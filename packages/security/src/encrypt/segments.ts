@@ -1,11 +1,12 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { coreError } from "@ashlar/core";
+import { securityError } from "../errors.ts";
 import type { MessageKey } from "./header.ts";
 
 export const minSegmentSize = 1024;
 /** With 2^32 segments of this size, AES-256-GCM stays below its bound of 2^48 blocks for one key. */
 export const maxSegmentSize: number = 1024 * 1024;
-export const maxSegments: number = 2 ** 32;
+const maxSegments: number = 2 ** 32;
 /** Bytes that each segment grows by. */
 export const tagLength = 16;
 
@@ -15,8 +16,11 @@ export interface SegmentPosition {
   readonly last: boolean;
 }
 
-/** Encrypts one segment: as many bytes as its plaintext, and a tag of 16. */
+/** Encrypts one segment: as many bytes as its plaintext, and a tag of 16. @throws MESSAGE_TOO_LONG */
 export function sealSegment(message: MessageKey, position: SegmentPosition, plaintext: Uint8Array): Uint8Array {
+  if (position.index >= maxSegments) {
+    throw securityError("MESSAGE_TOO_LONG", { segments: maxSegments, segmentSize: plaintext.byteLength });
+  }
   const cipher = createCipheriv("aes-256-gcm", message.key, segmentNonce(message.baseNonce, position));
   const sealed = new Uint8Array(plaintext.byteLength + tagLength);
   sealed.set(cipher.update(plaintext));
