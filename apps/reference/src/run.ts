@@ -35,6 +35,7 @@ const allRows = 3_000_000;
 /** Opens the platform, runs the job or finds it done, prints the summary, and stays up unless told otherwise. */
 export async function runApp(options: Options, { out, signal, write }: Surroundings): Promise<void> {
   const began = performance.now();
+  const source = flightsFile().digest;
   const directory = openDataDirectory(options.data, { fresh: options.fresh });
   using memory = watchMemory();
   await using stack = new AsyncDisposableStack();
@@ -74,7 +75,6 @@ export async function runApp(options: Options, { out, signal, write }: Surroundi
       },
     }),
   );
-  const source = flightsFile().digest;
   const input = { source, rows: options.rows ?? allRows };
   const run = await engine.start(workflow, input, { idempotencyKey: `${jobVersion}:${source}:${input.rows}` });
   if ((await engine.run(run.id)).state === "succeeded") {

@@ -1,3 +1,5 @@
+// @peculiar/x509 keeps its parts in a container that needs this polyfill first.
+import "reflect-metadata";
 import { randomBytes } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 
