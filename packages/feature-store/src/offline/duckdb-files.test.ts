@@ -1,0 +1,71 @@
+import * as library from "@duckdb/node-api";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, expectTypeOf, it, onTestFinished } from "vitest";
+import {
+  column,
+  count,
+  createFeatureStore,
+  entity,
+  featureView,
+  fromTable,
+  sum,
+  type TableSource,
+  window,
+} from "../index.ts";
+import { arrowTable } from "../testing/tables.ts";
+import { duckdb, type DuckdbLibrary } from "./duckdb.ts";
+
+const hour = 3_600_000_000;
+
+it("reads Parquet files itself, to the same rows as Arrow gives", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "ashlar-files-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, "it's.parquet");
+  const instance = await library.DuckDBInstance.create(":memory:");
+  const connection = await instance.connect();
+  await connection.run(`COPY (FROM (VALUES
+    ('b', TIMESTAMP '1970-01-01 01:00:00', 4::BIGINT, true), ('a', TIMESTAMP '1970-01-01 00:00:00', NULL, false),
+    (NULL, TIMESTAMP '1970-01-01 03:00:00', 5, NULL), ('b', TIMESTAMP '1970-01-01 02:00:00', 6, true)
+  ) AS t(id, "at", value, "open")) TO '${file.replaceAll("'", "''")}' (FORMAT parquet)`);
+  connection.closeSync();
+  instance.closeSync();
+  const files: TableSource = {
+    name: "rows",
+    timezone: "UTC",
+    localFiles: async () => [file],
+    scan: () => {
+      throw new Error("the files are there");
+    },
+  };
+  const memory = arrowTable({
+    id: ["string", ["b", "a", null, "b"]],
+    at: ["naive", [hour, 0, 3 * hour, 2 * hour]],
+    value: ["int64", [4n, null, 5n, 6n]],
+  });
+  const joined = async (source: TableSource, lib: boolean): Promise<unknown[]> => {
+    const view = featureView({
+      name: "v",
+      entities: [entity({ name: "thing", key: { id: "string" } })],
+      source,
+      eventTime: "at",
+      ttl: "forever",
+      features: {
+        last: column("value", "int64"),
+        name: column("id", "string"),
+        sum: window("1d", sum("value")),
+        rows: window("1h", count()),
+      },
+    });
+    const store = createFeatureStore({ views: [view], ...(lib ? { offline: duckdb() } : {}) });
+    const set = await store.trainingSet({ labels: source, time: "at", features: ["v:*"] });
+    return Array.from({ length: 4 }, (_, i) => set.row(i));
+  };
+  expect(await joined(files, true)).toEqual(await joined(fromTable("rows", memory, { timezone: "UTC" }), false));
+});
+
+it("takes the real library through its interface", () => {
+  expectTypeOf<typeof library>().toExtend<DuckdbLibrary>();
+  expect(duckdb({ lib: library }).name).toBe("duckdb");
+});
