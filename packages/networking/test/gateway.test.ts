@@ -195,7 +195,7 @@ describe("a handler", () => {
         },
       ],
     });
-    await expect(fetch(url).then((response) => response.text())).rejects.toThrow();
+    await expect(fetch(url).then((response) => response.text())).rejects.toThrow(/terminated|fetch failed/);
   });
 
   it("hears that its client went away", async () => {
@@ -214,7 +214,7 @@ describe("a handler", () => {
       ],
     });
     const controller = new AbortController();
-    const gone = expect(fetch(url, { signal: controller.signal })).rejects.toThrow();
+    const gone = fetch(url, { signal: controller.signal }).catch((error: unknown) => error);
     await began.promise;
     controller.abort();
     await gone;

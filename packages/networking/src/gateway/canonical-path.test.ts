@@ -50,6 +50,8 @@ describe("canonicalTarget", () => {
     "/a%7f",
     "/a%252fb",
     "/%252e%252e/",
+    "/%25%32e",
+    "/%25%300",
     "/a;b",
     "/a;/b",
     "/..;/admin",

@@ -76,7 +76,7 @@ function decodePath(path: string): string | { readonly problem: string } {
     }
     const value = hexPair(path, index + 1);
     if (value < 0) return { problem: "its path has a percent sign without two hex digits" };
-    const problem = refusedWhenEncoded(value, path, index);
+    const problem = refusedWhenEncoded(value);
     if (problem) return { problem };
     high ||= value > 0x7f;
     const spelling =
@@ -86,16 +86,17 @@ function decodePath(path: string): string | { readonly problem: string } {
     copied = index + 1;
   }
   const whole = copied === 0 ? path : result + path.slice(copied);
+  // Looked for in the result: the digits after an encoded percent sign may have been encoded themselves.
+  if (/%25[0-9A-Fa-f]{2}/.test(whole)) return { problem: "its path is encoded twice" };
   return high && !isCleanUtf8(whole)
     ? { problem: "its path has percent-encoded bytes that are not well-formed UTF-8 text" }
     : whole;
 }
 
-function refusedWhenEncoded(value: number, path: string, index: number): string | undefined {
+function refusedWhenEncoded(value: number): string | undefined {
   if (value === 0x2f || value === 0x5c) return "its path has an encoded slash or backslash";
   if (value === 0x2e) return "its path has an encoded dot";
   if (value < 0x20 || value === 0x7f) return "its path has an encoded control character";
-  if (value === 0x25 && hexPair(path, index + 3) >= 0) return "its path is encoded twice";
   return undefined;
 }
 
