@@ -20,6 +20,20 @@ function runChild(...args: string[]): Promise<{ readonly signal: string | null; 
   });
 }
 
+async function expectNothing(registry: ModelRegistry): Promise<void> {
+  await expect(registry.get("delay/1")).rejects.toMatchObject({ code: "MODEL_NOT_FOUND" });
+  expect((await registry.lineage("model:delay/1")).edges).toEqual([]);
+}
+
+async function expectVersion(registry: ModelRegistry, promoted: boolean): Promise<void> {
+  const { version, file } = await registry.load("delay/1");
+  expect(version).toMatchObject({ metrics: { auc: 0.7 }, inputs: { trainingSet: ["trainingSet:sha256:abc"] } });
+  expect(new TextDecoder().decode(await file("b.bin").bytes())).toBe("b");
+  expect((await registry.lineage("model:delay/1")).edges).toHaveLength(1);
+  expect(await registry.aliases("delay")).toEqual(promoted ? { champion: 1 } : {});
+  expect((await registry.aliasHistory("delay", "champion")).items).toHaveLength(promoted ? 1 : 0);
+}
+
 describe("a registry of several processes", () => {
   let folder: string;
   beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "ashlar-registry-"))));
@@ -43,17 +57,7 @@ describe("a registry of several processes", () => {
     expect(await runChild(folder, "one", point, detail)).toMatchObject({ signal: "SIGKILL" });
     {
       await using registry = openHere();
-      if (left === "nothing") {
-        await expect(registry.get("delay/1")).rejects.toMatchObject({ code: "MODEL_NOT_FOUND" });
-        expect((await registry.lineage("model:delay/1")).edges).toEqual([]);
-      } else {
-        const { version, file } = await registry.load("delay/1");
-        expect(version).toMatchObject({ metrics: { auc: 0.7 }, inputs: { trainingSet: ["trainingSet:sha256:abc"] } });
-        expect(new TextDecoder().decode(await file("b.bin").bytes())).toBe("b");
-        expect((await registry.lineage("model:delay/1")).edges).toHaveLength(1);
-        expect(await registry.aliases("delay")).toEqual(left === "all" ? { champion: 1 } : {});
-        expect((await registry.aliasHistory("delay", "champion")).items).toHaveLength(left === "all" ? 1 : 0);
-      }
+      await (left === "nothing" ? expectNothing(registry) : expectVersion(registry, left === "all"));
     }
     const { signal, output } = await runChild(folder, "one");
     expect(signal).toBeNull();
