@@ -125,7 +125,11 @@ export class DuckdbRun {
     time: Float64Array,
   ): Promise<GroupedLabels> {
     view.keys.forEach(({ name, type }) => assertKind(labels, name, type, "labels"));
-    const match = view.keys.map((key, i) => `l.${identifier(key.name)} = k.k${i}`).join(" AND ");
+    // Keys of an empty source have no type that could be compared.
+    const match =
+      timeline.keys.size === 0
+        ? "false"
+        : view.keys.map((key, i) => `l.${identifier(key.name)} = k.k${i}`).join(" AND ");
     await this.#connection.run(
       `CREATE OR REPLACE TEMP TABLE matched AS SELECT code, l."#"::INTEGER AS id, l."#time"::DOUBLE AS time FROM ${labels.name} AS l JOIN ${keys} AS k ON ${match}`,
     );
@@ -176,6 +180,7 @@ function keyPart(type: string, value: unknown): KeyPart {
 }
 
 function assertKinds(view: FeatureView, source: DuckdbTable): void {
+  if (source.rows === 0) return;
   for (const { column, type } of view.keys) assertKind(source, column, type, view.source.name);
   for (const column of [view.eventTime, ...(view.knownAt === undefined ? [] : [view.knownAt])]) {
     const found = source.kinds.get(column) as string;

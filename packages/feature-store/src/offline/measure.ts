@@ -80,6 +80,7 @@ function predicateMeasure(timeline: Timeline, predicate: Predicate, table: strin
 }
 
 function comparison(data: ColumnData, { column, compare, value }: Predicate, table: string): (row: number) => boolean {
+  if (data.values.length === 0) return () => false;
   const wanted = data.kind === "time" || data.kind === "bigint" ? "number" : data.kind;
   if (typeof value !== wanted) throw mismatch(data, column, table, `a ${typeof value} to compare with ${value}`);
   if (data.kind === "string") {

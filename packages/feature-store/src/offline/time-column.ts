@@ -12,6 +12,8 @@ export function timeColumn(
   at: { readonly column: string; readonly table: string; readonly timezone?: "UTC" | undefined },
 ): Float64Array {
   const { column, table } = at;
+  // A source without a single batch has no types to be wrong.
+  if (data.values.length === 0) return new Float64Array(0);
   if (data.kind !== "time") {
     throw featureStoreError("COLUMN_TYPE_MISMATCH", {
       column,

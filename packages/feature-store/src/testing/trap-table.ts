@@ -4,9 +4,9 @@ import { column } from "../define/column.ts";
 import type { Duration } from "../define/duration.ts";
 import { entity } from "../define/entity.ts";
 import { featureView } from "../define/feature-view.ts";
-import { sum, window } from "../define/window.ts";
+import { count, sum, window } from "../define/window.ts";
 import type { OfflineEngine } from "../offline/port.ts";
-import { fromTable } from "../source/table-source.ts";
+import { fromBatches, fromTable } from "../source/table-source.ts";
 import { createFeatureStore } from "../store.ts";
 import type { TrainingSetOptions } from "../training/training-set.ts";
 import { arrowTable } from "./tables.ts";
@@ -225,6 +225,22 @@ export function trapTable(create: () => OfflineEngine | Promise<OfflineEngine>):
     const narrow = arrowTable({ id: ["int32", [7]], at: ["timestamp", [1]] });
     const met = await store.trainingSet({ labels: narrow, time: "at", features: ["v:*"] });
     expect(met.row(0)).toEqual({ "v:last": 3n, "v:sum": 3n });
+  });
+
+  it("joins nothing of a source without rows", async () => {
+    const view = featureView({
+      name: "v",
+      entities: [thing],
+      source: fromBatches("empty", []),
+      eventTime: "event",
+      knownAt: "known",
+      ttl: "1d",
+      features: { last: column("value", "string"), count: window("1d", count()), sum: window("1d", sum("value")) },
+    });
+    const store = createFeatureStore({ views: [view], offline: await create() });
+    const labels = arrowTable({ id: ["string", ["a"]], at: ["timestamp", [1]] });
+    const set = await store.trainingSet({ labels, time: "at", features: ["v:*"] });
+    expect(set.row(0)).toEqual({ "v:last": null, "v:count": 0, "v:sum": null });
   });
 
   it("comes out as Arrow that other readers read", async () => {
