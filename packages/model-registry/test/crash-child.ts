@@ -1,6 +1,6 @@
 // One process of the crash and race tests: registers, promotes, and kills itself where it is told to.
 import { createModelRegistry, sqlite } from "../src/index.ts";
-import { folderArtifacts } from "./folder-objects.ts";
+import { folderArtifacts } from "./folder-artifacts.ts";
 
 const [folder = "", task = "", point = "", detail = ""] = process.argv.slice(2);
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createModelRegistry, type ModelRegistry, sqlite } from "../src/index.ts";
-import { folderArtifacts } from "./folder-objects.ts";
+import { folderArtifacts } from "./folder-artifacts.ts";
 
 const script = fileURLToPath(new URL("./crash-child.ts", import.meta.url));
 
