@@ -44,7 +44,7 @@ export function batchingPolicy(options: BatchingOptions = {}): BatchingPolicy {
   return policy;
 }
 
-export function requirePositiveInteger(name: string, value: number, most = Number.MAX_SAFE_INTEGER): void {
+export function requirePositiveInteger(name: string, value: number, most: number = Number.MAX_SAFE_INTEGER): void {
   if (Number.isSafeInteger(value) && value >= 1 && value <= most) return;
   const limit = most === Number.MAX_SAFE_INTEGER ? "a whole number of 1 or more" : `a whole number from 1 to ${most}`;
   throw invalidOption(name, value, limit);

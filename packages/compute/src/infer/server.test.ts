@@ -159,11 +159,11 @@ describe("inference", () => {
 
   test("no request is lost while versions are swapped under load", async () => {
     await serve().load("scale", { onnx: scale(1), instances: 2 });
-    let stop = false;
+    const stop = new AbortController();
     const seen = new Set<number>();
     const client = async (): Promise<number> => {
       let answered = 0;
-      for (; !stop && answered < 100_000; answered++) {
+      for (; !stop.signal.aborted && answered < 100_000; answered++) {
         const { y } = await server.infer("scale", Float32Array.of(1, 1));
         seen.add(Number(y?.data[0]));
       }
@@ -172,7 +172,7 @@ describe("inference", () => {
     const clients = Array.from({ length: 8 }, client);
     for (let factor = 2; factor <= 6; factor++) await server.swap("scale", { onnx: scale(factor) });
     expect((await server.infer("scale", Float32Array.of(1, 1)))["y"]?.data[0]).toBe(6);
-    stop = true;
+    stop.abort();
     const answered = (await Promise.all(clients)).reduce((sum, count) => sum + count, 0);
     expect(server.statistics()["scale"]).toMatchObject({ requests: answered + 1, failures: 0 });
     expect(server.models()).toMatchObject([{ version: "6", instances: 2 }]);

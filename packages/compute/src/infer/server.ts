@@ -247,7 +247,7 @@ function describe(model: ServedModel): ModelInfo {
 
 /** Names stand in URLs of the protocol. */
 function requireName(what: string, value: string): void {
-  if (/^[\w.\-]{1,128}$/.test(value) && value !== "." && value !== "..") return;
+  if (/^[\w.-]{1,128}$/.test(value) && value !== "." && value !== "..") return;
   throw invalidOption(what, JSON.stringify(value), "1 to 128 letters, digits, underscores, dots or hyphens");
 }
 

@@ -1,18 +1,18 @@
 import type { MatrixProduct, Matrix } from "./kernels.ts";
 import { multiplyBlocked } from "./plain-js.ts";
 
+export type SizeClass = "small" | "medium" | "large";
+
 /** Matrix products by the work in them: multiplications, and the side of the square product that is measured. */
-export const sizeClasses = [
+export const sizeClasses: readonly { readonly name: SizeClass; readonly atMost: number; readonly side: number }[] = [
   { name: "small", atMost: 64 ** 3, side: 32 },
   { name: "medium", atMost: 192 ** 3, side: 128 },
   { name: "large", atMost: Number.POSITIVE_INFINITY, side: 256 },
-] as const;
-
-export type SizeClass = (typeof sizeClasses)[number]["name"];
+];
 
 export function sizeClassOf(a: Matrix, b: Matrix): SizeClass {
   const work = a.rows * a.columns * b.columns;
-  return (sizeClasses.find((size) => work <= size.atMost) ?? sizeClasses[2]).name;
+  return sizeClasses.find((size) => work <= size.atMost)?.name ?? "large";
 }
 
 export interface Measurement {

@@ -174,7 +174,15 @@ describe("Open Inference Protocol v2", () => {
     expect((await infer(body)).status).toBe(400);
   });
 
-  test.each(datatypeNames)("%s keeps its values through JSON and binary", (datatype) => {
+  test("FP16 has no JSON form and says so", () => {
+    const data = Uint16Array.of(15_360, 0);
+    expect(readBinaryData("t", "FP16", [2], writeBinaryData("FP16", data))).toEqual(data);
+    expect(() => writeJsonData("t", "FP16", data)).toThrow("binary_data");
+    expect(() => readJsonData("t", "FP16", [2], [1, 2])).toThrow("no JSON form");
+  });
+
+  const inJson = datatypeNames.filter((name) => name !== "FP16");
+  test.each(inJson)("%s keeps its values through JSON and binary", (datatype) => {
     const samples: Readonly<Record<string, readonly (number | bigint)[]>> = {
       BOOL: [0, 1],
       UINT64: [0n, 2n ** 64n - 1n],
@@ -187,11 +195,6 @@ describe("Open Inference Protocol v2", () => {
     const binaryIn = datatype === "BYTES" ? null : sample(datatype, samples[datatype] ?? [1, 100]);
     const data = binaryIn ?? text;
     expect(readBinaryData("t", datatype, shape, writeBinaryData(datatype, data))).toEqual(data);
-    if (datatype === "FP16") {
-      expect(() => writeJsonData("t", datatype, data)).toThrow("binary_data");
-      expect(() => readJsonData("t", datatype, shape, [1, 2])).toThrow("no JSON form");
-      return;
-    }
     const written = JSON.parse(
       writeJsonData("t", datatype, data),
       (_key, value: unknown, context?: { source?: string }) =>
