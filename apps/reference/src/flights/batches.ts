@@ -10,6 +10,7 @@ import {
   Struct,
   TimestampMicrosecond,
   Utf8,
+  type Vector,
   vectorFromArray,
 } from "apache-arrow";
 import { landedAt, lateAfterMinutes } from "./landing.ts";
@@ -58,25 +59,39 @@ export function toFlights(batch: RecordBatch): RecordBatch {
   ]);
 }
 
-/** Rows `keep` says so of, evenly over everything: `keep` counts across batches. */
-export function evenSample(total: number, wanted: number): (batch: RecordBatch) => RecordBatch[] {
+/** Takes `wanted` of `total` rows, evenly over everything: it counts across batches. */
+export function evenSample(total: number, wanted: number): (batch: RecordBatch) => RecordBatch {
   let seen = 0;
   return (batch) => {
-    const kept: RecordBatch[] = [];
-    let start = -1;
-    for (let row = 0; row <= batch.numRows; row++) {
-      const taken =
-        row < batch.numRows &&
-        Math.floor(((seen + row + 1) * wanted) / total) > Math.floor(((seen + row) * wanted) / total);
-      if (taken && start < 0) start = row;
-      if (!taken && start >= 0) {
-        kept.push(batch.slice(start, row));
-        start = -1;
-      }
+    const taken: number[] = [];
+    for (let row = 0; row < batch.numRows; row++) {
+      const at = seen + row;
+      if (Math.floor(((at + 1) * wanted) / total) > Math.floor((at * wanted) / total)) taken.push(row);
     }
     seen += batch.numRows;
-    return kept;
+    return taken.length === batch.numRows ? batch : takeRows(batch, taken);
   };
+}
+
+/** The named rows of a batch, in their order. */
+function takeRows(batch: RecordBatch, rows: readonly number[]): RecordBatch {
+  const columns = batch.schema.fields.map(({ name, type }) => {
+    const vector = batch.getChild(name) as Vector;
+    const values: unknown = vector.nullCount === 0 ? vector.toArray() : undefined;
+    const data = pick(values, rows);
+    if (data !== undefined) return makeData({ type, length: rows.length, data } as Parameters<typeof makeData>[0]);
+    const picked = rows.map((row) => vector.get(row) as unknown);
+    return vectorFromArray(picked, type).data[0] as Data;
+  });
+  return batchOf(batch.schema, rows.length, columns);
+}
+
+/** The named elements of an array of numbers; undefined for anything else. */
+function pick(values: unknown, rows: readonly number[]): Float32Array | Int32Array | BigInt64Array | undefined {
+  if (values instanceof Float32Array) return Float32Array.from(rows, (row) => values[row] as number);
+  if (values instanceof Int32Array) return Int32Array.from(rows, (row) => values[row] as number);
+  if (values instanceof BigInt64Array) return BigInt64Array.from(rows, (row) => values[row] as bigint);
+  return undefined;
 }
 
 /** The features of a training set as plain float32 columns, in which NaN is missing, beside the columns in `keep`. */

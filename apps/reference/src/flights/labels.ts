@@ -14,8 +14,7 @@ export function labelSource(
     async *scan({ signal }) {
       const take = sample === undefined ? undefined : evenSample(sample.rows, sample.wanted);
       for await (const batch of flights.scan({ columns, ...(signal === undefined ? {} : { signal }) })) {
-        if (take === undefined) yield batch;
-        else yield* take(batch);
+        yield take === undefined ? batch : take(batch);
       }
     },
     fingerprint: async () =>

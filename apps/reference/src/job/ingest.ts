@@ -33,7 +33,7 @@ export async function ingest(platform: Platform, { rows }: { rows: number }, con
     let seen = 0;
     for await (const batch of file.scan({ signal: context.signal })) {
       const flightBatch = toFlights(batch);
-      yield* rows === totalRows ? [flightBatch] : sample(flightBatch);
+      yield rows === totalRows ? flightBatch : sample(flightBatch);
       seen += batch.numRows;
       context.progress((0.9 * seen) / totalRows, `${seen.toLocaleString("en")} flights read`);
     }

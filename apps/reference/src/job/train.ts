@@ -88,8 +88,7 @@ export function partRows(
     await using reader = await platform.openArtifact(file.digest);
     const take = evenSample(file.rows, Math.min(wanted, file.rows));
     for await (const batch of reader.scan()) {
-      if (wanted >= file.rows) yield batch;
-      else yield* take(batch);
+      yield wanted >= file.rows ? batch : take(batch);
     }
   };
 }
