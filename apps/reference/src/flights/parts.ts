@@ -3,8 +3,6 @@ import type { RecordBatch } from "apache-arrow";
 /** What a row of the training set is for. Time decides: a model is never judged on the past of what it was trained on. */
 export type Part = "train" | "validate" | "judge";
 
-export const parts: readonly Part[] = ["train", "validate", "judge"];
-
 /** The last two weeks of May choose, June judges; the six flights of 1 July are left out. Epoch microseconds. */
 const validateFrom = Date.UTC(2001, 4, 18) * 1000;
 const judgeFrom = Date.UTC(2001, 5, 1) * 1000;

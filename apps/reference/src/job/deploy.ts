@@ -18,7 +18,7 @@ export async function deploy(
   { champion, table }: { champion: Champion; table: number },
   context: StepContext,
 ): Promise<Deployed> {
-  const store = await platform.featureStore(table);
+  const store = await platform.onlineStore(table);
   const materialised: Record<string, number> = {};
   const views = storedViews(store.views);
   for (const [index, view] of views.entries()) {

@@ -1,3 +1,4 @@
+import type { Materializer } from "@ashlar/feature-store";
 import type { StepContext } from "@ashlar/orchestration";
 import type { RecordBatch } from "apache-arrow";
 import { Client } from "undici";
@@ -47,12 +48,11 @@ export async function replay(
   context: StepContext,
 ): Promise<Replayed> {
   const flights = await flightsOfJune(platform, table);
-  const store = await platform.featureStore(table);
-  const materialisers = await Promise.all(
-    storedViews(store.views).map((view) =>
-      store.materializer(view as (typeof store.views)[0], { signal: context.signal }),
-    ),
-  );
+  const store = await platform.onlineStore(table);
+  const materialisers: Materializer[] = [];
+  for (const view of storedViews(store.views)) {
+    materialisers.push(await store.materializer(view as (typeof store.views)[0], { signal: context.signal }));
+  }
   const { origin, ca, token } = await platform.clientOf("Service::checkout");
   const clients = Array.from({ length: connections }, () => new Client(origin, { connect: { ca } }));
   const latencies: number[] = [];

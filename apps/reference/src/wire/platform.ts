@@ -23,6 +23,7 @@ import { fileSystem } from "@ashlar/storage/file-system";
 import { type LakeTable, type LakeTableView, openLake, type TableOptions } from "@ashlar/storage/lake";
 import type { DataDirectory } from "../cli/data-directory.ts";
 import { flightViews } from "../flights/features.ts";
+import { recentMonths } from "../flights/recent.ts";
 import type { MemoryWatch } from "../report/memory.ts";
 import { type Client, createIdentities, type Identities } from "./identities.ts";
 import { guardRegistry, type GuardedRegistry } from "./guarded-registry.ts";
@@ -49,6 +50,8 @@ export interface Platform extends AsyncDisposable {
   tableAt(version: number): Promise<LakeTableView>;
   /** The feature store over one version of the table. */
   featureStore(version: number): Promise<FlightStore>;
+  /** The same views over the months that can still matter online: no window or ttl reaches back further. */
+  onlineStore(version: number): Promise<FlightStore>;
   /** A Parquet artifact, verified as it is copied out. */
   openArtifact(digest: string): Promise<ParquetReader>;
   /** The registry as one principal sees it. */
@@ -103,9 +106,13 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
     serving: createServing(() => platform),
     flights: (options) => lake.table("flights", options),
     tableAt: async (version) => (await lake.table("flights")).at(version),
-    featureStore(version) {
+    async featureStore(version) {
+      const views = flightViews((await lake.table("flights")).at(version));
+      return createFeatureStore({ views, offline: offlineEngine() });
+    },
+    onlineStore(version) {
       const open = async (): Promise<FlightStore> => {
-        const views = flightViews((await lake.table("flights")).at(version));
+        const views = flightViews(recentMonths((await lake.table("flights")).at(version)));
         const online = onlineStore({ path: directory.file("online.db") });
         return stack.use(createFeatureStore({ views, offline: offlineEngine(), online }));
       };

@@ -15,7 +15,7 @@ export function createServing(platform: () => Platform): ServingState {
 
   async function start({ table, champion }: { table: number; champion: Champion }): Promise<Serving> {
     const { inference, registry } = platform();
-    const store = await platform().featureStore(table);
+    const store = await platform().onlineStore(table);
     const loaded = await registry.load(`${champion.name}@${champion.alias}`);
     const onnx = await loaded.file("model.onnx").bytes();
     const version = String(loaded.version.number);
