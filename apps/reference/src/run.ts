@@ -1,4 +1,3 @@
-import { rmSync } from "node:fs";
 import { isAshlarError } from "@ashlar/core";
 import type { Gateway } from "@ashlar/networking";
 import { createEngine, type Engine, sqlite } from "@ashlar/orchestration";
@@ -40,7 +39,6 @@ export async function runApp(options: Options, { out, signal, write }: Surroundi
   using memory = watchMemory();
   await using stack = new AsyncDisposableStack();
   const platform = stack.use(await openPlatform(directory, memory));
-  stack.defer(() => rmSync(directory.file("scratch"), { recursive: true, force: true }));
 
   const board = stageBoard(progressPrinter(out));
   const before = new Set<StageName>();

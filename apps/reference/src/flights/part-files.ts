@@ -1,10 +1,9 @@
-import type { RecordBatch } from "apache-arrow";
+import { type RecordBatch, RecordBatchReader, RecordBatchStreamWriter, type Schema, Table } from "apache-arrow";
 import type { ArtifactStore } from "@ashlar/storage/artifact";
-import type { ParquetCodec, ParquetWriter } from "@ashlar/storage";
 import { densify, evenSample } from "./batches.ts";
 import { type Part, splitByPart } from "./parts.ts";
 
-/** One part of a training set as a Parquet file in the artifact store. */
+/** One part of a training set: an Arrow IPC stream in the artifact store. */
 export interface PartFile {
   readonly digest: string;
   readonly rows: number;
@@ -17,34 +16,33 @@ export type PartFiles = Readonly<Record<Part | "sample", PartFile>>;
 const sampleRows = 500_000;
 
 /** The label, and what an evaluation needs to know of a row beside its features. */
-export const labelColumns = ["date", "origin", "destination", "late"] as const;
+const labelColumns = ["date", "origin", "destination", "late"] as const;
 
-/** Writes a training set as one Parquet file for each part, in the order of its rows. Missing values are NaN. */
+/** Writes a training set part by part, in the order of its rows, as plain float32 in which NaN is missing. */
 export async function writeParts(
   set: { readonly rows: number; readonly batches: () => AsyncIterable<RecordBatch> },
   features: readonly string[],
-  to: { readonly codec: ParquetCodec; readonly artifacts: ArtifactStore },
+  artifacts: ArtifactStore,
   onRows: (rows: number) => void,
 ): Promise<PartFiles> {
-  const writers = new Map<keyof PartFiles, ParquetWriter>();
+  const files = new Map<keyof PartFiles, PartWriter>();
   const sample = evenSample(set.rows, Math.min(set.rows, sampleRows));
 
   async function write(part: keyof PartFiles, rows: RecordBatch): Promise<void> {
-    const writer = writers.get(part) ?? (await to.codec.create(rows.schema));
-    writers.set(part, writer);
-    await writer.write(rows);
+    const file = files.get(part) ?? partWriter(artifacts, rows.schema);
+    files.set(part, file);
+    await file.write(rows);
   }
   async function finish(part: keyof PartFiles): Promise<PartFile> {
-    const output = await writers.get(part)?.finish();
-    if (output === undefined) throw new Error(`no flight falls into the part "${part}"`);
-    const { digest } = await to.artifacts.putBlob(output.body);
-    return { digest, rows: output.rows };
+    const file = files.get(part);
+    if (file === undefined) throw new Error(`no flight falls into the part "${part}"`);
+    return file.finish();
   }
 
   try {
     let done = 0;
     for await (const batch of set.batches()) {
-      const dense = densify(batch, features, labelColumns);
+      const dense = toPartBatch(batch, features);
       for (const [part, rows] of splitByPart(dense, "date")) {
         await write(part, rows);
         if (part === "train") await write("sample", sample(rows));
@@ -58,7 +56,60 @@ export async function writeParts(
       validate: await finish("validate"),
       judge: await finish("judge"),
     };
-  } finally {
-    for (const writer of writers.values()) await writer[Symbol.asyncDispose]();
+  } catch (error) {
+    for (const file of files.values()) await file.abort(error);
+    throw error;
   }
+}
+
+/** A batch of a training set in the form of its files. */
+export function toPartBatch(batch: RecordBatch, features: readonly string[]): RecordBatch {
+  return densify(batch, features, labelColumns);
+}
+
+/** Reads a part again, verified on the way. */
+export async function* readPart(artifacts: ArtifactStore, digest: string): AsyncIterable<RecordBatch> {
+  yield* await RecordBatchReader.from(await artifacts.getBlob(digest));
+}
+
+interface PartWriter {
+  write(batch: RecordBatch): Promise<void>;
+  finish(): Promise<PartFile>;
+  abort(reason: unknown): Promise<void>;
+}
+
+function partWriter(artifacts: ArtifactStore, schema: Schema): PartWriter {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const stored = artifacts.putBlob(readable);
+  // A failure shows when the part is finished; until then it must not count as unhandled.
+  stored.catch(() => undefined);
+  const writer = writable.getWriter();
+  const head = streamOf(new Table(schema));
+  let rows = 0;
+  return {
+    async write(batch) {
+      if (batch.numRows === 0) return;
+      if (rows === 0) await writer.write(head.subarray(0, -endOfStream));
+      const bytes = streamOf(new Table([batch]));
+      await writer.write(bytes.subarray(head.length - endOfStream, -endOfStream));
+      rows += batch.numRows;
+    },
+    async finish() {
+      await writer.write(head.subarray(-endOfStream));
+      await writer.close();
+      return { digest: (await stored).digest, rows };
+    },
+    async abort(reason) {
+      await writer.abort(reason).catch(() => undefined);
+      await stored.catch(() => undefined);
+    },
+  };
+}
+
+/** Bytes of the mark at the end of an Arrow IPC stream (Columnar format, "IPC Streaming Format"). */
+const endOfStream = 8;
+
+/** Schema, batches, end. A stream of one batch without its schema and its end is the message of that batch. */
+function streamOf(table: Table): Uint8Array {
+  return RecordBatchStreamWriter.writeAll(table).toUint8Array(true);
 }

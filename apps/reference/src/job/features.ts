@@ -33,7 +33,7 @@ export async function joinFeatures(
     signal: context.signal,
   });
   const features = set.manifest.features;
-  const parts = await writeParts(set, features, platform, (rows) =>
+  const parts = await writeParts(set, features, platform.artifacts, (rows) =>
     context.progress(0.7 + (0.3 * rows) / set.rows, `${rows.toLocaleString("en")} rows written`),
   );
   context.lineage({

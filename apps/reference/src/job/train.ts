@@ -8,7 +8,7 @@ import {
 import type { StepContext } from "@ashlar/orchestration";
 import type { RecordBatch } from "apache-arrow";
 import { evenSample } from "../flights/batches.ts";
-import type { PartFile } from "../flights/part-files.ts";
+import { type PartFile, readPart } from "../flights/part-files.ts";
 import type { Platform } from "../wire/platform.ts";
 import type { JoinedFeatures } from "./features.ts";
 import { score, type Score } from "./measure.ts";
@@ -54,7 +54,7 @@ export async function train(
   } as const;
   const model: TrainedModel =
     name === "trees"
-      ? await trainBoostedTrees({ ...shared, validation, rounds: 80, maxLeaves: 63, learningRate: 0.2 })
+      ? await trainBoostedTrees({ ...shared, validation, rounds: 60, maxLeaves: 63, learningRate: 0.25 })
       : name === "mlp"
         ? await trainMlp({ ...shared, validation, hidden: [32], epochs: 5 })
         : await trainLogisticRegression(shared);
@@ -76,18 +76,15 @@ export async function train(
   };
 }
 
-/** A part of the training set, read anew for each pass; with `wanted`, an even sample of about so many rows. */
+/** A part of the training set, read anew for each pass; with `wanted`, an even sample of so many rows. */
 export function partRows(
   platform: Platform,
   file: PartFile,
   wanted: number = file.rows,
 ): () => AsyncIterable<RecordBatch> {
   return async function* () {
-    await using reader = await platform.openArtifact(file.digest);
     const take = evenSample(file.rows, Math.min(wanted, file.rows));
-    for await (const batch of reader.scan()) {
-      yield wanted >= file.rows ? batch : take(batch);
-    }
+    for await (const batch of readPart(platform.artifacts, file.digest)) yield take(batch);
   };
 }
 

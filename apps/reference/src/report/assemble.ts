@@ -40,13 +40,17 @@ export async function assembleReport(
       digest: champion.digest,
     },
     parity: { maxAbsDiff: champion.parity },
-    serving: served,
+    serving: servingOf(served),
     audit: { entries: proven.entries, verified: proven.verified },
     refusals: proven.refusals,
     stages: stages.map(({ name }) => stageOf(name, steps.get(name), resumed(name))),
     totalSeconds: seconds,
     unchanged: stages.every(({ name }) => resumed(name)),
   };
+}
+
+function servingOf({ requests, errors, p50Ms, p99Ms, auc, offlineAuc }: Report["serving"]): Report["serving"] {
+  return { requests, errors, p50Ms, p99Ms, auc, offlineAuc };
 }
 
 function stageOf(name: StageName, step: StepRecord | undefined, resumed: boolean): Report["stages"][number] {

@@ -1,5 +1,3 @@
-import { createWriteStream, mkdirSync } from "node:fs";
-import { pipeline } from "node:stream/promises";
 import type { ObjectStore } from "@ashlar/core";
 import { createFeatureStore, type FeatureStore } from "@ashlar/feature-store";
 import { duckdb as offlineEngine } from "@ashlar/feature-store/duckdb";
@@ -16,7 +14,7 @@ import {
 import { createAuthorizer } from "@ashlar/security/authorize";
 import { createEnvelope } from "@ashlar/security/encrypt";
 import { localKeyRing } from "@ashlar/security/local-keys";
-import { encrypted, type ParquetCodec, type ParquetReader, sourceOfFile } from "@ashlar/storage";
+import { encrypted, type ParquetCodec } from "@ashlar/storage";
 import { type ArtifactStore, createArtifactStore } from "@ashlar/storage/artifact";
 import { duckdb } from "@ashlar/storage/duckdb";
 import { fileSystem } from "@ashlar/storage/file-system";
@@ -52,8 +50,6 @@ export interface Platform extends AsyncDisposable {
   featureStore(version: number): Promise<FlightStore>;
   /** The same views over the months that can still matter online: no window or ttl reaches back further. */
   onlineStore(version: number): Promise<FlightStore>;
-  /** A Parquet artifact, verified as it is copied out. */
-  openArtifact(digest: string): Promise<ParquetReader>;
   /** The registry as one principal sees it. */
   registryAs(principal: Principal): GuardedRegistry;
   clientOf(principal: Principal): Promise<Client>;
@@ -90,7 +86,6 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
   const inference = stack.use(createInferenceServer());
   const identities = await createIdentities(directory);
   const stores = new Map<number, Promise<FlightStore>>();
-  const opened = new Map<string, Promise<string>>();
 
   const platform: Platform = {
     directory,
@@ -120,11 +115,6 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
       stores.set(version, store);
       return store;
     },
-    async openArtifact(digest) {
-      const path = opened.get(digest) ?? copyOut(artifacts, digest, directory.file("scratch"));
-      opened.set(digest, path);
-      return codec.open(await sourceOfFile(await path));
-    },
     registryAs: (principal) => guardRegistry(registry, { authorizer, audit, principal }),
     clientOf: (principal) => identities.clientOf(principal),
     verifyAudit: async () => {
@@ -143,12 +133,4 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
   return platform;
-}
-
-/** DuckDB reads local files; an artifact is verified while it is copied to one, once in a process. */
-async function copyOut(artifacts: ArtifactStore, digest: string, folder: string): Promise<string> {
-  mkdirSync(folder, { recursive: true });
-  const path = `${folder}/${digest.replace(":", "-")}.parquet`;
-  await pipeline(await artifacts.getBlob(digest), createWriteStream(path));
-  return path;
 }
