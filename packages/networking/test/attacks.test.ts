@@ -109,7 +109,7 @@ describe("requests that two servers could read in two ways", () => {
     expect(upstream.seen).toHaveLength(before);
   });
 
-  it.each<[name: string, status: number, bytes: string | readonly string[]]>([
+  it.each<[name: string, status: number, bytes: string | readonly string[], code?: string]>([
     ["a plain request", 200, get("/a")],
     ["absolute form with the same host", 200, head("GET http://A/a HTTP/1.1", "Host: a", "Connection: close")],
     ["HTTP/1.0 with Host", 200, head("GET /a HTTP/1.0", "Host: a")],
@@ -120,17 +120,24 @@ describe("requests that two servers could read in two ways", () => {
       200,
       head("GET /a HTTP/1.1", "Host: a", "Connection: upgrade, close", "Upgrade: h2c"),
     ],
-    ["another expectation", 417, post("Content-Length: 5", "Expect: 200-ok")],
+    ["another expectation", 417, post("Content-Length: 5", "Expect: 200-ok"), "EXPECTATION_FAILED"],
     ["a body longer than allowed", 413, post("Content-Length: 1001")],
     ["chunks longer than allowed", 413, `${post(chunked)}3e9\r\n${"x".repeat(1001)}\r\n0\r\n\r\n`],
-    ["too many fields", 431, head("GET /a HTTP/1.1", "Host: a", ...Array.from({ length: 25 }, (_, n) => `X-${n}: 1`))],
-    ["a field too long", 431, head("GET /a HTTP/1.1", "Host: a", `X-A: ${"a".repeat(20_000)}`)],
-    ["a target too long", 431, get(`/${"a".repeat(20_000)}`)],
-    ["half a head, then silence", 408, "GET /a HTTP/1.1\r\nHost: a\r\nX-A"],
-    ["half a body, then silence", 408, `${post("Content-Length: 5")}he`],
-  ])("answers %s with %d", async (_, status, bytes) => {
+    [
+      "too many fields",
+      431,
+      head("GET /a HTTP/1.1", "Host: a", ...Array.from({ length: 25 }, (_, n) => `X-${n}: 1`)),
+      "HEADERS_TOO_LARGE",
+    ],
+    ["a field too long", 431, head("GET /a HTTP/1.1", "Host: a", `X-A: ${"a".repeat(20_000)}`), "HEADERS_TOO_LARGE"],
+    ["a target too long", 431, get(`/${"a".repeat(20_000)}`), "HEADERS_TOO_LARGE"],
+    ["half a head, then silence", 408, "GET /a HTTP/1.1\r\nHost: a\r\nX-A", "REQUEST_TIMEOUT"],
+    ["half a body, then silence", 408, `${post("Content-Length: 5")}he`, "REQUEST_TIMEOUT"],
+  ])("answers %s with %d", async (_, status, bytes, code) => {
     const { statuses, text } = await rawRequest(port, bytes, 1500);
     expect(statuses, text).toEqual([status]);
+    const body: unknown = code === undefined ? {} : JSON.parse(text.slice(text.indexOf("\r\n\r\n")));
+    expect(body).toMatchObject(code === undefined ? {} : { code });
   });
 
   it("sends 100 before the body of a client that asks first, and not when it refuses", async () => {
