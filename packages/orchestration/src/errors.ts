@@ -52,7 +52,8 @@ export const orchestrationErrors = {
   RUN_FAILED: {
     status: 500,
     retryable: false,
-    message: (d: { run: string; step: string; reason: string }): string =>
+    // `code` is that of the step's own error, where it had one.
+    message: (d: { run: string; step: string; reason: string; code?: string | undefined }): string =>
       `The run ${d.run} failed in the step "${d.step}": ${d.reason}`,
   },
   RUN_CANCELLED: {

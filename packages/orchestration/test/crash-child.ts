@@ -2,7 +2,7 @@
 import { appendFileSync } from "node:fs";
 import { createEngine, sqlite, workflow } from "../src/index.ts";
 
-const [folder = "", point = "", step = ""] = process.argv.slice(2);
+const [folder = "", point = "", step = "", preemption = "20"] = process.argv.slice(2);
 
 const work = ({ value }: { value: number }, context: { step: string; idempotencyKey: string }): number => {
   appendFileSync(`${folder}/ledger`, `${context.idempotencyKey.split("/")[1]}\n`);
@@ -11,7 +11,7 @@ const work = ({ value }: { value: number }, context: { step: string; idempotency
 
 const diamond = workflow("diamond", { input: { start: "number" } }, (w) => {
   const a = w.step("a", work, { value: w.input.start });
-  const b = w.step("b", work, { value: a });
+  const b = w.step("b", work, { value: a }, { retry: { preemption: Number(preemption) } });
   const c = w.step("c", work, { value: a });
   return w.step("d", ({ b, c }: { b: number; c: number }, context) => work({ value: b + c }, context), { b, c });
 });
@@ -25,4 +25,8 @@ await using engine = await createEngine({
   },
 });
 const run = await engine.start(diamond, { start: 1 }, { idempotencyKey: "the run" });
-console.log(JSON.stringify({ result: await run.result(), steps: await engine.steps(run.id) }));
+const ending = await run.result().then(
+  (result) => ({ result }),
+  (error: unknown) => ({ error }),
+);
+console.log(JSON.stringify({ ...ending, steps: await engine.steps(run.id) }));

@@ -61,4 +61,27 @@ describe("kill -9", () => {
       }
     },
   );
+
+  it("more often than the preemption budget of a step allows fails the run, and says so", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "ashlar-crash-"));
+    try {
+      for (let death = 0; death < 3; death++) {
+        expect(await runChild(folder, "step-started", "b", "2")).toMatchObject({ signal: "SIGKILL" });
+      }
+      const { signal, output } = await runChild(folder, "", "", "2");
+      expect(signal).toBeNull();
+      expect(JSON.parse(output)).toMatchObject({
+        error: { code: "RUN_FAILED", details: { step: "b", code: "STEP_INTERRUPTED" } },
+        steps: [
+          { name: "a", state: "succeeded", interruptions: 0 },
+          { name: "b", state: "failed", attempts: 3, failures: 0, interruptions: 3, errorCode: "STEP_INTERRUPTED" },
+          {},
+          { name: "d", state: "cancelled", attempts: 0 },
+        ],
+      });
+      expect(readFileSync(join(folder, "ledger"), "utf8")).not.toContain("b\n");
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 });

@@ -6,6 +6,7 @@ import { createInferenceServer, type InferenceServer } from "../infer/index.ts";
 import { onnxModel, onnxNode, tensorInfo } from "../onnx/build.ts";
 import { encodeOnnx } from "../onnx/encode.ts";
 import { readBinaryData, writeBinaryData } from "./binary-data.ts";
+import { readBody } from "./body.ts";
 import { datatypeNames, elementTypeOf } from "./datatypes.ts";
 import { readJsonData, writeJsonData } from "./json-data.ts";
 import { type JsonSchema, openInferenceApi } from "./openapi.ts";
@@ -172,6 +173,22 @@ describe("Open Inference Protocol v2", () => {
   test("parameters are checked", async () => {
     const body = JSON.stringify({ inputs: [x, count], parameters: { timeout: 0.5 } });
     expect((await infer(body)).status).toBe(400);
+  });
+
+  test("what reads and writes bodies throws coded errors", async () => {
+    const post = (body: BodyInit, headers: Record<string, string> = {}): Request =>
+      new Request("http://localhost/", { method: "POST", body, headers });
+    const torn = new ReadableStream({ start: (controller) => controller.error(new Error("reset")) });
+    const cut = new Request("http://localhost/", { method: "POST", body: torn, duplex: "half" } as RequestInit);
+    await expect(readBody(cut, 10)).rejects.toMatchObject({ code: "PROTOCOL_REQUEST_INVALID", status: 400 });
+    const notGzip = post("not gzip", { "content-encoding": "gzip" });
+    await expect(readBody(notGzip, 10)).rejects.toMatchObject({ code: "PROTOCOL_REQUEST_INVALID" });
+    await expect(readBody(post("x".repeat(11)), 10)).rejects.toMatchObject({
+      code: "PROTOCOL_BODY_TOO_LARGE",
+      details: { limit: 10 },
+    });
+    const brotli = post("x", { "content-encoding": "br" });
+    await expect(readBody(brotli, 10)).rejects.toMatchObject({ code: "PROTOCOL_UNSUPPORTED", status: 501 });
   });
 
   test("FP16 has no JSON form and says so", () => {

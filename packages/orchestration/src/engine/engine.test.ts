@@ -181,7 +181,13 @@ describe("engine", () => {
     const w = workflow("slow", { input: {} }, (w) => void w.step("slow", () => later(5_000), {}, { timeout: "20ms" }));
     await using running = await engine([w]);
     const run = await running.start(w, {});
-    await expect(run.result()).rejects.toThrow(/did not finish within 20 ms/);
+    await expect(run.result()).rejects.toMatchObject({
+      code: "RUN_FAILED",
+      message: expect.stringContaining("did not finish within 20 ms"),
+      details: { step: "slow", code: "STEP_TIMED_OUT" },
+    });
+    expect(await running.steps(run.id)).toMatchObject([{ state: "failed", errorCode: "STEP_TIMED_OUT" }]);
+    expect((await running.run(run.id)).error).toMatchObject({ step: "slow", code: "STEP_TIMED_OUT" });
   });
 
   it("refuses a result that cannot be kept, and one that is too large", async () => {
@@ -194,8 +200,14 @@ describe("engine", () => {
         }),
     );
     await using running = await engine([w]);
-    await expect((await running.start(w, { large: true })).result()).rejects.toThrow(/takes \d+ bytes/);
-    await expect((await running.start(w, { large: false })).result()).rejects.toThrow(/cannot be kept/);
+    for (const [large, reason] of [
+      [true, "bytes, and 1048576 are allowed"],
+      [false, "could not be cloned"],
+    ] as const) {
+      await expect((await running.start(w, { large })).result()).rejects.toMatchObject({
+        details: { step: "big", code: "STEP_OUTPUT_INVALID", reason: expect.stringContaining(reason) },
+      });
+    }
   });
 
   it("checks the input before anything is started", async () => {

@@ -313,6 +313,7 @@ class WorkflowEngine implements Engine {
             run: runId,
             step: run.error?.step ?? "",
             reason: run.error?.message ?? "",
+            code: run.error?.code,
           });
         case "cancelled":
           throw orchestrationError("RUN_CANCELLED", { run: runId });

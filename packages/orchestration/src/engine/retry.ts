@@ -1,3 +1,4 @@
+import { isAshlarError } from "@ashlar/core";
 import type { StepDefinition } from "../define/workflow.ts";
 
 /**
@@ -14,6 +15,11 @@ export function backoff(retry: StepDefinition["retry"], failures: number, random
 /** True when trying again cannot help: the error says so itself. */
 export function isFinal(error: unknown): boolean {
   return typeof error === "object" && error !== null && (error as { retryable?: unknown }).retryable === false;
+}
+
+/** The code of an error of an Ashlar package. */
+export function codeOf(error: unknown): string | undefined {
+  return isAshlarError(error) ? error.code : undefined;
 }
 
 /** A message for any thrown value, `undefined` and circular objects included. */

@@ -3,13 +3,13 @@ import { type Origin, resolveArgument } from "../define/handle.ts";
 import type { StepContext } from "../define/step.ts";
 import type { StepDefinition, WorkflowDefinition } from "../define/workflow.ts";
 import { orchestrationError } from "../errors.ts";
-import type { StepRecord } from "../history/port.ts";
+import type { RunError, StepRecord } from "../history/port.ts";
 import { readSteps } from "../history/read.ts";
 import { encodeValue } from "../history/value.ts";
 import type { Failpoint } from "./failpoint.ts";
 import type { Lease } from "./lease.ts";
 import { stepLineage } from "../lineage/openlineage.ts";
-import { backoff, isFinal, messageOf } from "./retry.ts";
+import { backoff, codeOf, isFinal, messageOf } from "./retry.ts";
 import { type RunJournal, runJournal } from "./step-commit.ts";
 
 /** What a watcher of an engine is told, as it happens; the durable record is the history. */
@@ -53,7 +53,7 @@ export class RunExecution {
   readonly #journal: RunJournal;
   readonly #outputs: Map<string, unknown> = new Map();
   readonly #stop: AbortController = new AbortController();
-  #failure: { readonly step: string; readonly message: string } | undefined;
+  #failure: RunError | undefined;
 
   constructor(environment: RunEnvironment, workflow: WorkflowDefinition, lease: Lease, input: unknown) {
     this.#environment = environment;
@@ -143,7 +143,8 @@ export class RunExecution {
         if (failures > retry.application || isFinal(error)) return this.#fail(name, error, failures);
         const message = messageOf(error);
         runAt = this.#environment.clock.now() + backoff(retry, failures, this.#environment.random);
-        const change = { state: "retrying", failures, run_at: runAt, error: message } as const;
+        const code = codeOf(error) ?? null;
+        const change = { state: "retrying", failures, run_at: runAt, error: message, error_code: code } as const;
         await this.#journal.step(name, change, "step-retried", message);
         this.#tell(name, "retrying", { message });
       }
@@ -169,7 +170,7 @@ export class RunExecution {
     const finished = clock.now();
     await this.#journal.step(
       name,
-      { state: "succeeded", output, finished_at: finished, error: null },
+      { state: "succeeded", output, finished_at: finished, error: null, error_code: null },
       "step-succeeded",
     );
     await failpoint("step-committed", name);
@@ -229,15 +230,15 @@ export class RunExecution {
   }
 
   async #fail(name: string, error: unknown, failures: number): Promise<void> {
-    const message = messageOf(error);
+    const [message, code] = [messageOf(error), codeOf(error)];
     const finished = this.#environment.clock.now();
     await this.#journal.step(
       name,
-      { state: "failed", failures, error: message, finished_at: finished },
+      { state: "failed", failures, error: message, error_code: code ?? null, finished_at: finished },
       "step-failed",
       message,
     );
-    this.#failure ??= { step: name, message };
+    this.#failure ??= { step: name, message, code };
     this.#tell(name, "failed", { message });
   }
 

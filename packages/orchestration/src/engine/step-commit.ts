@@ -1,11 +1,19 @@
 import type { Clock, SqlDatabase, SqlExecutor, SqlValue } from "@ashlar/core";
-import type { RunEvent, RunState, StepState } from "../history/port.ts";
+import type { RunError, RunEvent, RunState, StepState } from "../history/port.ts";
 import { assertHeld, type Lease } from "./lease.ts";
 
 /** The columns of a step that a transition sets. */
 export type StepChange = Partial<
   Record<
-    "attempts" | "failures" | "interruptions" | "run_at" | "started_at" | "finished_at" | "output" | "error",
+    | "attempts"
+    | "failures"
+    | "interruptions"
+    | "run_at"
+    | "started_at"
+    | "finished_at"
+    | "output"
+    | "error"
+    | "error_code",
     SqlValue
   >
 > & { readonly state: StepState };
@@ -18,7 +26,7 @@ export interface RunJournal {
 
 export interface RunOutcome {
   readonly output?: Uint8Array;
-  readonly error?: { readonly step: string; readonly message: string };
+  readonly error?: RunError;
 }
 
 export function runJournal(database: SqlDatabase, lease: Lease, clock: Clock): RunJournal {
@@ -37,8 +45,16 @@ export function runJournal(database: SqlDatabase, lease: Lease, clock: Clock): R
       database.transaction(async (tx) => {
         await assertHeld(tx, lease);
         await tx.run(
-          "UPDATE run SET state = ?, output = ?, error_step = ?, error_message = ?, owner = NULL, finished_at = ? WHERE id = ?",
-          [state, output ?? null, error?.step ?? null, error?.message ?? null, clock.now(), lease.run],
+          "UPDATE run SET state = ?, output = ?, error_step = ?, error_message = ?, error_code = ?, owner = NULL, finished_at = ? WHERE id = ?",
+          [
+            state,
+            output ?? null,
+            error?.step ?? null,
+            error?.message ?? null,
+            error?.code ?? null,
+            clock.now(),
+            lease.run,
+          ],
         );
         const detail = error?.message;
         await appendEvent(tx, { run: lease.run, step: undefined, type: `run-${state}`, at: clock.now(), detail });

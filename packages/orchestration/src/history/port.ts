@@ -3,6 +3,14 @@ import type { SqlDatabase } from "@ashlar/core";
 export type RunState = "running" | "succeeded" | "failed" | "cancelled";
 export type StepState = "waiting" | "running" | "retrying" | "succeeded" | "failed" | "cancelled";
 
+/** What made a run fail. */
+export interface RunError {
+  readonly step: string;
+  readonly message: string;
+  /** Of the step's error, when it was one of an Ashlar package, e.g. `STEP_TIMED_OUT`. */
+  readonly code: string | undefined;
+}
+
 export interface RunRecord {
   readonly id: string;
   readonly workflow: string;
@@ -10,7 +18,7 @@ export interface RunRecord {
   readonly state: RunState;
   readonly input: unknown;
   readonly output: unknown;
-  readonly error: { readonly step: string; readonly message: string } | undefined;
+  readonly error: RunError | undefined;
   readonly cancelRequested: boolean;
   /** Epoch milliseconds. */
   readonly createdAt: number;
@@ -31,7 +39,10 @@ export interface StepRecord {
   readonly startedAt: number | undefined;
   readonly finishedAt: number | undefined;
   readonly output: unknown;
+  /** Message of the last failed attempt. */
   readonly error: string | undefined;
+  /** Code of that failure, when it was an error of an Ashlar package, e.g. `STEP_TIMED_OUT`. */
+  readonly errorCode: string | undefined;
 }
 
 /** One thing that happened in a run; `seq` orders all of them. */

@@ -37,6 +37,7 @@ export async function readSteps(database: SqlExecutor, run: string): Promise<Ste
     finishedAt: optionalNumber(row["finished_at"]),
     output: decodeValue(row["output"]),
     error: optionalText(row["error"]),
+    errorCode: optionalText(row["error_code"]),
   }));
 }
 
@@ -61,7 +62,10 @@ function toRun(row: SqlRow): RunRecord {
     state: row["state"] as RunState,
     input: decodeValue(row["input"]),
     output: decodeValue(row["output"]),
-    error: step === undefined ? undefined : { step, message: String(row["error_message"]) },
+    error:
+      step === undefined
+        ? undefined
+        : { step, message: String(row["error_message"]), code: optionalText(row["error_code"]) },
     cancelRequested: row["cancel_requested"] === 1,
     createdAt: Number(row["created_at"]),
     finishedAt: optionalNumber(row["finished_at"]),

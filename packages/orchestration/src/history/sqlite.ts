@@ -27,6 +27,10 @@ const migrations: readonly Migration[] = [
         id TEXT PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, process_start TEXT NOT NULL, beat_at INTEGER NOT NULL
       ) STRICT;`,
   },
+  {
+    name: "codes of errors",
+    sql: "ALTER TABLE run ADD COLUMN error_code TEXT; ALTER TABLE step ADD COLUMN error_code TEXT;",
+  },
 ];
 
 /** Keeps runs in a SQLite file. Several processes of one machine may share it. */
