@@ -17,6 +17,7 @@ const always: readonly (readonly [string, boolean])[] = [
   ["every row of the training set is a flight", report.trainingSet.rows === report.rows.ingested],
   ["a leak was found and counted", report.trainingSet.leakedRowsWithoutKnownAt > 0],
   ["the champion beats the baseline", (champion?.auc ?? 0) > (baseline?.auc ?? 1)],
+  ["the champion beats the base rate", (champion?.logLoss ?? 1) < report.baseRate.logLoss],
   ["a leaking join claims more than the truth", report.leak.auc > report.leak.honestAuc],
   ["the ONNX file computes what the trainer computes", report.parity.maxAbsDiff <= 1e-6],
   ["at least 10,000 requests were answered", report.serving.requests >= 10_000],

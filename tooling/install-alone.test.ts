@@ -13,11 +13,13 @@ const names = readdirSync(join(root, "packages"));
 /** What a package must say when a native library it can use is not installed. */
 const absent: Readonly<Record<string, { readonly code: string; readonly says: RegExp }>> = {
   storage: {
-    code: `import { duckdb } from "@ashlar/storage/duckdb"; await duckdb().open?.();`,
+    code: `import { sourceOfBytes } from "@ashlar/storage"; import { duckdb } from "@ashlar/storage/duckdb";
+           await duckdb().open(sourceOfBytes(new Uint8Array(8)));`,
     says: /@duckdb\/node-api.*\^1\.5/s,
   },
   "feature-store": {
-    code: `import { duckdb } from "@ashlar/feature-store/duckdb"; await duckdb().open?.();`,
+    code: `import { fromRows } from "@ashlar/feature-store"; import { duckdb } from "@ashlar/feature-store/duckdb";
+           await duckdb().labels(fromRows("labels", [{ time: new Date(0) }]), { time: "time" });`,
     says: /@duckdb\/node-api.*\^1\.5/s,
   },
   compute: {

@@ -7,6 +7,8 @@ import { type Part, splitByPart } from "./parts.ts";
 export interface PartFile {
   readonly digest: string;
   readonly rows: number;
+  /** Rows whose flight left late. */
+  readonly late: number;
 }
 
 /** The parts, and an even sample of the first for the smaller models. */
@@ -86,6 +88,7 @@ function partWriter(artifacts: ArtifactStore, schema: Schema): PartWriter {
   const writer = writable.getWriter();
   const head = streamOf(new Table(schema));
   let rows = 0;
+  let late = 0;
   return {
     async write(batch) {
       if (batch.numRows === 0) return;
@@ -93,17 +96,25 @@ function partWriter(artifacts: ArtifactStore, schema: Schema): PartWriter {
       const bytes = streamOf(new Table([batch]));
       await writer.write(bytes.subarray(head.length - endOfStream, -endOfStream));
       rows += batch.numRows;
+      late += countLate(batch);
     },
     async finish() {
       await writer.write(head.subarray(-endOfStream));
       await writer.close();
-      return { digest: (await stored).digest, rows };
+      return { digest: (await stored).digest, rows, late };
     },
     async abort(reason) {
       await writer.abort(reason).catch(() => undefined);
       await stored.catch(() => undefined);
     },
   };
+}
+
+function countLate(batch: RecordBatch): number {
+  const late = batch.getChild("late");
+  let count = 0;
+  for (let row = 0; row < batch.numRows; row++) if (late?.get(row) === true) count += 1;
+  return count;
 }
 
 /** Bytes of the mark at the end of an Arrow IPC stream (Columnar format, "IPC Streaming Format"). */

@@ -1,4 +1,5 @@
 import type { Engine, StepRecord } from "@ashlar/orchestration";
+import { baseRateLogLoss } from "../job/measure.ts";
 import type { flightWorkflow } from "../job/workflow.ts";
 import { type Measured, type StageName, stages } from "../job/stages.ts";
 import type { Report } from "./report.ts";
@@ -32,6 +33,7 @@ export async function assembleReport(
       seconds: trained,
       trainedOn,
     })),
+    baseRate: { logLoss: baseRateLogLoss(set.parts.train, set.parts.judge) },
     leak: { auc: leak.june.auc, honestAuc: best?.june.auc ?? Number.NaN, trainedOn: leak.trainedOn },
     champion: {
       name: champion.name,

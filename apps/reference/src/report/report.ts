@@ -18,6 +18,8 @@ export interface Report {
     /** Rows it was trained on. */
     readonly trainedOn: number;
   }[];
+  /** Always answering the share of late flights seen in training: what a model has to beat. Its AUC is 0.5. */
+  readonly baseRate: { readonly logLoss: number };
   /** What one would have believed with a join that looks past the known-at time. */
   readonly leak: { readonly auc: number; readonly honestAuc: number; readonly trainedOn: number };
   readonly champion: {

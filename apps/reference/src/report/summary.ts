@@ -5,7 +5,7 @@ import type { Report } from "./report.ts";
 export function summaryText(report: Report, place: { readonly origin: string; readonly data: string }): string {
   const bold = (text: string): string => styleText("bold", text);
   const number = (value: number): string => value.toLocaleString("en");
-  const { rows, lake, trainingSet, models, leak, champion, parity, serving, audit, refusals } = report;
+  const { rows, lake, trainingSet, models, baseRate, leak, champion, parity, serving, audit, refusals } = report;
   const best = models.toSorted((a, b) => b.auc - a.auc);
   const credentials = `${place.data}/credentials.json`;
   const token = (who: string): string => `$(node -p "require('${credentials}').${who}.token")`;
@@ -19,6 +19,7 @@ ${bold("What was built")}
 
 ${bold("How good it is")} (area under the ROC curve on June, which no model has seen; 0.5 is a coin)
 ${best.map(({ name, auc, logLoss }) => `  ${name.padEnd(10)} ${auc.toFixed(4)}   log loss ${logLoss.toFixed(4)}`).join("\n")}
+  ${"base rate".padEnd(10)} 0.5000   log loss ${baseRate.logLoss.toFixed(4)}
   A join that looks past what was known would have claimed ${leak.auc.toFixed(4)}: it changes ${number(trainingSet.leakedRowsWithoutKnownAt)} rows.
 
 ${bold("How fast it answers")} (features fetched by key, over TLS, token and policy checked, recorded)
