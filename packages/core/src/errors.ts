@@ -138,6 +138,12 @@ export const coreErrors = {
     message: (d: { path: string; component: string; found: number; known: number }): string =>
       `The database ${d.path} has version ${d.found} of the ${d.component} schema; this code knows ${d.known}. Upgrade the package; nothing was changed.`,
   },
+  DATABASE_BUSY: {
+    status: 503,
+    retryable: true,
+    message: (d: { path: string; waitedMs: number }): string =>
+      `The database ${d.path} was locked by another process for ${d.waitedMs} ms. Try again; if it lasts, end what holds a transaction open.`,
+  },
   DATABASE_UNUSABLE: {
     status: 500,
     retryable: false,
