@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -10,8 +10,7 @@ const root = join(import.meta.dirname, "..");
 const run = promisify(execFile);
 
 // Beside the packages, so that their names resolve as they do for a user of the workspace.
-mkdirSync(join(root, ".ashlar"), { recursive: true });
-const code = mkdtempSync(join(root, ".ashlar", "snippets-"));
+const code = mkdtempSync(join(root, ".snippets-"));
 afterAll(() => rmSync(code, { recursive: true, force: true }));
 
 async function runSnippet(name: string, text: string): Promise<string> {
