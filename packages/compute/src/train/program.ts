@@ -1,5 +1,4 @@
-import type { WorkerGroup } from "./all-reduce.ts";
-import type { TrainingInput, TrainingState } from "./state.ts";
+import type { TrainingState } from "./state.ts";
 
 /** What a training program tells the thread that started it. Only rank 0 is heard. */
 export interface Reporter {
@@ -15,13 +14,3 @@ export interface StepProgress {
   readonly loss: number;
   readonly validationLoss?: number;
 }
-
-/**
- * The same code runs in every worker (single program, multiple data): all decisions follow from reduced values, which
- * are equal in all workers, so that all take the same branches and meet at the same barriers.
- */
-export type TrainingProgram<Input extends TrainingInput = TrainingInput> = (
-  input: Input,
-  group: WorkerGroup,
-  reporter: Reporter,
-) => TrainingState;

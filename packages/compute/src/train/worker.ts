@@ -7,6 +7,10 @@ import { trainMlpProgram } from "./mlp-program.ts";
 import type { Reporter } from "./program.ts";
 import type { TrainingInput, TrainingState } from "./state.ts";
 
+/**
+ * The same code runs in every worker (single program, multiple data): all decisions follow from reduced values, which
+ * are equal in all workers, so that all take the same branches and meet at the same barriers.
+ */
 function run(input: TrainingInput, group: WorkerGroup, reporter: Reporter): TrainingState {
   switch (input.kind) {
     case "logistic-regression":

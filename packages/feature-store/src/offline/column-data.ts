@@ -18,8 +18,6 @@ export type ColumnData =
     }
   | { readonly kind: "time"; readonly values: Float64Array; readonly naive: boolean; readonly valid?: Uint8Array };
 
-export const isNull = (column: ColumnData, row: number): boolean => column.valid?.[row] === 0;
-
 /** What a column holds, in words for an error. */
 export function describeColumn(column: ColumnData): string {
   if (column.kind === "number") return column.integer ? "integers" : "floating-point numbers";
@@ -43,7 +41,7 @@ export function fromInt64(values: BigInt64Array, valid: Uint8Array | undefined):
 }
 
 /** The bytes of one per row that a least-significant-bit bitmap stands for. */
-export function validityBytes(bitmap: Uint8Array, offset: number, length: number): Uint8Array {
+function validityBytes(bitmap: Uint8Array, offset: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let row = 0; row < length; row++) {
     const bit = row + offset;
