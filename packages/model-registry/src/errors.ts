@@ -122,11 +122,41 @@ export const registryErrors = {
     message: (d: { digest: string; file: string; actual: string }): string =>
       `The artifact "${d.file}" must have the digest ${d.digest}, and its bytes give ${d.actual}. Do not use it; restore it from a copy.`,
   },
+  SIGNING_KEY_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { key: string; rule: string }): string =>
+      `The ${d.key} key cannot be used for signatures of models: ${d.rule}. Generate one, e.g. with openssl ecparam -name prime256v1 -genkey.`,
+  },
+  SIGNING_FAILED: {
+    status: 500,
+    retryable: false,
+    message: (d: { model: string; keyHint: string }): string =>
+      `What the signer gave for "${d.model}" is not a DER-encoded ECDSA signature by the key ${d.keyHint}. Check that it holds the private half of its public key; no version was made.`,
+  },
+  SIGNATURE_MISSING: {
+    status: 403,
+    retryable: false,
+    message: (d: { model: string; number: number }): string =>
+      `Version ${d.number} of "${d.model}" is not signed. Register it again in a registry with a signing key.`,
+  },
+  SIGNATURE_INVALID: {
+    status: 403,
+    retryable: false,
+    message: (d: { subject: string; reason: string }): string =>
+      `The signature of ${d.subject} is refused: ${d.reason}. Do not use the model; find out who made it.`,
+  },
   FILE_NOT_FOUND: {
     status: 404,
     retryable: false,
     message: (d: { model: string; number: number; file: string; files: readonly string[] }): string =>
       `Version ${d.number} of "${d.model}" has no file "${d.file}". It has ${d.files.slice(0, 20).join(", ")}.`,
+  },
+  FOLDER_NOT_EMPTY: {
+    status: 409,
+    retryable: false,
+    message: (d: { folder: string; found: string }): string =>
+      `The model cannot be written to ${d.folder}: there is already ${d.found}. Name a folder that is empty or not there; nothing was written.`,
   },
   REGISTRY_CLOSED: {
     status: 503,

@@ -2,6 +2,7 @@
 export const failpoints = [
   "blob-stored",
   "manifest-stored",
+  "signature-stored",
   "version-inserted",
   "version-committed",
   "alias-moved",

@@ -1,10 +1,10 @@
 import { type SqlExecutor, toBytes } from "@ashlar/core";
 import { encodeManifest, type ModelFile } from "./artifact/manifest.ts";
-import type { ArtifactStore } from "./artifact/store.ts";
-import { verified } from "./artifact/verify.ts";
+import { assertStored, openArtifact } from "./artifact/open.ts";
 import { registryError } from "./errors.ts";
 import { standingOf } from "./alias/move.ts";
 import { type ModelReference, parseReference } from "./name.ts";
+import { readSignature, type SignatureContext, verifyVersion } from "./signature/version.ts";
 import { assertModel, type ModelVersion, readVersion } from "./version/version.ts";
 
 export interface LoadOptions {
@@ -24,6 +24,8 @@ export interface LoadedModel {
   readonly version: ModelVersion;
   /** @throws FILE_NOT_FOUND */
   file(name: string): LoadedFile;
+  /** The Sigstore bundle; undefined when the version is not signed. @throws ARTIFACT_CORRUPT, ARTIFACT_MISSING */
+  signature(): Promise<Uint8Array | undefined>;
 }
 
 /** @throws ALIAS_NOT_FOUND, MODEL_NOT_FOUND, VERSION_NOT_FOUND, VERSION_DELETED */
@@ -34,25 +36,28 @@ export async function resolve(database: SqlExecutor, reference: string): Promise
 
 /**
  * Finds a version and holds it to its digest: the manifest in the artifact store and the files in the database must
- * both give it, and every file must be there. Bytes are verified whenever they are read; there is no way around it.
+ * both give it, and every file must be there. Where keys are trusted, one of them must have signed it. Bytes are
+ * verified whenever they are read; there is no way around it.
  *
- * @throws ARTIFACT_CORRUPT, ARTIFACT_MISSING
+ * @throws ARTIFACT_CORRUPT, ARTIFACT_MISSING, SIGNATURE_MISSING, SIGNATURE_INVALID
  */
 export async function load(
   database: SqlExecutor,
-  artifacts: ArtifactStore,
+  signatures: SignatureContext,
   reference: string,
   options: LoadOptions = {},
 ): Promise<LoadedModel> {
+  const { artifacts } = signatures;
   const version = await resolve(database, reference);
   const manifest = encodeManifest(version.files);
   if (manifest.digest !== version.digest) {
     const file = `the files of ${version.name}/${version.number} in the database`;
     throw registryError("ARTIFACT_CORRUPT", { digest: version.digest, file, actual: manifest.digest });
   }
+  if (signatures.trusted !== undefined) await verifyVersion(signatures, version, options);
   const stored = { digest: version.digest, size: manifest.bytes.byteLength, name: "the manifest" };
-  await toBytes(await open(artifacts, stored, options));
-  for (const { digest, name } of version.files) await assertThere(artifacts, digest, name, options);
+  await toBytes(await openArtifact(artifacts, stored, options));
+  for (const { digest, name } of version.files) await assertStored(artifacts, digest, name, options);
 
   const files = new Map(version.files.map((file) => [file.name, file]));
   return {
@@ -63,30 +68,12 @@ export async function load(
         const { name: model, number } = version;
         throw registryError("FILE_NOT_FOUND", { model, number, file: name, files: [...files.keys()] });
       }
-      const stream = (): Promise<ReadableStream<Uint8Array>> => open(artifacts, file, options);
+      const stream = (): Promise<ReadableStream<Uint8Array>> => openArtifact(artifacts, file, options);
       const { digest, size } = file;
       return { name, digest, size, stream, bytes: async () => toBytes(await stream()) };
     },
+    signature: async () => (version.signature === undefined ? undefined : readSignature(signatures, version, options)),
   };
-}
-
-/** What the artifact store verifies is verified once more: which store is behind the port is not ours to know. */
-async function open(
-  artifacts: ArtifactStore,
-  { digest, size, name }: ModelFile,
-  options: LoadOptions,
-): Promise<ReadableStream<Uint8Array>> {
-  await assertThere(artifacts, digest, name, options);
-  return verified(await artifacts.getBlob(digest, options), { digest, size, file: name });
-}
-
-async function assertThere(
-  artifacts: ArtifactStore,
-  digest: string,
-  file: string,
-  options: LoadOptions,
-): Promise<void> {
-  if (!(await artifacts.has(digest, options))) throw registryError("ARTIFACT_MISSING", { digest, file });
 }
 
 async function numberOf(database: SqlExecutor, reference: ModelReference): Promise<number> {

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { type KeyObject, randomUUID } from "node:crypto";
 import {
   type Clock,
   type Logger,
@@ -22,6 +22,9 @@ import { type LoadedModel, load, type LoadOptions, resolve } from "./load.ts";
 import { type Model, readModel, readModels, readVersions } from "./model.ts";
 import { assertAliasName, assertIdentity, assertModelName, assertText, assertVersionNumber, invalid } from "./name.ts";
 import { pageLimit } from "./page.ts";
+import { trustOf } from "./signature/trust.ts";
+import { type ModelSigner, type Signing, signingWith } from "./signature/sign.ts";
+import { readSignature, type SignatureContext, verifyVersion } from "./signature/version.ts";
 import { deleteModel, deleteVersion } from "./version/delete.ts";
 import { register, type RegisteredVersion, type RegisterRequest } from "./version/register.ts";
 import { assertModel, type ModelVersion, readVersion } from "./version/version.ts";
@@ -33,6 +36,19 @@ export interface ModelRegistryOptions {
   readonly artifacts: ArtifactStore;
   /** What certain aliases, of any model, demand of every promotion. @default nothing */
   readonly protectedAliases?: Readonly<Record<string, AliasProtection>>;
+  /**
+   * Signs every version that is registered: a private key of P-256, P-384 or P-521, or a signer that holds one.
+   *
+   * @default versions are not signed
+   */
+  readonly signing?: { readonly key: KeyObject | ModelSigner };
+  /**
+   * Public keys (KeyObjects or PEM texts), one of which must have signed what is loaded; also those the gate
+   * `signed()` asks. A private KeyObject stands for its public half.
+   *
+   * @default signatures are not verified
+   */
+  readonly trustedKeys?: readonly (KeyObject | string)[];
   /** @default the clock of this machine */
   readonly clock?: Clock;
   /** @default silent */
@@ -61,12 +77,22 @@ export interface ApproveRequest {
 export interface ModelRegistry extends AsyncDisposable {
   /** Opens the database now; otherwise the first call does. @throws SCHEMA_TOO_NEW, DATABASE_UNUSABLE */
   open(): Promise<void>;
-  /** Makes a version. @throws FILE_NAME_INVALID, ONNX_INVALID, IDEMPOTENCY_CONFLICT, ARTIFACT_CORRUPT */
+  /**
+   * Makes a version, signed when the registry has a signing key.
+   *
+   * @throws FILE_NAME_INVALID, ONNX_INVALID, IDEMPOTENCY_CONFLICT, ARTIFACT_CORRUPT, SIGNING_FAILED
+   */
   register(name: string, request: RegisterRequest): Promise<RegisteredVersion>;
   /** @throws MODEL_NOT_FOUND, ALIAS_NOT_FOUND, VERSION_NOT_FOUND, VERSION_DELETED */
   get(reference: string): Promise<ModelVersion>;
-  /** As `get`, and its bytes: verified, or refused. @throws ARTIFACT_CORRUPT, ARTIFACT_MISSING */
+  /**
+   * As `get`, and its bytes: verified, or refused. With `trustedKeys`, the signature is verified first.
+   *
+   * @throws ARTIFACT_CORRUPT, ARTIFACT_MISSING, SIGNATURE_MISSING, SIGNATURE_INVALID
+   */
   load(reference: string, options?: LoadOptions): Promise<LoadedModel>;
+  /** The Sigstore bundle of a version, as stored: whoever takes it verifies it. @throws SIGNATURE_MISSING, VERSION_NOT_FOUND */
+  signature(name: string, number: number): Promise<Uint8Array>;
   /** @throws MODEL_NOT_FOUND */
   model(name: string): Promise<Model>;
   /** By name. @throws INVALID_CURSOR */
@@ -105,7 +131,7 @@ export interface ModelRegistry extends AsyncDisposable {
   lineage(node: string | LineageNode, options?: LineageOptions): Promise<LineageGraph>;
 }
 
-/** A registry over a database and an artifact store. Nothing is opened yet. */
+/** A registry over a database and an artifact store. Nothing is opened yet. @throws REQUEST_INVALID, SIGNING_KEY_INVALID */
 export function createModelRegistry(options: ModelRegistryOptions): ModelRegistry {
   for (const [alias, { approvals = 0 }] of Object.entries(options.protectedAliases ?? {})) {
     assertAliasName(alias);
@@ -120,6 +146,8 @@ class SqlModelRegistry implements ModelRegistry {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #failpoint: Failpoint;
+  readonly #signing: Signing | undefined;
+  readonly #signatures: SignatureContext;
   #opening: Promise<SqlDatabase> | undefined;
   #closed = false;
 
@@ -128,6 +156,8 @@ class SqlModelRegistry implements ModelRegistry {
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silentLogger;
     this.#failpoint = options.failpoint ?? (() => undefined);
+    this.#signing = options.signing === undefined ? undefined : signingWith(options.signing.key);
+    this.#signatures = { artifacts: options.artifacts, trusted: trustOf(options.trustedKeys, this.#signing) };
   }
 
   async open(): Promise<void> {
@@ -137,9 +167,11 @@ class SqlModelRegistry implements ModelRegistry {
   async register(name: string, request: RegisterRequest): Promise<RegisteredVersion> {
     const database = await this.#database();
     const { artifacts } = this.#options;
-    const version = await register({ database, artifacts, now: this.#now, failpoint: this.#failpoint }, name, request);
-    const { number, digest, created } = version;
-    this.#logger.info({ model: name, number, digest, created }, "registered a model version");
+    const context = { database, artifacts, now: this.#now, failpoint: this.#failpoint, signing: this.#signing };
+    const version = await register(context, name, request);
+    const { number, digest, created, signature } = version;
+    const keyHint = signature?.keyHint;
+    this.#logger.info({ model: name, number, digest, created, keyHint }, "registered a model version");
     return version;
   }
 
@@ -148,7 +180,13 @@ class SqlModelRegistry implements ModelRegistry {
   }
 
   async load(reference: string, options: LoadOptions = {}): Promise<LoadedModel> {
-    return load(await this.#database(), this.#options.artifacts, reference, options);
+    return load(await this.#database(), this.#signatures, reference, options);
+  }
+
+  async signature(name: string, number: number): Promise<Uint8Array> {
+    assertModelName(name);
+    assertVersionNumber(number);
+    return readSignature(this.#signatures, await readVersion(await this.#database(), name, number));
   }
 
   async model(name: string): Promise<Model> {
@@ -262,7 +300,9 @@ class SqlModelRegistry implements ModelRegistry {
       const all = this.#options.protectedAliases ?? {};
       return Object.hasOwn(all, alias) ? (all[alias] ?? {}) : {};
     };
-    return { database: await this.#database(), now: this.#now, failpoint: this.#failpoint, protection };
+    const verifySignature: AliasContext["verifySignature"] = (version) => verifyVersion(this.#signatures, version);
+    const database = await this.#database();
+    return { database, now: this.#now, failpoint: this.#failpoint, protection, verifySignature };
   }
 
   #moved(move: AliasMove): AliasMove {

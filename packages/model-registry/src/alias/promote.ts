@@ -40,6 +40,7 @@ export interface AliasContext {
   readonly now: () => number;
   readonly failpoint: Failpoint;
   readonly protection: (alias: string) => AliasProtection;
+  readonly verifySignature: GateContext["verifySignature"];
 }
 
 const maxAttempts = 8;
@@ -70,7 +71,7 @@ export async function promote(context: AliasContext, model: string, request: Pro
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     const before = await inspect(database, context, model, request, requestDigest);
     if (before.earlier !== undefined) return before.earlier;
-    const results = await evaluateGates(gates, await gateContext(database, alias, before));
+    const results = await evaluateGates(gates, await gateContext(context, alias, before));
 
     const move = await database.transaction(async (tx) => {
       const now = await inspect(tx, context, model, request, requestDigest);
@@ -126,7 +127,8 @@ async function inspect(
   return { ...standing, earlier, candidate, approvals, modelRevision };
 }
 
-async function gateContext(database: SqlDatabase, alias: string, situation: Situation): Promise<GateContext> {
+async function gateContext(context: AliasContext, alias: string, situation: Situation): Promise<GateContext> {
+  const { database, verifySignature } = context;
   const { candidate, current } = situation;
   const { name } = candidate;
   const versionAt = async (other: string): Promise<ModelVersion | undefined> => {
@@ -138,6 +140,7 @@ async function gateContext(database: SqlDatabase, alias: string, situation: Situ
     candidate,
     current: current === undefined ? undefined : await readVersion(database, name, current),
     versionAt,
+    verifySignature,
   };
 }
 

@@ -69,6 +69,11 @@ function brokenRule(name: string): string | undefined {
   return undefined;
 }
 
+/** True when a name is the same file as another where case or Unicode form is ignored. */
+export function foldsTo(name: string, other: string): boolean {
+  return foldName(name) === foldName(other);
+}
+
 function foldName(name: string): string {
   return name.normalize("NFKD").toUpperCase().toLowerCase().normalize("NFKD");
 }

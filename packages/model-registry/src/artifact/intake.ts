@@ -57,14 +57,16 @@ export async function takeIn(
   return { digest: manifest.digest, files };
 }
 
-interface Stored {
+/** What was stored. */
+export interface Stored {
   readonly digest: string;
   readonly size: number;
   /** Of an ONNX file that came as a stream: held once, to be read. */
   readonly content?: Uint8Array;
 }
 
-async function store(
+/** Stores bytes, and holds the store to the digest they have. @throws ARTIFACT_CORRUPT */
+export async function store(
   artifacts: ArtifactStore,
   name: string,
   body: Bytes,

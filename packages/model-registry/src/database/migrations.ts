@@ -62,4 +62,10 @@ export const migrations: readonly Migration[] = [
       ) STRICT;
       CREATE INDEX registry_edge_upstream ON registry_edge (to_node, from_node, relation);`,
   },
+  {
+    name: "signatures of versions",
+    sql: `
+      ALTER TABLE registry_version ADD COLUMN signature_digest TEXT;
+      ALTER TABLE registry_version ADD COLUMN signature_key_hint TEXT;`,
+  },
 ];

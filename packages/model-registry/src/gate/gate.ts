@@ -1,5 +1,5 @@
 import { registryError } from "../errors.ts";
-import type { ModelVersion } from "../version/version.ts";
+import type { ModelVersion, VersionSignature } from "../version/version.ts";
 
 /** What a gate found. It is kept in the history of the alias. */
 export interface GateResult {
@@ -24,6 +24,12 @@ export interface GateContext {
   readonly current: ModelVersion | undefined;
   /** The version another alias of the same model points to now. */
   readonly versionAt: (alias: string) => Promise<ModelVersion | undefined>;
+  /**
+   * Verifies a version's signature with the trusted keys of the registry.
+   *
+   * @throws SIGNATURE_MISSING, SIGNATURE_INVALID; REQUEST_INVALID when it trusts no keys
+   */
+  readonly verifySignature: (version: ModelVersion) => Promise<VersionSignature>;
 }
 
 /** A condition of a promotion. It may be asked more than once, and must change nothing. */

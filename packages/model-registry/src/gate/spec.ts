@@ -1,6 +1,7 @@
 import { invalid } from "../name.ts";
 import { beats, hasOnnx, metricAtLeast, metricAtMost, parityBelow } from "./built-in.ts";
 import type { Gate } from "./gate.ts";
+import { signed } from "./signed.ts";
 
 /** A built-in gate as JSON, for the wire. */
 export type GateSpec =
@@ -14,7 +15,7 @@ export type GateSpec =
     }
   | { readonly gate: "metricAtLeast" | "metricAtMost"; readonly metric: string; readonly bound: number }
   | { readonly gate: "parityBelow"; readonly bound: number }
-  | { readonly gate: "hasOnnx" };
+  | { readonly gate: "hasOnnx" | "signed" };
 
 const fields = {
   beats: ["alias", "metric", "by", "higherIsBetter", "whenAbsent"],
@@ -22,6 +23,7 @@ const fields = {
   metricAtMost: ["metric", "bound"],
   parityBelow: ["bound"],
   hasOnnx: [],
+  signed: [],
 } as const;
 
 /** Makes a gate of its JSON form. A field that is unknown is refused: it may be a bound misspelt. @throws REQUEST_INVALID */
@@ -51,6 +53,8 @@ export function gateOf(spec: unknown): Gate {
       return parityBelow(number(given, "bound"));
     case "hasOnnx":
       return hasOnnx();
+    case "signed":
+      return signed();
   }
 }
 

@@ -4,6 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import type { LineageOptions } from "../lineage/graph.ts";
 import { invalid } from "../name.ts";
 import type { ModelRegistry } from "../registry.ts";
+import { bundleMediaType } from "../signature/bundle.ts";
 import { promotionOf } from "./promotion.ts";
 
 export interface RegistryHandlerOptions {
@@ -20,6 +21,7 @@ const maxBody = 1024 * 1024;
  * A fetch-shaped handler:
  *
  * - `GET /models`, `/models/:name`, `/models/:name/versions`, `/models/:name/versions/:number`
+ * - `GET /models/:name/versions/:number/signature`, the Sigstore bundle
  * - `GET /models/:name/aliases`, `/models/:name/aliases/:alias/history`
  * - `GET /lineage?node=kind:id&direction=upstream&depth=10&limit=1000`
  * - `POST /models/:name/aliases/:alias` with `{ to, expected, by, gates, approvals, reason, idempotencyKey }`
@@ -39,6 +41,10 @@ export function registryHandler(
   app.get("/models/:name/versions/:number", async ({ req }) =>
     Response.json(await registry.get(`${req.param("name")}/${req.param("number")}`)),
   );
+  app.get("/models/:name/versions/:number/signature", async ({ req }) => {
+    const bundle = await registry.signature(req.param("name"), Number(req.param("number")));
+    return new Response(new Uint8Array(bundle), { headers: { "content-type": bundleMediaType } });
+  });
   app.get("/models/:name/aliases", async ({ req }) => Response.json(await registry.aliases(req.param("name"))));
   app.get("/models/:name/aliases/:alias/history", async ({ req }) =>
     Response.json(await registry.aliasHistory(req.param("name"), req.param("alias"), pageRequest(req.query()))),

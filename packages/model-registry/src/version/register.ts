@@ -1,6 +1,6 @@
 import type { SqlDatabase, SqlExecutor } from "@ashlar/core";
 import { assertFileNames } from "../artifact/file-name.ts";
-import { type ModelFiles, type TakenIn, takeIn } from "../artifact/intake.ts";
+import { type ModelFiles, store, type TakenIn, takeIn } from "../artifact/intake.ts";
 import type { ArtifactStore } from "../artifact/store.ts";
 import { canonicalJson, sha256 } from "../digest.ts";
 import { registryError } from "../errors.ts";
@@ -9,7 +9,9 @@ import { addEdges } from "../lineage/graph.ts";
 import { checkInputs, type LineageInput, versionNode } from "../lineage/node.ts";
 import { assertIdentity, assertModelName, assertText, invalid } from "../name.ts";
 import { checkMetadata, type Metadata, type ParamValue } from "./metadata.ts";
-import { type ModelVersion, readVersion } from "./version.ts";
+import type { Signing } from "../signature/sign.ts";
+import type { Statement } from "../signature/statement.ts";
+import { type ModelVersion, readVersion, type VersionSignature } from "./version.ts";
 
 export interface RegisterRequest {
   /** Name to content. `*.onnx` files are read, and refused when they are broken. */
@@ -31,7 +33,7 @@ export interface RegisterRequest {
   readonly author: string;
   /**
    * What to do when the model has a version with the same files and inputs: `reuse` gives the newest such version,
-   * `new` makes another. @default "new"
+   * with the signature it has, `new` makes another. A registry that signs reuses only signed versions. @default "new"
    */
   readonly ifUnchanged?: "new" | "reuse";
   /** A second call with the same key gives the version of the first, also after it was deleted: then it is refused. */
@@ -49,6 +51,8 @@ export interface RegisterContext {
   readonly artifacts: ArtifactStore;
   readonly now: () => number;
   readonly failpoint: Failpoint;
+  /** Undefined when versions are not signed. */
+  readonly signing: Signing | undefined;
 }
 
 interface Checked {
@@ -57,28 +61,41 @@ interface Checked {
   readonly inputs: Record<string, readonly string[]>;
   readonly description: string;
   readonly author: string;
-  readonly reuse: boolean;
+  readonly reuse: "any" | "signed" | undefined;
   readonly key: string | undefined;
 }
 
 /**
- * Makes a version: checks the request, stores the bytes, then inserts everything in one transaction. A crash leaves
- * either no version (and blobs that nothing refers to) or all of it.
+ * Makes a version: checks the request, stores the bytes, signs them, then inserts everything in one transaction. A
+ * crash leaves either no version (and blobs that nothing refers to) or all of it.
  */
 export async function register(
   context: RegisterContext,
   model: string,
   request: RegisterRequest,
 ): Promise<RegisteredVersion> {
-  const { database, artifacts, failpoint } = context;
-  const checked = check(model, request);
+  const { database, artifacts, failpoint, signing } = context;
+  const checked = check(model, request, signing);
   const options = request.signal === undefined ? { failpoint } : { failpoint, signal: request.signal };
   const taken = await takeIn(artifacts, request.files, options);
   request.signal?.throwIfAborted();
+  const existingVersion = async (executor: SqlExecutor): Promise<RegisteredVersion | undefined> => {
+    const number = await findExisting(executor, checked, taken);
+    return number === undefined ? undefined : { ...(await readVersion(executor, model, number)), created: false };
+  };
+  let signature: VersionSignature | undefined;
+  if (signing !== undefined) {
+    // Asked before the transaction too: a signature costs a call of a key service, and one that is not used, a blob.
+    const existing = await existingVersion(database);
+    if (existing !== undefined) return existing;
+    signature = await signFiles(artifacts, signing, { name: model, files: taken.files }, request.signal);
+    failpoint("signature-stored");
+    request.signal?.throwIfAborted();
+  }
   const outcome = await database.transaction(async (tx) => {
-    const existing = await findExisting(tx, checked, taken);
-    if (existing !== undefined) return { ...(await readVersion(tx, model, existing)), created: false };
-    const number = await insert(tx, checked, taken, context.now());
+    const existing = await existingVersion(tx);
+    if (existing !== undefined) return existing;
+    const number = await insert(tx, checked, taken, signature, context.now());
     failpoint("version-inserted");
     return { ...(await readVersion(tx, model, number)), created: true };
   });
@@ -86,7 +103,21 @@ export async function register(
   return outcome;
 }
 
-function check(model: string, request: RegisterRequest): Checked {
+async function signFiles(
+  artifacts: ArtifactStore,
+  signing: Signing,
+  statement: Statement,
+  signal: AbortSignal | undefined,
+): Promise<VersionSignature> {
+  const options = signal === undefined ? {} : { signal };
+  const bundle = await signing.sign(statement, options);
+  const { digest } = await store(artifacts, "the signature", bundle, options);
+  if (!(await artifacts.has(digest, options)))
+    throw registryError("ARTIFACT_MISSING", { digest, file: "the signature" });
+  return { bundleDigest: digest, keyHint: signing.key.hint };
+}
+
+function check(model: string, request: RegisterRequest, signing: Signing | undefined): Checked {
   assertModelName(model);
   assertIdentity(request.author, "author");
   assertText(request.description, "description", 100_000);
@@ -96,6 +127,7 @@ function check(model: string, request: RegisterRequest): Checked {
   }
   if (key !== undefined) assertIdentity(key, "idempotency key");
   assertFileNames(Object.keys(request.files));
+  signing?.assertSignable(Object.keys(request.files));
   for (const [name, body] of Object.entries(request.files)) {
     if (body instanceof Uint8Array || body instanceof ReadableStream) continue;
     throw invalid(`content of the file "${name}"`, typeof body, "it must be a Uint8Array or a ReadableStream");
@@ -106,7 +138,7 @@ function check(model: string, request: RegisterRequest): Checked {
     inputs: checkInputs(request.inputs),
     description: request.description ?? "",
     author: request.author,
-    reuse: ifUnchanged === "reuse",
+    reuse: ifUnchanged === "new" ? undefined : signing === undefined ? "any" : "signed",
     key,
   };
 }
@@ -128,9 +160,10 @@ async function findExisting(tx: SqlExecutor, checked: Checked, taken: TakenIn): 
     }
     if (first !== undefined) return first.number;
   }
-  if (!checked.reuse) return undefined;
+  if (checked.reuse === undefined) return undefined;
+  const signed = checked.reuse === "signed" ? "AND signature_digest IS NOT NULL" : "";
   const [same] = await tx.query<{ number: number }>(
-    `SELECT number FROM registry_version WHERE model = ? AND digest = ? AND inputs_digest = ? AND deleted_at IS NULL
+    `SELECT number FROM registry_version WHERE model = ? AND digest = ? AND inputs_digest = ? AND deleted_at IS NULL ${signed}
      ORDER BY number DESC LIMIT 1`,
     [model, taken.digest, sha256(canonicalJson(inputs))],
   );
@@ -138,13 +171,20 @@ async function findExisting(tx: SqlExecutor, checked: Checked, taken: TakenIn): 
 }
 
 /** @returns its number */
-async function insert(tx: SqlExecutor, checked: Checked, taken: TakenIn, now: number): Promise<number> {
+async function insert(
+  tx: SqlExecutor,
+  checked: Checked,
+  taken: TakenIn,
+  signature: VersionSignature | undefined,
+  now: number,
+): Promise<number> {
   const { model, metadata, inputs, description, author, key } = checked;
   const number = await allocateNumber(tx, model, now);
   const inputsText = canonicalJson(inputs);
   await tx.run(
     `INSERT INTO registry_version (model, number, digest, inputs, inputs_digest, description, author, created_at,
-       idempotency_key, request_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       idempotency_key, request_digest, signature_digest, signature_key_hint)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     [
       model,
       number,
@@ -156,6 +196,8 @@ async function insert(tx: SqlExecutor, checked: Checked, taken: TakenIn, now: nu
       now,
       key ?? null,
       requestDigest(checked, taken),
+      signature?.bundleDigest ?? null,
+      signature?.keyHint ?? null,
     ],
   );
   for (const [ordinal, { name, digest, size, onnx }] of taken.files.entries()) {

@@ -8,6 +8,14 @@ export interface VersionFile extends ModelFile {
   readonly onnx?: OnnxSummary;
 }
 
+/** The signature of a version. It is no part of the version's digest: the same files give another each time. */
+export interface VersionSignature {
+  /** Of the Sigstore bundle in the artifact store: `sha256:<hex>`. */
+  readonly bundleDigest: string;
+  /** Hex SHA-256 of the PEM text of the public key. */
+  readonly keyHint: string;
+}
+
 /** A version of a model. It never changes, except for the aliases that point to it. */
 export interface ModelVersion {
   readonly name: string;
@@ -17,6 +25,8 @@ export interface ModelVersion {
   readonly digest: string;
   /** In the order of the manifest. */
   readonly files: readonly VersionFile[];
+  /** Absent when it was registered without a signing key. */
+  readonly signature?: VersionSignature;
   readonly metrics: Readonly<Record<string, number>>;
   readonly params: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
@@ -39,6 +49,8 @@ export interface VersionRow {
   readonly author: string;
   readonly created_at: number;
   readonly deleted_at: number | null;
+  readonly signature_digest: string | null;
+  readonly signature_key_hint: string | null;
 }
 
 interface EntryRow<Value> {
@@ -97,6 +109,7 @@ export async function withDetails(
     number: row.number,
     digest: row.digest,
     files: files.filter(({ number }) => number === row.number).map(toFile),
+    ...signatureOf(row),
     metrics: record(metrics, row.number),
     params: record(params, row.number),
     tags: record(tags, row.number),
@@ -119,6 +132,11 @@ function entriesOf<Value>(
 
 function record<Value>(rows: readonly EntryRow<Value>[], number: number): Record<string, Value> {
   return Object.fromEntries(rows.filter((row) => row.number === number).map(({ key, value }) => [key, value]));
+}
+
+function signatureOf(row: VersionRow): { readonly signature?: VersionSignature } {
+  const { signature_digest: bundleDigest, signature_key_hint: keyHint } = row;
+  return bundleDigest === null || keyHint === null ? {} : { signature: { bundleDigest, keyHint } };
 }
 
 function toFile({ name, digest, size, onnx }: FileRow): VersionFile {
