@@ -16,7 +16,7 @@ export const storage: Suite = async ({ rows, folder, pair }) => {
   const lake = openLake({ objects: fileSystem({ root: join(folder, "lake") }), codec });
 
   let round = 0;
-  const expect = [notNull("date"), between("delay", -120, 3000)];
+  const expect = [notNull("date"), between("delay", -1500, 3000)];
   const append = async (): Promise<LakeTable> => {
     await using reader = await codec.open(await sourceOfFile(file));
     const table = await lake.table(`flights-${round++}`, { partitionBy: ["month"] });
@@ -27,7 +27,7 @@ export const storage: Suite = async ({ rows, folder, pair }) => {
     const target = join(folder, `copy-${round++}`);
     const options = "FORMAT parquet, COMPRESSION zstd, PARTITION_BY (month)";
     await bare.run(
-      `COPY (FROM '${file}' WHERE date IS NOT NULL AND delay BETWEEN -120 AND 3000) TO '${target}' (${options})`,
+      `COPY (FROM '${file}' WHERE date IS NOT NULL AND delay BETWEEN -1500 AND 3000) TO '${target}' (${options})`,
     );
     return target;
   };
