@@ -116,6 +116,12 @@ export const storageErrors = {
     message: (d: { table: string; version: number; reason: string }): string =>
       `The append to "${d.table}" lost against version ${d.version}: ${d.reason}. Read the table again and decide anew.`,
   },
+  LEASE_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { name: string; value: number }): string =>
+      `The option ${d.name} is ${d.value}, but it must be a number of milliseconds above 0. Correct it, or leave it out.`,
+  },
   DIGEST_INVALID: {
     status: 400,
     retryable: false,

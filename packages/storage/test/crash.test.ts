@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { toBytes } from "@ashlar/core";
+import { createArtifactStore } from "@ashlar/storage/artifact";
 import { fileSystem } from "@ashlar/storage/file-system";
 import { hyparquet } from "@ashlar/storage/hyparquet";
 import { openLake } from "@ashlar/storage/lake";
@@ -43,6 +45,28 @@ describe("a killed writer", () => {
     expect(versions).toBeGreaterThan(0);
     await fileSystem({ root }).put("last", new Uint8Array(1));
     expect(await readdir(join(root, ".ashlar", "staging"))).toEqual([]);
+  }, 60_000);
+
+  it("keeps every blob it acknowledged, and returns none that is half", async () => {
+    const objects = fileSystem({ root });
+    const acknowledged = new Map<string, number>();
+    for (let kill = 0; kill < 8; kill++) {
+      const child = start("./blob-loop.ts", String(kill));
+      child.on("message", ({ digest, size }: { digest: string; size: number }) => acknowledged.set(digest, size));
+      const closed = once(child, "close");
+      await once(child, "message");
+      await sleep(Math.random() * 150);
+      child.kill("SIGKILL");
+      await closed;
+    }
+    const store = createArtifactStore({ objects });
+    const found = new Set<string>();
+    for await (const { key } of objects.list("blobs/")) found.add(`sha256:${key.split("/").at(-1)}`);
+    for (const digest of new Set([...acknowledged.keys(), ...found])) {
+      const bytes = await toBytes(await store.getBlob(digest));
+      expect(bytes.byteLength).toBe(acknowledged.get(digest) ?? bytes.byteLength);
+    }
+    expect(acknowledged.size).toBeGreaterThanOrEqual(8);
   }, 60_000);
 
   it("loses no commit and doubles none: an append that is tried again is done once", async () => {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { expect, test } from "vitest";
 import { createInferenceServer } from "../infer/index.ts";
@@ -19,14 +19,15 @@ test("a client that goes away takes its waiting request out of the queue, and le
   await using inference = createInferenceServer({ batching: { maxDelayMs: 60_000, maxBatchRows: 2 } });
   await inference.load("m", { onnx: identity });
   const handler = inference.handler();
-  const server = createServer(async (incoming, outgoing) => {
+  const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const gone = new AbortController();
     outgoing.once("close", () => gone.abort());
     const body = Buffer.concat(await incoming.toArray());
     const url = `http://localhost${incoming.url}`;
-    const answer = await handler(new Request(url, { method: "POST", body, signal: gone.signal }));
-    outgoing.writeHead(answer.status).end(await answer.text());
-  });
+    const response = await handler(new Request(url, { method: "POST", body, signal: gone.signal }));
+    outgoing.writeHead(response.status).end(await response.text());
+  };
+  const server = createServer((incoming, outgoing) => void answer(incoming, outgoing));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

@@ -39,13 +39,3 @@ export function fromInt64(values: BigInt64Array, valid: Uint8Array | undefined):
   }
   return { kind: "number", values: doubles, integer: true, ...(valid === undefined ? {} : { valid }) };
 }
-
-/** The bytes of one per row that a least-significant-bit bitmap stands for. */
-function validityBytes(bitmap: Uint8Array, offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  for (let row = 0; row < length; row++) {
-    const bit = row + offset;
-    bytes[row] = ((bitmap[bit >> 3] as number) >> (bit & 7)) & 1;
-  }
-  return bytes;
-}

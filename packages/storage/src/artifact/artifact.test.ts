@@ -1,4 +1,4 @@
-import { toBytes, toStream } from "@ashlar/core";
+import { systemClock, toBytes, toStream } from "@ashlar/core";
 import { memoryObjectStore } from "@ashlar/core/memory";
 import { describe, expect, it } from "vitest";
 import { createArtifactStore, type Digest } from "./index.ts";
@@ -40,6 +40,23 @@ describe("blobs", () => {
     for await (const { key } of objects.list("")) expect.unreachable(key);
     await expect(store.getBlob(helloDigest)).rejects.toMatchObject({ code: "ARTIFACT_NOT_FOUND" });
     await expect(store.has("sha256:x")).rejects.toMatchObject({ code: "DIGEST_INVALID" });
+  });
+});
+
+describe("leftovers", () => {
+  it("of a dead process are swept once they are older than the lease, younger ones are kept", async () => {
+    const objects = memoryObjectStore();
+    await objects.put("incoming/old", bytes("half"));
+    const options = { objects, incomingLeaseMs: 1000 };
+    const at = (ms: number): typeof systemClock => ({ ...systemClock, now: () => Date.now() + ms });
+    await createArtifactStore({ ...options, clock: at(0) }).putBlob(toStream(bytes("a")));
+    expect(await objects.head("incoming/old")).toBeDefined();
+    const { digest } = await createArtifactStore({ ...options, clock: at(60_000) }).putBlob(toStream(bytes("b")));
+    expect(await objects.head("incoming/old")).toBeUndefined();
+    expect(await createArtifactStore({ objects }).has(digest)).toBe(true);
+    expect(() => createArtifactStore({ objects, incomingLeaseMs: 0 })).toThrow(
+      expect.objectContaining({ code: "LEASE_INVALID" }),
+    );
   });
 });
 

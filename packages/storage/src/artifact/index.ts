@@ -1,4 +1,4 @@
-import { type Bytes, isAshlarError, type ObjectStore, toBytes } from "@ashlar/core";
+import { type Bytes, type Clock, isAshlarError, type ObjectStore, systemClock, toBytes } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import { assertDigest, type Digest, Digesting, digestOf, verified } from "./digest.ts";
 import { assertManifest, type Manifest, manifestText, parseManifest } from "./manifest.ts";
@@ -27,20 +27,41 @@ export interface ArtifactStore {
   getManifest(digest: string): Promise<Manifest>;
 }
 
+export interface ArtifactStoreOptions {
+  /** Must put atomically and decide `ifAbsent`. */
+  readonly objects: ObjectStore;
+  /**
+   * Milliseconds after which what was put aside and never published is taken for the leftover of a dead process, and
+   * deleted by the first `putBlob` of a stream. Must be longer than any upload lasts. @default 86_400_000, a day
+   */
+  readonly incomingLeaseMs?: number;
+  /** Must agree with the object store's `lastModified`. @default the clock of this machine */
+  readonly clock?: Clock;
+}
+
 /**
  * A content-addressed store. A blob is at `blobs/sha256/<2 digits>/<digest>`, a manifest at `manifests/sha256/...`. Bytes
  * whose digest is not known yet are put aside under `incoming/`, then published by an atomic put: after a crash a blob is
- * whole or not there. What a crash leaves under `incoming/` is never read.
+ * whole or not there. What a crash leaves under `incoming/` is never read, and swept once it is older than the lease.
+ *
+ * @throws LEASE_INVALID
  */
-export function createArtifactStore(options: { readonly objects: ObjectStore }): ArtifactStore {
-  return new ObjectArtifactStore(options.objects);
+export function createArtifactStore(options: ArtifactStoreOptions): ArtifactStore {
+  const { objects, incomingLeaseMs = 86_400_000, clock = systemClock } = options;
+  if (!(incomingLeaseMs > 0)) throw storageError("LEASE_INVALID", { name: "incomingLeaseMs", value: incomingLeaseMs });
+  return new ObjectArtifactStore(objects, incomingLeaseMs, clock);
 }
 
 class ObjectArtifactStore implements ArtifactStore {
   readonly #objects: ObjectStore;
+  readonly #leaseMs: number;
+  readonly #clock: Clock;
+  #sweptAt = -Infinity;
 
-  constructor(objects: ObjectStore) {
+  constructor(objects: ObjectStore, leaseMs: number, clock: Clock) {
     this.#objects = objects;
+    this.#leaseMs = leaseMs;
+    this.#clock = clock;
   }
 
   async putBlob(
@@ -52,6 +73,7 @@ class ObjectArtifactStore implements ArtifactStore {
       await this.#publish(keyOf("blobs", digest), body, options);
       return { digest, size: body.byteLength };
     }
+    await this.#sweep();
     const incoming = `incoming/${crypto.randomUUID()}`;
     const passing = new Digesting();
     try {
@@ -65,6 +87,16 @@ class ObjectArtifactStore implements ArtifactStore {
       return { digest, size: passing.size };
     } finally {
       await this.#objects.delete(incoming);
+    }
+  }
+
+  /** Deletes what dead processes have left aside, at most once per lease. */
+  async #sweep(): Promise<void> {
+    const now = this.#clock.now();
+    if (now - this.#sweptAt < this.#leaseMs) return;
+    this.#sweptAt = now;
+    for await (const { key, lastModified } of this.#objects.list("incoming/")) {
+      if (now - lastModified > this.#leaseMs) await this.#objects.delete(key);
     }
   }
 

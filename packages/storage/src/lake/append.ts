@@ -4,12 +4,12 @@ import { storageError } from "../errors.ts";
 import { batchOf, dataOf, takeRows } from "../parquet/batch.ts";
 import { type AppendTransaction, commit, isRepeated } from "./commit.ts";
 import { type Check, type Expectation, prepare, type Violations } from "./expectations.ts";
-import { TableLog } from "./log.ts";
+import type { TableLog } from "./log.ts";
 import { assertPartitionable } from "./partition.ts";
 import { assertWritable } from "./protocol.ts";
 import { arrange, columnsFromArrow, type TableColumn, typesByName } from "./schema.ts";
 import { type LakeContext, Stage } from "./stage.ts";
-import { TableState } from "./state.ts";
+import type { TableState } from "./state.ts";
 import { parseStatistics } from "./statistics.ts";
 
 /** Rows for a table. */
@@ -52,9 +52,7 @@ export async function append(target: AppendTarget, rows: Rows, options: AppendOp
   const { context, name } = target;
   const { signal, transaction } = options;
   signal?.throwIfAborted();
-  const log = new TableLog(context.objects, name);
-  const state = new TableState(name);
-  await state.advance(log, signal ? { signal } : {});
+  const { log, state } = await context.states.read(name, signal ? { signal } : {});
   if (isRepeated(state, transaction)) return earlierResult(state, log, transaction);
 
   const [first, batches] = await peek(rows);
@@ -163,9 +161,7 @@ async function commitQuarantine(
   request: { readonly columns: readonly TableColumn[]; readonly now: number; readonly signal?: AbortSignal },
   transaction: AppendTransaction | undefined,
 ): Promise<void> {
-  const log = new TableLog(context.objects, quarantineOf(name));
-  const state = new TableState(quarantineOf(name));
-  await state.advance(log);
+  const { log, state } = await context.states.read(quarantineOf(name));
   if (isRepeated(state, transaction)) return;
   const files = await bad.finish(request.signal);
   const version = await commit(state, log, {

@@ -9,6 +9,7 @@ import {
 } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import type { ParquetCodec } from "../parquet/port.ts";
+import { LatestStates } from "./latest-states.ts";
 import { preferredCodec } from "./preferred-codec.ts";
 import { DeltaTable, type LakeTable, type TableOptions } from "./table.ts";
 
@@ -40,10 +41,11 @@ export interface Lake extends AsyncDisposable {
 export function openLake(options: LakeOptions): Lake {
   const { objects, clock = systemClock, logger = silentLogger } = options;
   const codec = options.codec ?? preferredCodec();
+  const context = { objects, codec, clock, states: new LatestStates(objects) };
   return {
     async table(name, tableOptions = {}) {
       assertTableName(name);
-      const table = new DeltaTable({ objects, codec, clock }, logger, name, tableOptions);
+      const table = new DeltaTable(context, logger, name, tableOptions);
       await assertAgrees(table, tableOptions);
       return table;
     },

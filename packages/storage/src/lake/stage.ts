@@ -2,6 +2,7 @@ import type { Clock, ObjectStore } from "@ashlar/core";
 import type { RecordBatch, Schema } from "apache-arrow";
 import type { ParquetCodec, ParquetWriter } from "../parquet/port.ts";
 import type { AddFile } from "./actions.ts";
+import type { LatestStates } from "./latest-states.ts";
 import { encodePath, partitionPath, partitions } from "./partition.ts";
 import { arrange, arrowOf, type TableColumn } from "./schema.ts";
 import { FileStatistics } from "./statistics.ts";
@@ -11,6 +12,8 @@ export interface LakeContext {
   readonly objects: ObjectStore;
   readonly codec: ParquetCodec;
   readonly clock: Clock;
+  /** What has been read of the logs so far. */
+  readonly states: LatestStates;
 }
 
 interface OpenFile {

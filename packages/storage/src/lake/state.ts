@@ -26,6 +26,17 @@ export class TableState {
     this.table = table;
   }
 
+  /** What advancing the one does not change in the other. */
+  copy(): TableState {
+    const copy = new TableState(this.table);
+    copy.version = this.version;
+    copy.protocol = this.protocol;
+    copy.definition = this.definition;
+    for (const [path, file] of this.files) copy.files.set(path, file);
+    for (const [appId, transaction] of this.transactions) copy.transactions.set(appId, transaction);
+    return copy;
+  }
+
   /** Reads on from this state's version up to `until`, or to the latest. @throws LOG_CORRUPT, VERSION_NOT_FOUND */
   async advance(
     log: TableLog,

@@ -2,12 +2,22 @@ import { mkdtemp, readFile, rm, truncate, unlink, writeFile } from "node:fs/prom
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { memoryObjectStore } from "@ashlar/core/memory";
+import type { ObjectStore } from "@ashlar/core";
 import type { RecordBatch } from "apache-arrow";
 import { afterAll, describe, expect, it } from "vitest";
 import { fileSystem } from "../object/file-system.ts";
 import { columnsOf } from "../parquet/column.ts";
 import { hyparquet } from "../parquet/hyparquet.ts";
-import { batchFrom, between, type LakeTableView, notNull, oneOf, openLake, type ScanOptions } from "./index.ts";
+import {
+  batchFrom,
+  between,
+  type LakeTable,
+  type LakeTableView,
+  notNull,
+  oneOf,
+  openLake,
+  type ScanOptions,
+} from "./index.ts";
 
 const folders: string[] = [];
 const folder = async (): Promise<string> => {
@@ -226,9 +236,11 @@ describe("damage", () => {
     file: string;
   }> => {
     const root = await folder();
-    const table = await openLake({ objects: fileSystem({ root }), codec: hyparquet() }).table("t");
-    for (let i = 0; i < 3; i++) await table.append(batch({ n: ["long", [BigInt(i)]] }));
-    return { root, table, file: (await table.localFiles())?.[1] ?? "" };
+    // Each lake reads the log for itself, as each process does: the writer's has no need of what is damaged.
+    const open = (): Promise<LakeTable> => openLake({ objects: fileSystem({ root }), codec: hyparquet() }).table("t");
+    const writer = await open();
+    for (let i = 0; i < 3; i++) await writer.append(batch({ n: ["long", [BigInt(i)]] }));
+    return { root, table: await open(), file: (await writer.localFiles())?.[1] ?? "" };
   };
   const entry = (root: string, version: number): string =>
     join(root, `t/_delta_log/${String(version).padStart(20, "0")}.json`);
@@ -257,5 +269,43 @@ describe("damage", () => {
     await expect(read(table)).rejects.toMatchObject({ code: "DATA_FILE_CORRUPT" });
     await unlink(file);
     await expect(read(table)).rejects.toMatchObject({ code: "DATA_FILE_MISSING" });
+  });
+});
+
+describe("the log", () => {
+  it("is read once in a process, and from the start when the table was made anew", async () => {
+    const objects = memoryObjectStore();
+    let reads = 0;
+    const counting: ObjectStore = {
+      capabilities: objects.capabilities,
+      get: (key, options) => {
+        if (key.endsWith(".json")) reads += 1;
+        return objects.get(key, options);
+      },
+      put: (...args) => objects.put(...args),
+      head: (...args) => objects.head(...args),
+      delete: (...args) => objects.delete(...args),
+      list: (...args) => objects.list(...args),
+    };
+    const open = async (): Promise<LakeTable> => openLake({ objects: counting, codec: hyparquet() }).table("t");
+    const [table, other] = [await open(), await open()];
+    const row = batchFrom({ n: ["long", [1n]] });
+    for (let version = 0; version < 12; version++) await (version % 3 === 0 ? other : table).append(row);
+    const before = await table.snapshot();
+    expect([before.version, before.rows]).toEqual([11, 12]);
+    reads = 0;
+    expect((await table.append(row)).version).toBe(12);
+    expect((await table.snapshot()).rows).toBe(13);
+    expect(reads).toBe(1);
+    expect([before.rows, before.files.length]).toEqual([12, 12]);
+    expect((await table.snapshot({ version: 3 })).rows).toBe(4);
+
+    const keys: string[] = [];
+    for await (const { key } of objects.list("t/")) keys.push(key);
+    for (const key of keys) await objects.delete(key);
+    await expect(table.snapshot()).rejects.toMatchObject({ code: "TABLE_NOT_FOUND" });
+    for (let version = 0; version < 14; version++) await other.append(batchFrom({ m: ["long", [2n]] }));
+    const anew = await table.snapshot();
+    expect([anew.version, anew.rows, anew.schema.fields[0]?.name]).toEqual([13, 14, "m"]);
   });
 });

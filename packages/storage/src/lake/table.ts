@@ -7,7 +7,7 @@ import { TableLog } from "./log.ts";
 import { dataKey, openData, scan, type ScanOptions } from "./scan.ts";
 import { arrowOf } from "./schema.ts";
 import type { LakeContext } from "./stage.ts";
-import { type Definition, TableState } from "./state.ts";
+import type { Definition, TableState } from "./state.ts";
 import { parseStatistics } from "./statistics.ts";
 
 /** One version of a table. */
@@ -157,9 +157,8 @@ export class DeltaTable implements LakeTable {
   }
 
   async state(version?: number, signal?: AbortSignal): Promise<TableState> {
-    const state = new TableState(this.name);
     const until = version === undefined ? {} : { until: version };
-    await state.advance(this.#log, { ...until, ...(signal ? { signal } : {}) });
+    const { state } = await this.#context.states.read(this.name, { ...until, ...(signal ? { signal } : {}) });
     if (state.version < 0) throw storageError("TABLE_NOT_FOUND", { table: this.name });
     return state;
   }

@@ -1,0 +1,43 @@
+import type { ObjectStore } from "@ashlar/core";
+import { TableLog } from "./log.ts";
+import { TableState } from "./state.ts";
+
+/** The newest state of each table that this process has read, so that a call reads only the log entries since. */
+export class LatestStates {
+  readonly #objects: ObjectStore;
+  readonly #seen: Map<string, { readonly state: TableState; readonly etag: string }> = new Map();
+
+  constructor(objects: ObjectStore) {
+    this.#objects = objects;
+  }
+
+  /** The state at a version, or at the latest: the caller's own. @throws LOG_CORRUPT, VERSION_NOT_FOUND */
+  async read(
+    table: string,
+    options: { readonly until?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<{ readonly log: TableLog; readonly state: TableState }> {
+    const log = new TableLog(this.#objects, table);
+    const seen = await this.#stillThere(table, log);
+    const { until = Infinity } = options;
+    const state = seen === undefined || seen.version > until ? new TableState(table) : seen.copy();
+    const known = state.version;
+    await state.advance(log, options);
+    if (state.version > Math.max(known, seen?.version ?? -1)) await this.#keep(table, log, state);
+    return { log, state };
+  }
+
+  /** A table may have been removed and made anew: then the entry of the version that was read is another one. */
+  async #stillThere(table: string, log: TableLog): Promise<TableState | undefined> {
+    const seen = this.#seen.get(table);
+    if (seen === undefined) return undefined;
+    const info = await this.#objects.head(log.keyOf(seen.state.version));
+    if (info?.etag === seen.etag) return seen.state;
+    this.#seen.delete(table);
+    return undefined;
+  }
+
+  async #keep(table: string, log: TableLog, state: TableState): Promise<void> {
+    const info = await this.#objects.head(log.keyOf(state.version));
+    if (info !== undefined) this.#seen.set(table, { state: state.copy(), etag: info.etag });
+  }
+}
