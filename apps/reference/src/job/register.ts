@@ -1,5 +1,5 @@
 import { modelFromJson, type ModelJson, parityCertificate, type TrainedModel } from "@ashlar/compute/training";
-import { beats, hasOnnx, metricAtLeast, parityBelow } from "@ashlar/model-registry";
+import { beats, hasOnnx, metricAtLeast, parityBelow, signed } from "@ashlar/model-registry";
 import type { StepContext } from "@ashlar/orchestration";
 import { isAshlarError, toBytes } from "@ashlar/core";
 import type { Platform } from "../wire/platform.ts";
@@ -76,6 +76,7 @@ export async function registerBest(
   await moveAlias(scientist, championAlias, number, context.idempotencyKey, {
     gates: [
       hasOnnx(),
+      signed(),
       metricAtLeast("auc", 0.6),
       parityBelow(1e-6),
       ...(baseline === best ? [] : [beats("baseline", "auc", { by: 0.002 })]),

@@ -2,10 +2,11 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:cryp
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** The Ed25519 key in a file that only its owner can read, made on first use. */
-export function keyFile(path: string): KeyObject {
+/** The private key in a file that only its owner can read, made on first use: Ed25519, or ECDSA on P-256. */
+export function keyFile(path: string, kind: "ed25519" | "p256" = "ed25519"): KeyObject {
   if (existsSync(path)) return createPrivateKey(readFileSync(path));
-  const { privateKey } = generateKeyPairSync("ed25519");
+  const { privateKey } =
+    kind === "p256" ? generateKeyPairSync("ec", { namedCurve: "P-256" }) : generateKeyPairSync("ed25519");
   writePrivate(path, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
   return privateKey;
 }

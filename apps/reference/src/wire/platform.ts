@@ -1,3 +1,4 @@
+import { createPublicKey } from "node:crypto";
 import type { ObjectStore } from "@ashlar/core";
 import { createFeatureStore, type FeatureStore } from "@ashlar/feature-store";
 import { duckdb as offlineEngine } from "@ashlar/feature-store/duckdb";
@@ -69,11 +70,14 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
   const keys = localKeyRing({ path: directory.file("keys", "data-keys.json"), create: true });
   const cipher = stack.use(createEnvelope({ keys }));
   const sealed = encrypted(fileSystem({ root: directory.file("models") }), { cipher });
+  const signingKey = keyFile(directory.file("keys", "models.pem"), "p256");
   const registry = stack.use(
     createModelRegistry({
       database: registryDatabase({ path: directory.file("registry.db") }),
       artifacts: createArtifactStore({ objects: sealed }),
       protectedAliases: { champion: { approvals: 1 } },
+      signing: { key: signingKey },
+      trustedKeys: [createPublicKey(signingKey)],
     }),
   );
 
