@@ -140,7 +140,8 @@ async function admit(
 function takeOne(route: CompiledRoute, key: string): void {
   const { limiter, rate } = route.limit as NonNullable<CompiledRoute["limit"]>;
   const { allowed, retryAfterMs } = limiter.take(key);
-  if (!allowed) throw networkingError("RATE_LIMITED", { route: route.path, rate, retryAfterMs });
+  if (!allowed)
+    throw networkingError("RATE_LIMITED", { route: route.path, rate, retryAfterMs: Math.ceil(retryAfterMs) });
 }
 
 async function record(scene: Scene, event: RequestEvent): Promise<void> {
