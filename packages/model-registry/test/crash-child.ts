@@ -1,4 +1,6 @@
 // One process of the crash and race tests: registers, promotes, and kills itself where it is told to.
+import { createPrivateKey } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createModelRegistry, sqlite } from "../src/index.ts";
 import { folderArtifacts } from "./folder-artifacts.ts";
 
@@ -8,6 +10,7 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 await using registry = createModelRegistry({
   database: sqlite({ path: `${folder}/registry.db` }),
   artifacts: folderArtifacts(`${folder}/blobs`),
+  signing: { key: createPrivateKey(readFileSync(`${folder}/key.pem`)) },
   failpoint: (reached, at) => {
     if (reached === point && (at ?? "") === detail) process.kill(process.pid, "SIGKILL");
   },

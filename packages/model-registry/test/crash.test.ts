@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createModelRegistry, type ModelRegistry, sqlite } from "../src/index.ts";
 import { folderArtifacts } from "./folder-artifacts.ts";
 
+const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const script = fileURLToPath(new URL("./crash-child.ts", import.meta.url));
 
 function runChild(...args: string[]): Promise<{ readonly signal: string | null; readonly output: string }> {
@@ -36,19 +38,24 @@ async function expectVersion(registry: ModelRegistry, promoted: boolean): Promis
 
 describe("a registry of several processes", () => {
   let folder: string;
-  beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "ashlar-registry-"))));
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "ashlar-registry-"));
+    writeFileSync(join(folder, "key.pem"), privateKey.export({ type: "pkcs8", format: "pem" }));
+  });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   const openHere = (): ModelRegistry =>
     createModelRegistry({
       database: sqlite({ path: join(folder, "registry.db") }),
       artifacts: folderArtifacts(join(folder, "blobs")),
+      trustedKeys: [publicKey],
     });
 
   it.for([
     ["blob-stored", "a.bin", "nothing"],
     ["blob-stored", "b.bin", "nothing"],
     ["manifest-stored", "", "nothing"],
+    ["signature-stored", "", "nothing"],
     ["version-inserted", "", "nothing"],
     ["version-committed", "", "the version"],
     ["alias-moved", "", "the version"],

@@ -1,6 +1,7 @@
+import { generateKeyPairSync } from "node:crypto";
 import { memoryObjectStore } from "@ashlar/core/memory";
 import { describe, expect, it } from "vitest";
-import { createModelRegistry, objectStoreArtifacts, registryHandler, sqlite } from "../index.ts";
+import { bundleMediaType, createModelRegistry, objectStoreArtifacts, registryHandler, sqlite } from "../index.ts";
 
 describe("registryHandler", () => {
   it("shows models, moves aliases, and walks lineage", async () => {
@@ -26,6 +27,7 @@ describe("registryHandler", () => {
       next: expect.any(String),
     });
     expect(await get("/models/delay/versions/1")).toMatchObject({ number: 1, metrics: { auc: 0.7 } });
+    expect(await get("/models/delay/versions/1/signature")).toMatchObject({ code: "SIGNATURE_MISSING" });
     expect(await get("/models/none")).toMatchObject({ code: "MODEL_NOT_FOUND", details: { model: "none" } });
     expect(await get("/models?limit=x")).toMatchObject({ code: "REQUEST_INVALID" });
 
@@ -80,5 +82,16 @@ describe("registryHandler", () => {
     await expect(registry.linkLineage([{ from: "t:0", to: "t:0", relation: "r" }])).rejects.toMatchObject({
       code: "REQUEST_INVALID",
     });
+  });
+
+  it("gives the signature of a version as it is stored", async () => {
+    const artifacts = objectStoreArtifacts(memoryObjectStore());
+    const { privateKey: key } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    await using registry = createModelRegistry({ database: sqlite({ path: ":memory:" }), artifacts, signing: { key } });
+    await registry.register("delay", { files: { w: new TextEncoder().encode("w") }, author: "ada" });
+    const request = new Request("http://localhost/models/delay/versions/1/signature");
+    const response = await registryHandler(registry)(request);
+    expect(response.headers.get("content-type")).toBe(bundleMediaType);
+    expect(new Uint8Array(await response.arrayBuffer())).toEqual(await registry.signature("delay", 1));
   });
 });

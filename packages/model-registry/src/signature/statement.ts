@@ -123,8 +123,10 @@ export function objectOf(value: unknown): Readonly<Record<string, unknown>> {
     : {};
 }
 
-/** A value of a stranger, on one short line. */
+/** A value of a stranger, on one short line. Nothing with depth is walked: it may be deeper than the stack. */
 export function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
+  if (value === undefined || value === null) return "nothing";
+  if (typeof value === "object") return Array.isArray(value) ? "a list" : "an object";
+  const text = JSON.stringify(value);
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
