@@ -23,6 +23,12 @@ const words: Readonly<Record<ConsoleState["phase"], string>> = {
   failed: "the job has failed: see the stages",
 };
 
+function showPhase(text: string, className: string): void {
+  const phase = element("phase");
+  if (phase.textContent !== text) phase.textContent = text;
+  phase.className = className;
+}
+
 function showStages(stages: readonly StageView[]): void {
   const rows = stages.map((stage) => {
     const row = make("tr");
@@ -56,10 +62,10 @@ function showModel(model: ConsoleState["model"]): void {
   head.append(make("strong", `${model.name}@${model.alias}`), ` is version ${model.version}`);
   const scores = make("table");
   const title = make("tr");
-  title.append(make("th", "judged on June"), make("th", "AUC", "number"));
+  title.append(make("th", "judged on June, which no model has seen"), make("th", "AUC", "number"));
   scores.append(title);
   for (const { name, auc } of model.scores) {
-    const row = make("tr");
+    const row = make("tr", "", name === model.scores[0]?.name ? "champion" : "");
     row.append(make("td", name), make("td", auc.toFixed(4), "number"));
     scores.append(row);
   }
@@ -68,30 +74,37 @@ function showModel(model: ConsoleState["model"]): void {
   element("model").replaceChildren(head, scores, digest);
 }
 
-function chartOf(
-  id: string,
-  title: string,
-  series: readonly { readonly label: string; readonly stroke: string }[],
-): uPlotType {
+function chartOf(id: string, series: readonly { readonly label: string; readonly stroke: string }[]): uPlotType {
   const ink = getComputedStyle(document.body).color;
-  return new UPlot(
+  const grid = { stroke: "#88888833", width: 1 };
+  const size = (): { width: number; height: number } => ({
+    width: Math.max(200, element(id).clientWidth),
+    height: 120,
+  });
+  const chart = new UPlot(
     {
-      title,
-      width: Math.max(280, element(id).clientWidth),
-      height: 180,
-      series: [{}, ...series.map((line) => ({ ...line, width: 1.5 }))],
-      axes: [{ stroke: ink }, { stroke: ink, size: 60 }],
+      ...size(),
+      legend: { live: false },
+      cursor: { show: false },
+      series: [{}, ...series.map((line) => ({ ...line, width: 1.5, points: { show: false } }))],
+      scales: { y: { range: (_chart, _least, most) => [0, Math.max(1, most * 1.15)] } },
+      axes: [
+        { stroke: ink, grid, size: 24 },
+        { stroke: ink, grid, size: 48 },
+      ],
     },
     [[], ...series.map(() => [])],
     element(id),
   );
+  addEventListener("resize", () => chart.setSize(size()));
+  return chart;
 }
 
-const rate = chartOf("rate", "requests a second", [
+const rate = chartOf("rate", [
   { label: "answered", stroke: "#3f7fee" },
   { label: "failed", stroke: "#d9483b" },
 ]);
-const latency = chartOf("latency", "latency, ms", [
+const latency = chartOf("latency", [
   { label: "p50", stroke: "#2f9e66" },
   { label: "p99", stroke: "#d08a1d" },
 ]);
@@ -129,14 +142,14 @@ function showAudit({ entries, refusals }: ConsoleState["audit"]): void {
 async function refresh(): Promise<void> {
   try {
     const state = (await (await fetch("/console/state")).json()) as ConsoleState;
-    element("phase").textContent = words[state.phase];
+    showPhase(words[state.phase], state.phase);
     showStages(state.stages);
     showLineage(state.lineage);
     showModel(state.model);
     showTraffic(state.traffic);
     showAudit(state.audit);
   } catch {
-    element("phase").textContent = "the server does not answer";
+    showPhase("the server does not answer", "silent");
   }
 }
 

@@ -1,0 +1,69 @@
+import { stripVTControlCharacters } from "node:util";
+import { expect, test } from "vitest";
+import type { Report } from "./report.ts";
+import { summaryText } from "./summary.ts";
+
+const report: Report = {
+  rows: { ingested: 3_000_000 },
+  lake: { table: "flights", version: 4, files: 7 },
+  trainingSet: { rows: 2_999_000, features: 54, digest: "0a", leakedRowsWithoutKnownAt: 1_234_567 },
+  models: [
+    { name: "logistic", auc: 0.74, logLoss: 0.45, seconds: 9, trainedOn: 1 },
+    { name: "trees", auc: 0.7728, logLoss: 0.4258, seconds: 70, trainedOn: 1 },
+  ],
+  baseRate: { logLoss: 0.5 },
+  leak: { auc: 0.9871, honestAuc: 0.7728, trainedOn: 400_000 },
+  champion: { name: "delay", version: 2, alias: "champion", digest: "sha256:00" },
+  parity: { maxAbsDiff: 1.5e-7 },
+  serving: { requests: 12_640, errors: 3, p50Ms: 6.24, p99Ms: 31.9, auc: 0.7701, offlineAuc: 0.7719 },
+  audit: { entries: 25_000, verified: true },
+  refusals: [{ principal: "User::ada", action: "Audit::read", resource: "Log::audit" }],
+  stages: [],
+  totalSeconds: 241.4,
+  unchanged: false,
+};
+const tell = (changes: Partial<Report> = {}) =>
+  stripVTControlCharacters(summaryText({ ...report, ...changes }, { origin: "https://localhost:8443", data: "/d" }));
+
+test("says what was built, how good it is, how fast it answers, and who was refused", () => {
+  const text = tell();
+  for (const fact of [
+    "3,000,000 flights",
+    "version 4, 7 files",
+    "2,999,000 rows and 54 features",
+    "delay@champion is version 2",
+    "0.9871",
+    "1,234,567",
+    "12,640 June flights",
+    "3 errors",
+    "6.2 ms",
+    "31.9 ms",
+    "1.5e-7",
+    "User::ada may not do Audit::read on Log::audit",
+    "25,000 entries verifies",
+    "241 s",
+  ]) {
+    expect(text).toContain(fact);
+  }
+  expect(text).not.toContain("unchanged");
+});
+
+test("names the best model first", () => {
+  const text = tell();
+  expect(text.indexOf("trees")).toBeLessThan(text.indexOf("logistic"));
+});
+
+test("gives three lines to try, with the tokens left in their file", () => {
+  const lines = tell().match(/^ {2}curl .*$/gm) ?? [];
+  expect(lines).toHaveLength(3);
+  for (const [index, path] of ["/predict", "/registry/models", "/audit/verify"].entries()) {
+    expect(lines[index]).toContain(`https://localhost:8443${path}`);
+    expect(lines[index]).toContain("--cacert /d/ca.pem");
+    expect(lines[index]).toContain("/d/credentials.json");
+  }
+});
+
+test("hides no bad news", () => {
+  expect(tell({ audit: { entries: 1, verified: false } })).toContain("DOES NOT VERIFY");
+  expect(tell({ unchanged: true })).toContain("unchanged: nothing was built again");
+});
