@@ -27,10 +27,10 @@ describe.skipIf(isMissing && !isRequired)(`the console in Chromium (${executable
   let browser: Browser;
 
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath, args });
     app = startApp("--rows", "20000", "--data", folder.path);
     await app.prints(/Serving on/);
     caller = openCaller(folder.path);
+    browser = await chromium.launch({ executablePath, args });
   }, 240_000);
   afterAll(async () => {
     await browser?.close();
@@ -48,7 +48,7 @@ describe.skipIf(isMissing && !isRequired)(`the console in Chromium (${executable
     page.on("pageerror", (error) => complaints.push(error.message));
     await page.goto(caller.origin);
 
-    await page.getByRole("status").filter({ hasText: "serving predictions" }).waitFor();
+    await expect.poll(() => page.getByRole("status").textContent(), { timeout: 30_000 }).toBe("serving predictions");
     const rows = page.locator("#stages tr");
     expect(await rows.count()).toBe(stages.length);
     for (const [index, { title }] of stages.entries()) {
@@ -91,9 +91,9 @@ describe.skipIf(isMissing && !isRequired)(`the console in Chromium (${executable
   test("says so when the server has gone", async () => {
     const page = await browser.newPage({ ignoreHTTPSErrors: true });
     await page.goto(caller.origin);
-    await page.getByRole("status").filter({ hasText: "serving predictions" }).waitFor();
+    await expect.poll(() => page.getByRole("status").textContent(), { timeout: 30_000 }).toBe("serving predictions");
     expect(await app.end("SIGTERM")).toMatchObject({ code: 0 });
-    await page.getByRole("status").filter({ hasText: "does not answer" }).waitFor({ timeout: 15_000 });
+    await expect.poll(() => page.getByRole("status").textContent(), { timeout: 30_000 }).toMatch("does not answer");
     await page.close();
   });
 });

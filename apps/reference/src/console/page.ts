@@ -87,9 +87,12 @@ function chartOf(id: string, series: readonly { readonly label: string; readonly
       legend: { live: false },
       cursor: { show: false },
       series: [{}, ...series.map((line) => ({ ...line, width: 1.5, points: { show: false } }))],
-      scales: { y: { range: (_chart, _least, most) => [0, Math.max(1, most * 1.15)] } },
+      scales: {
+        x: { range: (_chart, least, most) => [Math.min(least, most - 60), most] },
+        y: { range: (_chart, _least, most) => [0, Math.max(1, most * 1.15)] },
+      },
       axes: [
-        { stroke: ink, grid, size: 24 },
+        { stroke: ink, grid, size: 24, space: 80 },
         { stroke: ink, grid, size: 48 },
       ],
     },
@@ -110,7 +113,7 @@ const latency = chartOf("latency", [
 ]);
 
 function showTraffic({ total, refused, samples }: ConsoleState["traffic"]): void {
-  const last: TrafficSample | undefined = samples.findLast(({ requests }) => requests > 0);
+  const last: TrafficSample | undefined = total === 0 ? undefined : samples.at(-1);
   const figures: readonly (readonly [string, string])[] = [
     ["requests", total.toLocaleString("en")],
     ["refused", refused.toLocaleString("en")],

@@ -16,7 +16,10 @@ interface Watched {
 }
 
 /** What was seen of each gateway's traffic at the last look, and the samples since it was first looked at. */
-const traffic = new WeakMap<Gateway, { last: { requests: number; failures: number }; samples: TrafficSample[] }>();
+const traffic = new WeakMap<
+  Gateway,
+  { last: { at: number; requests: number; failures: number }; samples: TrafficSample[] }
+>();
 
 /** The state of the app as the console shows it. */
 export async function consoleState({ board, platform, gateway, result, failed }: Watched): Promise<ConsoleState> {
@@ -83,19 +86,20 @@ function trafficOf(gateway: Gateway): ConsoleState["traffic"] {
   const refused = sum(({ refusals }) => Object.values(refusals).reduce((a, b) => a + b, 0));
   const busiest = routes.toSorted((a, b) => b.requests - a.requests)[0];
 
-  const seen = traffic.get(gateway) ?? { last: { requests: 0, failures: 0 }, samples: [] };
   const at = Math.floor(Date.now() / 1000);
-  if (seen.samples.at(-1)?.at !== at) {
+  const seen = traffic.get(gateway) ?? { last: { at, requests, failures }, samples: [] };
+  const seconds = at - seen.last.at;
+  if (seconds > 0) {
     seen.samples.push({
       at,
-      requests: requests - seen.last.requests,
-      failures: failures - seen.last.failures,
+      requests: (requests - seen.last.requests) / seconds,
+      failures: (failures - seen.last.failures) / seconds,
       p50Ms: busiest?.latencyMs.p50 ?? 0,
       p99Ms: busiest?.latencyMs.p99 ?? 0,
     });
     seen.samples.splice(0, seen.samples.length - keptSamples);
-    seen.last = { requests, failures };
-    traffic.set(gateway, seen);
+    seen.last = { at, requests, failures };
   }
+  traffic.set(gateway, seen);
   return { total: requests, refused, samples: seen.samples };
 }

@@ -27,12 +27,15 @@ export interface ModelView {
   readonly scores: readonly { readonly name: string; readonly auc: number }[];
 }
 
-/** The last second of traffic. */
+/** Traffic since the sample before. */
 export interface TrafficSample {
   /** Epoch seconds. */
   readonly at: number;
+  /** A second. */
   readonly requests: number;
+  /** A second. */
   readonly failures: number;
+  /** Quantiles since the start. */
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
