@@ -18,6 +18,22 @@ export async function deploy(
   { champion, table }: { champion: Champion; table: number },
   context: StepContext,
 ): Promise<Deployed> {
+  await platform.emptyOnlineStore(table);
+  const materialised = await materialiseJune(platform, table, context);
+  await platform.serving.ensure({ table, champion });
+  context.lineage({
+    inputs: [{ namespace: "registry", name: `${champion.name}/${champion.version}` }],
+    outputs: [{ namespace: "endpoint", name: "/predict" }],
+  });
+  return { version: champion.version, materialised };
+}
+
+/** Brings every view up to the first of June; gives the entities written. */
+export async function materialiseJune(
+  platform: Platform,
+  table: number,
+  context: StepContext,
+): Promise<Readonly<Record<string, number>>> {
   const store = await platform.onlineStore(table);
   const materialised: Record<string, number> = {};
   const views = storedViews(store.views);
@@ -29,10 +45,5 @@ export async function deploy(
     });
     materialised[view.name] = written;
   }
-  await platform.serving.ensure({ table, champion });
-  context.lineage({
-    inputs: [{ namespace: "registry", name: `${champion.name}/${champion.version}` }],
-    outputs: [{ namespace: "endpoint", name: "/predict" }],
-  });
-  return { version: champion.version, materialised };
+  return materialised;
 }

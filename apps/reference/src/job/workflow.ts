@@ -42,7 +42,7 @@ export function flightWorkflow(platform: Platform) {
     const served = w.step(
       name("serve"),
       on(replay),
-      { set, table: table.version, best: chosen },
+      { set, table: table.version, best: chosen, champion },
       { after: [deployed] },
     );
     const proven = w.step(name("prove"), on(prove), { version: champion.version }, { after: [served, leak] });

@@ -1,4 +1,5 @@
 import { createPublicKey } from "node:crypto";
+import { rmSync } from "node:fs";
 import type { ObjectStore } from "@ashlar/core";
 import { createFeatureStore, type FeatureStore } from "@ashlar/feature-store";
 import { duckdb as offlineEngine } from "@ashlar/feature-store/duckdb";
@@ -51,6 +52,8 @@ export interface Platform extends AsyncDisposable {
   featureStore(version: number): Promise<FlightStore>;
   /** The same views over the months that can still matter online: no window or ttl reaches back further. */
   onlineStore(version: number): Promise<FlightStore>;
+  /** Forgets what the online store holds: materialised time does not run backwards. */
+  emptyOnlineStore(version: number): Promise<void>;
   /** The registry as one principal sees it. */
   registryAs(principal: Principal): GuardedRegistry;
   clientOf(principal: Principal): Promise<Client>;
@@ -91,6 +94,10 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
   const identities = await createIdentities(directory);
   const stores = new Map<number, Promise<FlightStore>>();
 
+  stack.defer(async () => {
+    for (const store of stores.values()) await (await store)[Symbol.asyncDispose]();
+  });
+
   const platform: Platform = {
     directory,
     memory,
@@ -113,11 +120,16 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
       const open = async (): Promise<FlightStore> => {
         const views = flightViews(recentMonths((await lake.table("flights")).at(version)));
         const online = onlineStore({ path: directory.file("online.db") });
-        return stack.use(createFeatureStore({ views, offline: offlineEngine(), online }));
+        return createFeatureStore({ views, offline: offlineEngine(), online });
       };
       const store = stores.get(version) ?? open();
       stores.set(version, store);
       return store;
+    },
+    async emptyOnlineStore(version) {
+      await (await stores.get(version))?.[Symbol.asyncDispose]();
+      stores.delete(version);
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(directory.file(`online.db${suffix}`), { force: true });
     },
     registryAs: (principal) => guardRegistry(registry, { authorizer, audit, principal }),
     clientOf: (principal) => identities.clientOf(principal),

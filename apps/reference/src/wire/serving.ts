@@ -31,7 +31,8 @@ export function createServing(platform: () => Platform): ServingState {
       return current;
     },
     async ensure(wanted) {
-      if (current?.champion.digest !== wanted.champion.digest) current = await start(wanted);
+      const store = await platform().onlineStore(wanted.table);
+      if (current?.champion.digest !== wanted.champion.digest || current.store !== store) current = await start(wanted);
       return current;
     },
   };
