@@ -11,13 +11,19 @@ export interface SourceFile {
   readonly digest: string;
 }
 
-/** Three million US flights of January to June 2001, from the npm package `vega-datasets`. @throws SOURCE_MISSING */
-export function flightsFile(): SourceFile {
-  const require = createRequire(import.meta.url);
-  let path = join("vega-datasets", "data", "flights-3m.parquet");
-  // The package exports its code only: its folder is found from there.
-  const folders = require.resolve.paths("vega-datasets") ?? [];
-  path = folders.map((folder) => join(folder, path)).find((candidate) => existsSync(candidate)) ?? path;
-  if (!existsSync(path)) throw referenceError("SOURCE_MISSING", { file: path });
+/**
+ * Three million US flights of January to June 2001, from the npm package `vega-datasets`.
+ *
+ * @param folders where packages may be installed; the package exports its code only, so its data is looked for there
+ * @throws SOURCE_MISSING
+ */
+export function flightsFile(folders: readonly string[] = packageFolders()): SourceFile {
+  const file = join("vega-datasets", "data", "flights-3m.parquet");
+  const path = folders.map((folder) => join(folder, file)).find((candidate) => existsSync(candidate));
+  if (path === undefined) throw referenceError("SOURCE_MISSING", { file });
   return { path, digest: `sha256:${createHash("sha256").update(readFileSync(path)).digest("hex")}` };
+}
+
+function packageFolders(): readonly string[] {
+  return createRequire(import.meta.url).resolve.paths("vega-datasets") ?? [];
 }
