@@ -87,7 +87,7 @@ export async function append(target: AppendTarget, rows: Rows, options: AppendOp
     ...(transaction === undefined ? {} : { transaction }),
     info: { operationMetrics, ...options.commitInfo },
   });
-  if (version === "repeated") return earlierResult(state, log, transaction);
+  if (version === "repeated") return await earlierResult(state, log, transaction);
   good.committed();
   return { version, rows: good.rows, files: files.length, quarantined: bad.rows };
 }

@@ -11,7 +11,8 @@ export async function writeColumns(codec: ParquetCodec, columns: PlainColumns): 
   const batch = batchFrom(columns);
   await using writer = await codec.create(batch.schema);
   await writer.write(batch);
-  return toBytes((await writer.finish()).body);
+  // Awaited here: the file behind the body is gone once the writer is disposed.
+  return await toBytes((await writer.finish()).body);
 }
 
 /** Reads a file back to plain values. */
