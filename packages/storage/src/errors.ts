@@ -113,8 +113,8 @@ export const storageErrors = {
   COMMIT_CONFLICT: {
     status: 409,
     retryable: true,
-    message: (d: { table: string; version: number; reason: string }): string =>
-      `The append to "${d.table}" lost against version ${d.version}: ${d.reason}. Read the table again and decide anew.`,
+    message: (d: { table: string; operation: string; version: number; kind: string; reason: string }): string =>
+      `The ${d.operation} of "${d.table}" lost against version ${d.version} (${d.kind}): ${d.reason}. Read the table again and decide anew; nothing was committed.`,
   },
   LEASE_INVALID: {
     status: 400,

@@ -1,7 +1,19 @@
 import { storageError } from "../errors.ts";
 import { isRecord } from "./schema.ts";
 
-/** The actions of a Delta log that this library reads and writes: "Actions" of the Delta protocol. */
+/** Which rows of a data file are deleted: "Deletion Vector Descriptor Schema" of the protocol. */
+export interface DeletionVectorDescriptor {
+  /** `u`: relative to the table, named by a UUID; `i`: inline; `p`: an absolute path. */
+  readonly storageType: "u" | "i" | "p";
+  readonly pathOrInlineDv: string;
+  /** Bytes into the file; absent inline. */
+  readonly offset?: number;
+  readonly sizeInBytes: number;
+  /** Deleted rows. */
+  readonly cardinality: number;
+}
+
+/** A data file that is part of the table from here on: "Add File" of the Delta protocol. */
 export interface AddFile {
   /** Relative to the table, URI-encoded. */
   readonly path: string;
@@ -12,6 +24,41 @@ export interface AddFile {
   readonly modificationTime: number;
   readonly dataChange: boolean;
   readonly stats?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly deletionVector?: DeletionVectorDescriptor;
+  readonly baseRowId?: number;
+  readonly defaultRowCommitVersion?: number;
+  readonly clusteringProvider?: string;
+}
+
+/** A data file that is no longer part of the table. It stays as a tombstone until its retention is over. */
+export interface RemoveFile {
+  readonly path: string;
+  /** Epoch milliseconds. Absent counts as long ago. */
+  readonly deletionTimestamp?: number;
+  readonly dataChange: boolean;
+  readonly extendedFileMetadata?: boolean;
+  readonly partitionValues?: Readonly<Record<string, string | null>>;
+  readonly size?: number;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly deletionVector?: DeletionVectorDescriptor;
+  readonly baseRowId?: number;
+  readonly defaultRowCommitVersion?: number;
+}
+
+/** A file of `_change_data`: the rows that a version changed. */
+export interface AddCdcFile {
+  readonly path: string;
+  readonly partitionValues: Readonly<Record<string, string | null>>;
+  readonly size: number;
+  readonly dataChange: false;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+export interface DomainMetadata {
+  readonly domain: string;
+  readonly configuration: string;
+  readonly removed: boolean;
 }
 
 export interface Protocol {
@@ -36,9 +83,12 @@ export interface Transaction {
   readonly lastUpdated?: number;
 }
 
+/** One line of the log: "Actions" of the Delta protocol. */
 export interface Action {
   readonly add?: AddFile;
-  readonly remove?: { readonly path: string };
+  readonly remove?: RemoveFile;
+  readonly cdc?: AddCdcFile;
+  readonly domainMetadata?: DomainMetadata;
   readonly metaData?: Metadata;
   readonly protocol?: Protocol;
   readonly txn?: Transaction;
@@ -68,7 +118,7 @@ function parseLine(file: string, line: string, number: number): unknown {
 /** What is wrong with an action, from a log entry or a checkpoint. */
 export function problemOf(action: unknown): string | undefined {
   if (!isRecord(action)) return "it is no action";
-  const { add, remove, metaData, protocol, txn } = action;
+  const { add, remove, metaData, protocol, txn, domainMetadata } = action;
   if (add !== undefined && !isAdd(add)) return "the add action lacks a path, a size or partition values";
   if (remove !== undefined && (!isRecord(remove) || typeof remove["path"] !== "string")) return "remove lacks a path";
   if (metaData !== undefined && !isMetadata(metaData)) return "metaData lacks an id, a schema or partition columns";
@@ -76,7 +126,12 @@ export function problemOf(action: unknown): string | undefined {
   if (txn !== undefined && (!isRecord(txn) || typeof txn["appId"] !== "string" || typeof txn["version"] !== "number")) {
     return "txn lacks an application id or a version";
   }
+  if (domainMetadata !== undefined && !isDomainMetadata(domainMetadata)) return "domainMetadata lacks a domain";
   return undefined;
+}
+
+function isDomainMetadata(value: unknown): boolean {
+  return isRecord(value) && typeof value["domain"] === "string" && typeof value["configuration"] === "string";
 }
 
 function isAdd(value: unknown): boolean {

@@ -2,7 +2,10 @@ import type { Logger } from "@ashlar/core";
 import { type Data, Field, RecordBatch, Schema, Table, Utf8 } from "apache-arrow";
 import { storageError } from "../errors.ts";
 import { batchOf, dataOf, takeRows } from "../parquet/batch.ts";
-import { type AppendTransaction, commit, isRepeated } from "./commit.ts";
+import type { AddFile } from "./actions.ts";
+import { type AppendTransaction, commit, type CommitRequest, isRepeated } from "./commit.ts";
+import { shapeOf } from "./conflict.ts";
+import { creationActions } from "./creation.ts";
 import { type Check, type Expectation, prepare, type Violations } from "./expectations.ts";
 import type { TableLog } from "./log.ts";
 import { assertPartitionable } from "./partition.ts";
@@ -70,8 +73,8 @@ export async function append(target: AppendTarget, rows: Rows, options: AppendOp
     signal?.throwIfAborted();
     if (batch.numRows > 0) await sort(target, options, check, arrange(name, definition.columns, batch), good, bad);
   }
-  const request = { ...definition, now: context.clock.now(), ...(signal ? { signal } : {}) };
-  if (bad.rows > 0) await commitQuarantine(target, bad, request, transaction);
+  const now = context.clock.now();
+  if (bad.rows > 0) await commitQuarantine(target, bad, definition.columns, { now, signal, transaction });
   const files = await good.finish(signal);
   if (files.length === 0 && transaction === undefined && state.definition !== undefined) {
     return { version: state.version, rows: 0, files: 0, quarantined: bad.rows };
@@ -81,15 +84,15 @@ export async function append(target: AppendTarget, rows: Rows, options: AppendOp
     numOutputRows: `${good.rows}`,
     numQuarantinedRows: `${bad.rows}`,
   };
-  const version = await commit(state, log, {
+  const request = appendRequest(state, definition, files, { now, signal, transaction });
+  const committed = await commit(context, log, state, {
     ...request,
-    files,
-    ...(transaction === undefined ? {} : { transaction }),
-    info: { operationMetrics, ...options.commitInfo },
+    metrics: operationMetrics,
+    info: options.commitInfo ?? {},
   });
-  if (version === "repeated") return await earlierResult(state, log, transaction);
+  if (committed === "repeated") return await earlierResult(state, log, transaction);
   good.committed();
-  return { version, rows: good.rows, files: files.length, quarantined: bad.rows };
+  return { version: committed.version, rows: good.rows, files: files.length, quarantined: bad.rows };
 }
 
 export const quarantineOf = (table: string): string => `${table}__quarantine`;
@@ -155,24 +158,55 @@ function remaining(count: number, without: Int32Array): Int32Array {
   return kept;
 }
 
+interface AppendContext {
+  readonly now: number;
+  readonly signal: AbortSignal | undefined;
+  readonly transaction: AppendTransaction | undefined;
+}
+
+/** A blind append: it read nothing but what the columns are, and creates the table where there is none. */
+function appendRequest(
+  state: TableState,
+  definition: { readonly columns: readonly TableColumn[]; readonly partitionBy: readonly string[] },
+  files: readonly AddFile[],
+  { now, signal, transaction }: AppendContext,
+): CommitRequest {
+  const creation = state.definition === undefined ? creationActions(definition, now) : [];
+  return {
+    operation: "WRITE",
+    parameters: { mode: "Append", partitionBy: JSON.stringify(definition.partitionBy) },
+    actions: [...creation, ...files.map((add) => ({ add }))],
+    read: "nothing",
+    dataChange: true,
+    ...(transaction === undefined ? {} : { transaction }),
+    now,
+    ...(signal ? { signal } : {}),
+  };
+}
+
 async function commitQuarantine(
   { context, name }: AppendTarget,
   bad: Stage,
-  request: { readonly columns: readonly TableColumn[]; readonly now: number; readonly signal?: AbortSignal },
-  transaction: AppendTransaction | undefined,
+  columns: readonly TableColumn[],
+  options: AppendContext,
 ): Promise<void> {
   const { log, state } = await context.states.read(quarantineOf(name));
-  if (isRepeated(state, transaction)) return;
-  const files = await bad.finish(request.signal);
-  const version = await commit(state, log, {
-    ...request,
-    columns: withReason(request.columns),
-    partitionBy: [],
-    files,
-    ...(transaction === undefined ? {} : { transaction }),
-    info: {},
-  });
-  if (version !== "repeated") bad.committed();
+  if (isRepeated(state, options.transaction)) return;
+  const files = await bad.finish(options.signal);
+  const definition = { columns: withReason(columns), partitionBy: [] };
+  if (state.definition !== undefined) assertSameShape(state, definition);
+  const committed = await commit(context, log, state, appendRequest(state, definition, files, options));
+  if (committed !== "repeated") bad.committed();
+}
+
+/** A quarantine that was begun under other columns is no place for these rows. @throws SCHEMA_MISMATCH */
+function assertSameShape(
+  { table, definition }: TableState,
+  wanted: { readonly columns: readonly TableColumn[]; readonly partitionBy: readonly string[] },
+): void {
+  if (definition === undefined || shapeOf(definition) === shapeOf(wanted)) return;
+  const problem = "its columns are not those of the table and a reason: move this quarantine away first";
+  throw storageError("SCHEMA_MISMATCH", { table, problem });
 }
 
 /** What the append that this one repeats had answered, from its log entry. */

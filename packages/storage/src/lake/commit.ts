@@ -1,9 +1,10 @@
 import { storageError } from "../errors.ts";
-import type { Action, AddFile } from "./actions.ts";
+import type { Action } from "./actions.ts";
+import { type Conflict, conflictOf, type ReadSet, shapeConflict, shapeOf } from "./conflict.ts";
 import type { TableLog } from "./log.ts";
-import { assertWritable, ownProtocol } from "./protocol.ts";
-import { schemaString, type TableColumn } from "./schema.ts";
-import type { TableState } from "./state.ts";
+import { assertWritable } from "./protocol.ts";
+import type { LakeContext } from "./stage.ts";
+import { definitionOf, type TableState } from "./state.ts";
 
 /** Identifies an append, so that trying it again after a crash does nothing: the `txn` action of Delta. */
 export interface AppendTransaction {
@@ -12,34 +13,74 @@ export interface AppendTransaction {
   readonly version: number;
 }
 
+/** By the names that Delta's engines write. */
+export type Operation =
+  | "ADD COLUMNS"
+  | "CHANGE COLUMN"
+  | "CREATE TABLE"
+  | "DELETE"
+  | "DROP COLUMNS"
+  | "MERGE"
+  | "OPTIMIZE"
+  | "RENAME COLUMN"
+  | "RESTORE"
+  | "SET TBLPROPERTIES"
+  | "UPDATE"
+  | "UPGRADE PROTOCOL"
+  | "WRITE";
+
 export interface CommitRequest {
-  readonly files: readonly AddFile[];
-  readonly columns: readonly TableColumn[];
-  readonly partitionBy: readonly string[];
+  readonly operation: Operation;
+  /** `operationParameters` of `commitInfo`. @default {} */
+  readonly parameters?: Readonly<Record<string, string>>;
+  /** `operationMetrics` of `commitInfo`: counts as text, as Delta has them. @default none */
+  readonly metrics?: Readonly<Record<string, string>>;
+  /** All but `commitInfo` and `txn`. A table that does not exist yet needs `creationActions` among them. */
+  readonly actions: readonly Action[];
+  /** What was read to decide on the actions; a blind append read nothing. */
+  readonly read: ReadSet;
+  /** False when the rows are only rearranged (OPTIMIZE). */
+  readonly dataChange: boolean;
   readonly transaction?: AppendTransaction;
-  /** What stands in `commitInfo` beside the engine's own facts. */
-  readonly info: Readonly<Record<string, unknown>>;
+  /** What stands in `commitInfo` beside the engine's own facts. @default {} */
+  readonly info?: Readonly<Record<string, unknown>>;
+  /** Epoch milliseconds. */
   readonly now: number;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Adds files to a table by writing the next log entry, unless somebody else did: then the new entries are read, and
- * the append stands if the table is still what it was written for. "Conflict" by the rules for blind appends.
+ * Writes the next version of a table, unless somebody else did: then what has been committed since is read, and the
+ * commit stands behind it, or not, by the conflict rules of Delta. `state` is what the request was decided on; it is
+ * moved on to what was found.
  *
- * @returns the version, or "repeated" when the transaction was committed meanwhile
+ * @returns the version, or "repeated" when the transaction had been committed before
+ * @throws COMMIT_CONFLICT, PROTOCOL_UNSUPPORTED, TABLE_READ_ONLY
  */
-export async function commit(state: TableState, log: TableLog, request: CommitRequest): Promise<number | "repeated"> {
+export async function commit(
+  context: LakeContext,
+  log: TableLog,
+  state: TableState,
+  request: CommitRequest,
+): Promise<{ readonly version: number } | "repeated"> {
+  const { signal } = request;
   const commitId = crypto.randomUUID();
+  let { actions } = request;
   for (;;) {
-    request.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     if (isRepeated(state, request.transaction)) return "repeated";
-    assertUnchanged(state, request);
+    if (state.protocol && state.definition) assertWritable(state.table, state.protocol, state.definition);
     const version = state.version + 1;
-    if (await log.write(version, actionsOf(state, request, commitId), request.signal)) return version;
-    await state.advance(log, request.signal ? { signal: request.signal } : {});
-    // An answer may be lost after the entry was written: then the winner is this very append.
-    if (await wrote(log, version, commitId)) return version;
+    if (await log.write(version, entryOf({ ...request, actions }, commitId), signal)) return { version };
+    const before = state.definition;
+    const winners: Action[][] = [];
+    await state.advance(log, { ...(signal ? { signal } : {}), onEntry: (entry) => winners.push(entry) });
+    // An answer may be lost after the entry was written: then the winner is this very commit.
+    if (await wrote(log, version, commitId)) return { version };
+    if (isRepeated(state, request.transaction)) return "repeated";
+    const read = state.definition;
+    if (before === undefined || read === undefined) actions = withoutCreation(request, state);
+    else assertStands(state, conflictAmong(before, read, { ...request, actions }, winners), request);
   }
 }
 
@@ -47,52 +88,50 @@ export function isRepeated(state: TableState, transaction: AppendTransaction | u
   return transaction !== undefined && (state.transactions.get(transaction.appId)?.version ?? -1) >= transaction.version;
 }
 
-function assertUnchanged(state: TableState, { columns, partitionBy }: CommitRequest): void {
-  const { table, version, protocol, definition } = state;
-  if (protocol === undefined || definition === undefined) return;
-  assertWritable(table, protocol, definition);
-  const same =
-    JSON.stringify([shape(definition.columns), definition.partitionBy]) ===
-    JSON.stringify([shape(columns), partitionBy]);
-  if (!same) {
-    const reason = "its columns or partitions are not those the rows were written for";
-    throw storageError("COMMIT_CONFLICT", { table, version, reason });
+function conflictAmong(
+  before: TableState["definition"] & object,
+  after: TableState["definition"] & object,
+  request: CommitRequest,
+  winners: readonly (readonly Action[])[],
+): Conflict | undefined {
+  for (const winner of winners) {
+    const conflict = conflictOf(before, request, winner);
+    if (conflict !== undefined) return conflict;
   }
+  return shapeConflict(before, after);
 }
 
-const shape = (columns: readonly TableColumn[]): unknown =>
-  columns.map(({ name, type, nullable }) => [name, type, nullable]);
+/** Somebody else created the table meanwhile: as this one would have, then only the rest of the actions is needed. */
+function withoutCreation(request: CommitRequest, state: TableState): readonly Action[] {
+  const metaData = request.actions.find((action) => action.metaData !== undefined)?.metaData;
+  const own = metaData && definitionOf(metaData, "the new table");
+  const same = own && state.definition && shapeOf(own) === shapeOf(state.definition);
+  if (!same || request.read !== "nothing" || !request.actions.some((action) => action.add !== undefined)) {
+    const reason = "it created the table, whose columns or partitions are not those the rows were written for";
+    assertStands(state, { kind: "metadataChanged", reason }, request);
+  }
+  return request.actions.filter((action) => action.metaData === undefined && action.protocol === undefined);
+}
 
-function actionsOf(state: TableState, request: CommitRequest, commitId: string): Action[] {
-  const { files, columns, partitionBy, transaction, info, now } = request;
+function assertStands({ table, version }: TableState, conflict: Conflict | undefined, request: CommitRequest): void {
+  if (conflict === undefined) return;
+  throw storageError("COMMIT_CONFLICT", { table, operation: request.operation, version, ...conflict });
+}
+
+function entryOf(request: CommitRequest, commitId: string): Action[] {
+  const { operation, parameters = {}, metrics, actions, read, transaction, info, now } = request;
   const commitInfo = {
     timestamp: now,
-    operation: "WRITE",
-    operationParameters: { mode: "Append", partitionBy: JSON.stringify(partitionBy) },
-    isBlindAppend: true,
+    operation,
+    operationParameters: parameters,
+    ...(metrics === undefined ? {} : { operationMetrics: metrics }),
+    isBlindAppend: read === "nothing" && actions.every((action) => action.remove === undefined),
     engineInfo: "ashlar-storage",
     txnId: commitId,
     ...info,
   };
-  const creation: Action[] = [
-    { protocol: ownProtocol },
-    {
-      metaData: {
-        id: crypto.randomUUID(),
-        format: { provider: "parquet", options: {} },
-        schemaString: schemaString(columns),
-        partitionColumns: partitionBy,
-        configuration: {},
-        createdTime: now,
-      },
-    },
-  ];
-  return [
-    { commitInfo },
-    ...(state.definition === undefined ? creation : []),
-    ...(transaction === undefined ? [] : [{ txn: { ...transaction, lastUpdated: now } }]),
-    ...files.map((add) => ({ add })),
-  ];
+  const txn = transaction === undefined ? [] : [{ txn: { ...transaction, lastUpdated: now } }];
+  return [{ commitInfo }, ...txn, ...actions];
 }
 
 async function wrote(log: TableLog, version: number, commitId: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { storageError } from "../errors.ts";
 import type { Action, AddFile, Metadata, Protocol } from "./actions.ts";
+import { logicalKey } from "./logical-file.ts";
 import type { TableLog } from "./log.ts";
 import { assertReadable } from "./protocol.ts";
 import { parseSchemaString, type TableColumn } from "./schema.ts";
@@ -40,7 +41,12 @@ export class TableState {
   /** Reads on from this state's version up to `until`, or to the latest. @throws LOG_CORRUPT, VERSION_NOT_FOUND */
   async advance(
     log: TableLog,
-    options: { readonly until?: number; readonly signal?: AbortSignal } = {},
+    options: {
+      readonly until?: number;
+      readonly signal?: AbortSignal;
+      /** Gets the actions of each entry that is read. */
+      readonly onEntry?: (actions: Action[]) => void;
+    } = {},
   ): Promise<void> {
     const { commits, checkpoints } = await log.versions(this.version, options.signal);
     const latest = Math.max(this.version, commits.at(-1) ?? -1, checkpoints.at(-1) ?? -1);
@@ -53,7 +59,9 @@ export class TableState {
     while (this.version < until) {
       options.signal?.throwIfAborted();
       const version = this.version + 1;
-      this.#apply(await log.read(version, options.signal), version, log.keyOf(version));
+      const actions = await log.read(version, options.signal);
+      this.#apply(actions, version, log.keyOf(version));
+      options.onEntry?.(actions);
     }
   }
 
@@ -65,8 +73,8 @@ export class TableState {
       }
       if (metaData) this.definition = definitionOf(metaData, file);
       if (txn) this.transactions.set(txn.appId, { version: txn.version, committed: version });
-      if (remove) this.files.delete(remove.path);
-      if (add) this.files.set(add.path, add);
+      if (remove) this.files.delete(logicalKey(remove));
+      if (add) this.files.set(logicalKey(add), add);
     }
     if (this.definition === undefined || this.protocol === undefined) {
       throw storageError("LOG_CORRUPT", { file, reason: "the log begins without a protocol and metadata" });
@@ -75,7 +83,8 @@ export class TableState {
   }
 }
 
-function definitionOf(metadata: Metadata, file: string): Definition {
+/** @throws LOG_CORRUPT, TYPE_UNSUPPORTED */
+export function definitionOf(metadata: Metadata, file: string): Definition {
   const columns = parseColumns(metadata.schemaString, file);
   const missing = metadata.partitionColumns.find((name) => !columns.some((column) => column.name === name));
   if (missing !== undefined) {
