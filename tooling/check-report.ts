@@ -9,7 +9,7 @@ const { positionals, values } = parseArgs({
   options: { sample: { type: "boolean", default: false } },
 });
 const report = JSON.parse(readFileSync(positionals[0] ?? "report.json", "utf8")) as Report;
-const champion = report.models.toSorted((a, b) => b.auc - a.auc)[0];
+const champion = report.models.find(({ name }) => name === report.champion.trainer);
 const baseline = report.models.find(({ name }) => name === "logistic");
 const peak = Math.max(...report.stages.map(({ peakRssBytes }) => peakRssBytes));
 

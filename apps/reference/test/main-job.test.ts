@@ -62,6 +62,8 @@ test("the report holds every field that is promised, with true figures", () => {
     version: 2,
     alias: "champion",
     digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+    trainer: "trees",
+    passedOver: null,
   });
   expect(report.parity.maxAbsDiff).toBeLessThan(1e-6);
   expect(Object.keys(serving).sort()).toEqual(["auc", "errors", "offlineAuc", "p50Ms", "p99Ms", "requests"]);
@@ -96,6 +98,14 @@ test("killed between stages and in training, it goes on and ends with the same c
     expect(await app.end("SIGKILL")).toMatchObject({ signal: "SIGKILL" });
   };
   await killedWhen((app) => app.prints(/✓ Ingest .*\n/));
+  await whileDamaged(join(disturbed, "lake"), async (path) => {
+    const before = modified(join(disturbed, "lake"));
+    const refused = await runToEnd(...flags);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/^RUN_FAILED: .*"features".*\n$/);
+    expect(refused.stderr).toContain(path);
+    expect(modified(join(disturbed, "lake"))).toEqual(before);
+  });
   const table = modified(join(disturbed, "lake"));
   await killedWhen((app) =>
     app.reaches((seen) =>
@@ -142,24 +152,27 @@ test("a second run on unchanged data says so and builds nothing", async () => {
 }, 60_000);
 
 test("a damaged table file is named, and nothing is overwritten", async () => {
-  const path = Object.keys(modified(join(data, "lake"))).find((name) => name.endsWith(".parquet")) ?? "";
-  const whole = readFileSync(path);
-  const damaged = Buffer.from(whole);
-  damaged[damaged.length >> 1] = (damaged[damaged.length >> 1] ?? 0) ^ 0xff;
-  writeFileSync(path, damaged);
-  try {
+  await whileDamaged(join(data, "lake"), async (path) => {
     const before = modified(join(data, "lake"), join(data, "artifacts"), join(data, "models"));
     const refused = await runToEnd(...runOnce(data, "never.json"));
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatch(/^TABLE_FILE_CORRUPT: .*\n$/);
     expect(refused.stderr).toContain(path);
-    expect(readFileSync(path)).toEqual(damaged);
     expect(modified(join(data, "lake"), join(data, "artifacts"), join(data, "models"))).toEqual(before);
     expect(readdirSync(folder.path)).not.toContain("never.json");
-  } finally {
-    writeFileSync(path, whole);
-  }
+  });
 }, 60_000);
+
+test("a best model that does not clearly beat the baseline is passed over, and that is said", async () => {
+  const few = folder.file("few.json");
+  const ended = await runToEnd("--once", "--rows", "60000", "--data", folder.file("few"), "--report", few);
+  expect(ended).toMatchObject({ code: 0, stderr: "" });
+  expect(readJson<Report>(few).champion).toMatchObject({
+    trainer: "logistic",
+    passedOver: { name: "trees", reason: expect.stringContaining("beats") },
+  });
+  expect(ended.stdout).toContain("trees did better and was not promoted");
+}, 120_000);
 
 test("a data directory of a newer version is left alone", async () => {
   const newer = folder.file("newer");
@@ -203,4 +216,19 @@ function modified(...folders: readonly string[]): Record<string, number> {
     readdirSync(root, { recursive: true, withFileTypes: true }).map((entry) => join(entry.parentPath, entry.name)),
   );
   return Object.fromEntries(files.sort().map((path) => [path, statSync(path).mtimeMs]));
+}
+
+/** Flips a byte of a data file, runs, sees that nobody has touched it, and mends it. */
+async function whileDamaged(lake: string, run: (path: string) => Promise<void>): Promise<void> {
+  const path = Object.keys(modified(lake)).find((name) => name.endsWith(".parquet")) ?? "";
+  const whole = readFileSync(path);
+  const damaged = Buffer.from(whole);
+  damaged[damaged.length >> 1] = (damaged[damaged.length >> 1] ?? 0) ^ 0xff;
+  writeFileSync(path, damaged);
+  try {
+    await run(path);
+    expect(readFileSync(path)).toEqual(damaged);
+  } finally {
+    writeFileSync(path, whole);
+  }
 }

@@ -61,6 +61,12 @@ export const orchestrationErrors = {
     retryable: false,
     message: (d: { run: string }): string => `The run ${d.run} was cancelled.`,
   },
+  RUN_NOT_RETRYABLE: {
+    status: 409,
+    retryable: false,
+    message: (d: { run: string; state: string }): string =>
+      `The run ${d.run} is ${d.state}; only a failed or cancelled run can be retried. Start a new run instead.`,
+  },
   STEP_TIMED_OUT: {
     status: 504,
     retryable: true,

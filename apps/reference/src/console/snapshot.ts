@@ -37,7 +37,9 @@ export async function consoleState({ board, platform, gateway, result, failed }:
 }
 
 function modelOf({ champion, models }: JobResult): ConsoleState["model"] {
-  const scores = models.map(({ name, june }) => ({ name, auc: june.auc })).sort((a, b) => b.auc - a.auc);
+  const scores = models
+    .map(({ name, june }) => ({ name, auc: june.auc }))
+    .sort((a, b) => Number(b.name === champion.trainer) - Number(a.name === champion.trainer) || b.auc - a.auc);
   return { name: champion.name, version: champion.version, alias: champion.alias, digest: champion.digest, scores };
 }
 

@@ -21,6 +21,14 @@ export interface Replayed {
   readonly offlineAuc: number;
 }
 
+/** What is asked about June, and what it is compared with. */
+interface JudgedInJune {
+  readonly set: JoinedFeatures;
+  readonly table: number;
+  readonly models: readonly Trained[];
+  readonly champion: Champion;
+}
+
 interface Flight {
   readonly at: number;
   readonly origin: string;
@@ -45,7 +53,7 @@ const days = [
  */
 export async function replay(
   platform: Platform,
-  { set, table, best, champion }: { set: JoinedFeatures; table: number; best: Trained; champion: Champion },
+  { set, table, models, champion }: JudgedInJune,
   context: StepContext,
 ): Promise<Replayed> {
   const flights = await flightsOfJune(platform, table);
@@ -111,7 +119,12 @@ export async function replay(
     p50Ms: latencies[Math.floor(latencies.length * 0.5)] ?? 0,
     p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? 0,
     auc: score(labels, probabilities).auc,
-    offlineAuc: await offlineAuc(platform, set, best, flights),
+    offlineAuc: await offlineAuc(
+      platform,
+      set,
+      models.find(({ name }) => name === champion.trainer) as Trained,
+      flights,
+    ),
   };
 }
 
@@ -172,12 +185,12 @@ function ticksOf(flights: readonly Flight[]): (readonly [number, readonly Flight
 async function offlineAuc(
   platform: Platform,
   set: JoinedFeatures,
-  best: Trained,
+  served: Trained,
   flights: readonly Flight[],
 ): Promise<number> {
   const keyOf = (at: number, origin: string, destination: string): string => `${at} ${origin} ${destination}`;
   const asked = new Set(flights.map(({ at, origin, destination }) => keyOf(at, origin, destination)));
-  const model = await loadTrained(platform, best);
+  const model = await loadTrained(platform, served);
   const labels: number[] = [];
   const probabilities: number[] = [];
   for await (const batch of partRows(platform, set.parts.judge)()) {

@@ -34,7 +34,7 @@ const seed = 7;
 /** Trains one model, with checkpoints, and scores it on rows after those it has seen. */
 export async function train(
   platform: Platform,
-  { name, set }: { name: Trainer; set: JoinedFeatures },
+  { name, set }: { name: Trainer; set: JoinedFeatures; table: number },
   context: StepContext,
 ): Promise<Trained> {
   const started = performance.now();

@@ -2,13 +2,13 @@ import { type StepContext, type StepFunction, workflow } from "@ashlar/orchestra
 import type { Platform } from "../wire/platform.ts";
 import { deploy } from "./deploy.ts";
 import { joinFeatures } from "./features.ts";
-import { ingest } from "./ingest.ts";
+import { checkTable, ingest, type Ingested } from "./ingest.ts";
 import { measureLeak } from "./leak.ts";
 import { prove } from "./prove.ts";
 import { registerBest } from "./register.ts";
 import { replay } from "./replay.ts";
 import type { Measured, StageName } from "./stages.ts";
-import { train, type Trained, type Trainer } from "./train.ts";
+import { train, type Trainer } from "./train.ts";
 
 type Stage<Input, Output> = (platform: Platform, input: Input, context: StepContext) => Promise<Output>;
 
@@ -22,29 +22,28 @@ export function flightWorkflow(platform: Platform) {
       const result = await stage(platform, input, context);
       return { ...result, peakRssBytes: platform.memory.takePeak() };
     };
-  const best = on(
-    async (_platform, { models }: { models: readonly Trained[] }) =>
-      models.toSorted((a, b) => b.validation.auc - a.validation.auc)[0] as Trained,
-  );
+  let intact: Promise<void> | undefined;
+  /** A stage after the first: an earlier process may have written the table, and it may have been damaged since. */
+  const onTable = <Input extends { readonly table: number }, Output>(stage: Stage<Input, Output>) => {
+    type Given = Omit<Input, "table"> & { readonly table: Ingested };
+    return on(async (_platform, input: Given, context) => {
+      await (intact ??= checkTable(platform, input.table));
+      return stage(platform, { ...input, table: input.table.version } as Input, context);
+    });
+  };
 
   return workflow("flights", { input: { source: "string", rows: "number" } }, (w) => {
     const name = (stage: StageName): StageName => stage;
-    const trainer = on(train);
+    const trainer = onTable(train);
     const table = w.step(name("ingest"), on(ingest), { rows: w.input.rows });
-    const set = w.step(name("features"), on(joinFeatures), { table: table.version });
+    const set = w.step(name("features"), onTable(joinFeatures), { table });
     const models = (["logistic", "mlp", "trees"] as const).map((kind: Trainer) =>
-      w.step(name(`train-${kind}`), trainer, { name: kind, set }),
+      w.step(name(`train-${kind}`), trainer, { name: kind, set, table }),
     );
-    const leak = w.step(name("leak"), on(measureLeak), { table: table.version, rows: table.rows });
-    const chosen = w.step("choose", best, { models });
-    const champion = w.step(name("register"), on(registerBest), { set, models });
-    const deployed = w.step(name("deploy"), on(deploy), { champion, table: table.version });
-    const served = w.step(
-      name("serve"),
-      on(replay),
-      { set, table: table.version, best: chosen, champion },
-      { after: [deployed] },
-    );
+    const leak = w.step(name("leak"), onTable(measureLeak), { table, rows: table.rows });
+    const champion = w.step(name("register"), onTable(registerBest), { set, models, table });
+    const deployed = w.step(name("deploy"), onTable(deploy), { champion, table });
+    const served = w.step(name("serve"), onTable(replay), { set, table, models, champion }, { after: [deployed] });
     const proven = w.step(name("prove"), on(prove), { version: champion.version }, { after: [served, leak] });
     return { table, set, models, leak, champion, deployed, served, proven };
   });

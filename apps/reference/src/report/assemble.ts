@@ -40,6 +40,8 @@ export async function assembleReport(
       version: champion.version,
       alias: champion.alias,
       digest: champion.digest,
+      trainer: champion.trainer,
+      passedOver: champion.passedOver ?? null,
     },
     parity: { maxAbsDiff: champion.parity },
     serving: servingOf(served),

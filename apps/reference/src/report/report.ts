@@ -27,6 +27,9 @@ export interface Report {
     readonly version: number;
     readonly alias: string;
     readonly digest: string;
+    readonly trainer: string;
+    /** The better model that a gate stopped, and why; null when the best one serves. */
+    readonly passedOver: { readonly name: string; readonly reason: string } | null;
   };
   readonly parity: { readonly maxAbsDiff: number };
   readonly serving: {

@@ -13,7 +13,7 @@ const report: Report = {
   ],
   baseRate: { logLoss: 0.5 },
   leak: { auc: 0.9871, honestAuc: 0.7728, trainedOn: 400_000 },
-  champion: { name: "delay", version: 2, alias: "champion", digest: "sha256:00" },
+  champion: { name: "delay", version: 2, alias: "champion", digest: "sha256:00", trainer: "trees", passedOver: null },
   parity: { maxAbsDiff: 1.5e-7 },
   serving: { requests: 12_640, errors: 3, p50Ms: 6.24, p99Ms: 31.9, auc: 0.7701, offlineAuc: 0.7719 },
   audit: { entries: 25_000, verified: true },
@@ -64,6 +64,9 @@ test("gives three lines to try, with the tokens left in their file", () => {
 });
 
 test("hides no bad news", () => {
+  const passedOver = { name: "trees", reason: "The gate beats failed." };
+  const champion = { ...report.champion, trainer: "logistic", passedOver };
+  expect(tell({ champion })).toContain("trees did better and was not promoted: The gate beats failed.");
   expect(tell({ audit: { entries: 1, verified: false } })).toContain("DOES NOT VERIFY");
   expect(tell({ unchanged: true })).toContain("unchanged: nothing was built again");
 });

@@ -9,13 +9,17 @@ export function summaryText(report: Report, place: { readonly origin: string; re
   const best = models.toSorted((a, b) => b.auc - a.auc);
   const credentials = `${place.data}/credentials.json`;
   const token = (who: string): string => `$(node -p "require('${credentials}').${who}.token")`;
+  const passedOver =
+    champion.passedOver === null
+      ? ""
+      : `\n  ${champion.passedOver.name} did better and was not promoted: ${champion.passedOver.reason}`;
   const curl = `curl --cacert ${place.data}/ca.pem -H "authorization: Bearer`;
 
   return `
 ${bold("What was built")}
   ${number(rows.ingested)} flights in the Delta table "${lake.table}", version ${lake.version}, ${lake.files} files.
   A training set of ${number(trainingSet.rows)} rows and ${trainingSet.features} features, each as it was known when the flight was about to leave.
-  ${champion.name}@${champion.alias} is version ${champion.version}, past its gates and approved by a second person.
+  ${champion.name}@${champion.alias} is version ${champion.version} (${champion.trainer}), past its gates and approved by a second person.${passedOver}
 
 ${bold("How good it is")} (area under the ROC curve on June, which no model has seen; 0.5 is a coin)
 ${best.map(({ name, auc, logLoss }) => `  ${name.padEnd(10)} ${auc.toFixed(4)}   log loss ${logLoss.toFixed(4)}`).join("\n")}

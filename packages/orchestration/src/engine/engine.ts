@@ -19,6 +19,7 @@ import { encodeValue } from "../history/value.ts";
 import { explainRun } from "./explain.ts";
 import type { Failpoint } from "./failpoint.ts";
 import { beat, claim, type Lease, registerWorker, release } from "./lease.ts";
+import { reopen } from "./reopen.ts";
 import { type Progress, RunExecution } from "./run.ts";
 import { appendEvent } from "./step-commit.ts";
 import { thisWorker } from "./worker-identity.ts";
@@ -64,6 +65,13 @@ export interface Engine extends AsyncDisposable {
   ): Promise<Run<Output>>;
   /** Stops a run for good: its steps' signals are aborted, and no further step starts. */
   cancel(runId: string): Promise<void>;
+  /**
+   * Goes on with a failed or cancelled run: what has succeeded stays as it is, all else is done with a new budget of
+   * attempts, under the same run and idempotency keys.
+   *
+   * @throws RUN_NOT_FOUND, RUN_NOT_RETRYABLE, WORKFLOW_UNKNOWN, WORKFLOW_CHANGED
+   */
+  retry(runId: string): Promise<Run<unknown>>;
   run(runId: string): Promise<RunRecord>;
   runs(request?: PageRequest): Promise<Page<RunRecord>>;
   steps(runId: string): Promise<readonly StepRecord[]>;
@@ -141,6 +149,15 @@ class WorkflowEngine implements Engine {
     const active = this.#active.get(runId);
     active?.execution.cancel();
     await active?.ended;
+  }
+
+  async retry(runId: string): Promise<Run<unknown>> {
+    const run = await this.run(runId);
+    const workflow = this.#known(run.workflow);
+    assertSameVersion(run, workflow);
+    const lease = await reopen(this.#database, runId, this.#worker, this.#clock);
+    this.#execute(workflow, lease, run.input);
+    return { id: runId, existing: true, result: (wait) => this.#result(runId, wait?.signal) };
   }
 
   async run(runId: string): Promise<RunRecord> {
@@ -318,12 +335,14 @@ class WorkflowEngine implements Engine {
         case "cancelled":
           throw orchestrationError("RUN_CANCELLED", { run: runId });
         case "running":
-          if (workflow !== undefined && workflow.version !== run.version) {
-            const versions = { started: run.version, now: workflow.version };
-            throw orchestrationError("WORKFLOW_CHANGED", { run: runId, workflow: run.workflow, ...versions });
-          }
+          if (workflow !== undefined) assertSameVersion(run, workflow);
           await this.#clock.sleep(pollMs, signal === undefined ? {} : { signal });
       }
     }
   }
+}
+
+function assertSameVersion(run: RunRecord, { name, version }: WorkflowDefinition): void {
+  if (run.version === version) return;
+  throw orchestrationError("WORKFLOW_CHANGED", { run: run.id, workflow: name, started: run.version, now: version });
 }

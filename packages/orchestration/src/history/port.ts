@@ -53,6 +53,7 @@ export interface RunEvent {
   readonly type:
     | "run-started"
     | "run-resumed"
+    | "run-retried"
     | "run-succeeded"
     | "run-failed"
     | "run-cancelled"

@@ -2,7 +2,7 @@ import { isAshlarError } from "@ashlar/core";
 import { Hono } from "hono";
 import type { Engine } from "../engine/engine.ts";
 
-/** A fetch-shaped handler: `GET /runs`, `GET /runs/:id`, `GET /runs/:id/events`, `POST /runs/:id/cancel`. */
+/** A fetch-shaped handler: `GET /runs`, `GET /runs/:id`, `GET /runs/:id/events`, `POST /runs/:id/cancel`, `POST /runs/:id/retry`. */
 export function workflowHandler(engine: Engine): (request: Request) => Promise<Response> {
   const app = new Hono();
   app.get("/runs", async (context) => {
@@ -26,6 +26,11 @@ export function workflowHandler(engine: Engine): (request: Request) => Promise<R
   app.post("/runs/:id/cancel", async (context) => {
     const id = context.req.param("id");
     await engine.cancel(id);
+    return json(await engine.run(id));
+  });
+  app.post("/runs/:id/retry", async (context) => {
+    const id = context.req.param("id");
+    await engine.retry(id);
     return json(await engine.run(id));
   });
   app.notFound(() => json({ code: "NOT_FOUND", message: "There is no such path. Try /runs." }, 404));
