@@ -165,7 +165,7 @@ test("a damaged table file is named, and nothing is overwritten", async () => {
 
 test("a best model that does not clearly beat the baseline is passed over, and that is said", async () => {
   const few = folder.file("few.json");
-  const ended = await runToEnd("--once", "--rows", "60000", "--data", folder.file("few"), "--report", few);
+  const ended = await runToEnd("--once", "--rows", "86000", "--data", folder.file("few"), "--report", few);
   expect(ended).toMatchObject({ code: 0, stderr: "" });
   expect(readJson<Report>(few).champion).toMatchObject({
     trainer: "logistic",
