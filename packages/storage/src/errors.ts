@@ -20,6 +20,12 @@ export const storageErrors = {
     message: (d: { column: string; type: string; by: string; remedy: string }): string =>
       `The column "${d.column}" has the type ${d.type}, which ${d.by} cannot hold without loss. ${d.remedy}`,
   },
+  VALUE_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { type: string; value: string; rule: string }): string =>
+      `The value ${d.value} is not a ${d.type}: ${d.rule}. Correct the value, or choose another type.`,
+  },
   CODEC_REFUSED: {
     status: 400,
     retryable: false,
@@ -122,6 +128,12 @@ export const storageErrors = {
     message: (d: { name: string; value: number }): string =>
       `The option ${d.name} is ${d.value}, but it must be a number of milliseconds above 0. Correct it, or leave it out.`,
   },
+  DURATION_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { name: string; value: string }): string =>
+      `The length of time ${d.name} is ${JSON.stringify(d.value)}, but it must be milliseconds above 0, or a number above 0 with a unit. Give one like "90s", "15m", "24h" or "7d".`,
+  },
   DIGEST_INVALID: {
     status: 400,
     retryable: false,
@@ -145,6 +157,60 @@ export const storageErrors = {
     retryable: false,
     message: (d: { name: string; rule: string }): string =>
       `The manifest entry ${JSON.stringify(d.name)} is not allowed: ${d.rule}. Use relative, slash-separated, distinct names.`,
+  },
+  FILE_NOT_IN_MANIFEST: {
+    status: 404,
+    retryable: false,
+    message: (d: { name: string; known: number }): string =>
+      `The manifest has no file ${JSON.stringify(d.name)} among its ${d.known}. List its files, or correct the name.`,
+  },
+  UPLOAD_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: (d: { id: string }): string =>
+      `There is no upload ${JSON.stringify(d.id)}: it never began, was aborted, or was swept after its lease. Begin a new one.`,
+  },
+  UPLOAD_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { id: string; problem: string; remedy: string }): string =>
+      `The upload ${JSON.stringify(d.id)} cannot go on: ${d.problem}. ${d.remedy} Nothing was published.`,
+  },
+  COLLECT_REFUSED: {
+    status: 400,
+    retryable: false,
+    message: (d: { problem: string; remedy: string }): string =>
+      `Nothing may be collected: ${d.problem}. ${d.remedy} Nothing was deleted.`,
+  },
+  ARTIFACT_CONTENDED: {
+    status: 503,
+    retryable: true,
+    message: (d: { digest: string; attempts: number }): string =>
+      `The artifact ${d.digest} came and went ${d.attempts} times while it was being stored or read. Try again; if it lasts, see who collects it.`,
+  },
+  EXPECTATION_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { expectation: string; problem: string; remedy: string }): string =>
+      `The expectation ${d.expectation} cannot be held: ${d.problem}. ${d.remedy}`,
+  },
+  TABLE_EXPECTATION_FAILED: {
+    status: 422,
+    retryable: false,
+    message: (d: { table: string; expectation: string; observed: string }): string =>
+      `The rows for the table "${d.table}" together break the expectation ${d.expectation}: it is ${d.observed}. Correct them, or give the expectation the severity "warn"; nothing was committed.`,
+  },
+  BLOB_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: (d: { name: string; table: string }): string =>
+      `There is no blob ${JSON.stringify(d.name)} in the table "${d.table}". List its prefix, or correct the name.`,
+  },
+  BLOB_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { name: string; rule: string }): string =>
+      `The blob ${JSON.stringify(d.name)} is not allowed: ${d.rule}. Correct it; nothing was stored.`,
   },
 } as const;
 
