@@ -1,13 +1,22 @@
 import { toBytes } from "../bytes.ts";
 import { coreError } from "../errors.ts";
 import { assertObjectKey, compareObjectKeys } from "../object-key.ts";
-import { toStream } from "../bytes.ts";
-import type { ObjectInfo, ObjectStore, PutOptions, StoredObject } from "../object-store.ts";
+import {
+  type Bytes,
+  type GetOptions,
+  type ObjectInfo,
+  type ObjectStore,
+  type PutOptions,
+  resolveRange,
+  type StoredObject,
+} from "../object-store.ts";
 
 interface Entry {
   readonly info: ObjectInfo;
   readonly content: Uint8Array;
 }
+
+const chunkBytes = 256 * 1024;
 
 /** An object store in a map: for tests, examples and small state. */
 export function memoryObjectStore(): ObjectStore {
@@ -22,13 +31,13 @@ export function memoryObjectStore(): ObjectStore {
       options.signal?.throwIfAborted();
       const entry = entries.get(key);
       if (entry === undefined) throw coreError("OBJECT_NOT_FOUND", { key });
-      return read(entry, options.range);
+      return read(entry, options);
     },
 
     async put(key, body, options = {}) {
       assertObjectKey(key);
       options.signal?.throwIfAborted();
-      const content = Uint8Array.from(await toBytes(body));
+      const content = Uint8Array.from(await toBytes(abortable(body, options.signal)));
       // No await from here on: the check and the write are one step.
       options.signal?.throwIfAborted();
       checkPrecondition(key, entries.get(key), options);
@@ -38,13 +47,15 @@ export function memoryObjectStore(): ObjectStore {
       return info;
     },
 
-    async head(key) {
+    async head(key, options = {}) {
       assertObjectKey(key);
+      options.signal?.throwIfAborted();
       return entries.get(key)?.info;
     },
 
-    async delete(key) {
+    async delete(key, options = {}) {
       assertObjectKey(key);
+      options.signal?.throwIfAborted();
       entries.delete(key);
     },
 
@@ -60,17 +71,37 @@ export function memoryObjectStore(): ObjectStore {
   };
 }
 
-function read(entry: Entry, range?: { readonly start: number; readonly end?: number }): StoredObject {
-  const { key, size } = entry.info;
-  if (range !== undefined && range.start >= size && !(range.start === 0 && size === 0)) {
-    throw coreError("RANGE_NOT_SATISFIABLE", { key, start: range.start, size });
-  }
-  const content = range === undefined ? entry.content : entry.content.subarray(range.start, range.end);
+function read({ info, content }: Entry, { range, signal }: GetOptions): StoredObject {
+  const { start, end } = resolveRange(info.key, info.size, range);
   return {
-    info: entry.info,
-    stream: () => toStream(content.slice()),
-    bytes: async () => content.slice(),
+    info,
+    stream: () => pieces(content.subarray(start, end), signal),
+    bytes: async () => {
+      signal?.throwIfAborted();
+      return content.slice(start, end);
+    },
   };
+}
+
+function pieces(content: Uint8Array, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
+  let offset = 0;
+  return new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        signal?.throwIfAborted();
+        if (offset < content.byteLength) controller.enqueue(content.slice(offset, offset + chunkBytes));
+        offset += chunkBytes;
+        if (offset >= content.byteLength) controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** A body that fails, and is cancelled, when the signal aborts, even while its source is silent. */
+function abortable(body: Bytes, signal: AbortSignal | undefined): Bytes {
+  if (signal === undefined || body instanceof Uint8Array) return body;
+  return body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), { signal });
 }
 
 function checkPrecondition(key: string, existing: Entry | undefined, options: PutOptions): void {

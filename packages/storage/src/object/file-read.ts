@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { coreError, type GetOptions, type StoredObject } from "@ashlar/core";
+import { coreError, type GetOptions, resolveRange, type StoredObject } from "@ashlar/core";
 import { hasCode, isMissing } from "./file-errors.ts";
 import { infoOf } from "./file-info.ts";
 
@@ -12,11 +12,7 @@ export async function openObject(key: string, path: string, options: GetOptions)
     const stats = await file.stat({ bigint: true });
     if (!stats.isFile()) throw coreError("OBJECT_NOT_FOUND", { key });
     const info = infoOf(key, stats);
-    const start = options.range?.start ?? 0;
-    if (start > 0 && start >= info.size) {
-      throw coreError("RANGE_NOT_SATISFIABLE", { key, start, size: info.size });
-    }
-    const end = Math.min(options.range?.end ?? info.size, info.size);
+    const { start, end } = resolveRange(key, info.size, options.range);
     return {
       info,
       stream: () => streamOf(file, start, end, options.signal),
@@ -66,7 +62,7 @@ function streamOf(file: FileHandle, start: number, end: number, signal?: AbortSi
 async function bytesOf(file: FileHandle, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
   try {
     signal?.throwIfAborted();
-    return await readAt(file, start, Math.max(0, end - start));
+    return await readAt(file, start, end - start);
   } finally {
     await file.close();
   }

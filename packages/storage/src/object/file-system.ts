@@ -104,6 +104,7 @@ class FileSystem implements FileSystemStore {
 
   async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ObjectInfo> {
     for await (const [key, path] of walk(this.#root, prefix, options)) {
+      options.signal?.throwIfAborted();
       const info = await infoIfFile(key, path);
       if (info !== undefined) yield info;
     }

@@ -1,0 +1,51 @@
+import type { Bytes } from "@ashlar/core";
+
+/**
+ * The chunks of a body. Ends with the signal's reason when it aborts, even while the source is silent; the source is
+ * cancelled whenever the reader stops before its end.
+ */
+export async function* chunksOf(body: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  signal?.throwIfAborted();
+  if (body instanceof Uint8Array) {
+    if (body.byteLength > 0) yield body;
+    return;
+  }
+  const reader = body.getReader();
+  const onAbort = (): void => void reader.cancel(signal?.reason).catch(() => {});
+  signal?.addEventListener("abort", onAbort, { once: true });
+  let ended = false;
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      signal?.throwIfAborted();
+      ended = done;
+      if (done) return;
+      if (value.byteLength > 0) yield value;
+    }
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    // A body that has failed rejects its cancellation with the error that the reader has seen.
+    if (!ended) await reader.cancel(signal?.reason).catch(() => {});
+  }
+}
+
+/** Pieces of exactly `size` bytes, the last one shorter; an empty body is one empty piece. */
+export async function* piecesOf(body: Bytes, size: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  let piece = new Uint8Array(size);
+  let filled = 0;
+  let given = false;
+  for await (const chunk of chunksOf(body, signal)) {
+    for (let offset = 0; offset < chunk.byteLength;) {
+      const taken = chunk.subarray(offset, offset + size - filled);
+      piece.set(taken, filled);
+      offset += taken.byteLength;
+      filled += taken.byteLength;
+      if (filled < size) continue;
+      yield piece;
+      given = true;
+      piece = new Uint8Array(size);
+      filled = 0;
+    }
+  }
+  if (filled > 0 || !given) yield piece.subarray(0, filled);
+}
