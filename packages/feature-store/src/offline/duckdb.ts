@@ -1,7 +1,5 @@
 import type { RecordBatch } from "apache-arrow";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import type { FeatureView } from "../define/feature-view.ts";
 import type { TableSource } from "../source/table-source.ts";
 import { readColumn } from "./arrow-columns.ts";
@@ -14,6 +12,7 @@ import { appendColumns, describeFiles, type DuckdbTable, loadTable } from "./duc
 import type { FeatureColumn } from "./feature-column.ts";
 import { gatherLatest, joinWindows } from "./join.ts";
 import type { EngineOptions, JoinRequest, LabelSession, OfflineEngine } from "./port.ts";
+import { scratchFolder } from "./scratch.ts";
 import { visibility } from "./visibility.ts";
 
 export type { DuckdbConnection, DuckdbLibrary } from "./duckdb-library.ts";
@@ -61,7 +60,7 @@ interface Session extends AsyncDisposable {
 
 async function openSession(options: DuckdbOptions): Promise<Session> {
   const lib = options.lib ?? (await loadDuckdb(() => import("@duckdb/node-api")));
-  const own = options.temporaryDirectory === undefined ? await mkdtemp(join(tmpdir(), "ashlar-duckdb-")) : undefined;
+  const own = options.temporaryDirectory === undefined ? await scratchFolder() : undefined;
   const instance = await lib.DuckDBInstance.create(":memory:", {
     memory_limit: options.memoryLimit ?? "512MB",
     temp_directory: options.temporaryDirectory ?? (own as string),
