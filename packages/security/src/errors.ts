@@ -60,7 +60,7 @@ export const securityErrors = {
     status: 403,
     retryable: false,
     message: (d: { principal: string; action: string; resource: string; explanation: string }): string =>
-      `${d.principal} may not do ${d.action} on ${d.resource}: ${d.explanation} Ask for the permission, or use another identity.`,
+      `Refused: ${d.explanation} Ask for the permission, or use another identity.`,
   },
   AUDIT_UNAVAILABLE: {
     status: 503,

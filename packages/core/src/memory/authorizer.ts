@@ -18,8 +18,8 @@ export function allowList(grants: readonly Grant[]): Authorizer {
         policies: index >= 0 ? [`grant[${index}]`] : [],
         explain: () =>
           index >= 0
-            ? `grant[${index}] lets ${principal} do ${action} on ${resource}`
-            : `no grant lets ${principal} do ${action} on ${resource}`,
+            ? `The grant ${index} lets ${principal} do ${action} on ${resource}.`
+            : `No grant lets ${principal} do ${action} on ${resource}.`,
       };
     },
   };

@@ -1,7 +1,7 @@
 import { createCipheriv, createHash, createSecretKey, hkdfSync } from "node:crypto";
 import { type DataKey, type EncryptionContext, type KeyProvider, toBytes } from "@ashlar/core";
 import { manualClock, memoryKeyProvider } from "@ashlar/core/memory";
-import { describeCipher } from "@ashlar/core/testing";
+import { describeCipher, describeSeekableCipher } from "@ashlar/core/testing";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createEnvelope } from "./envelope.ts";
@@ -10,6 +10,11 @@ import { sealSegment, tagLength } from "./segments.ts";
 describeCipher("envelope", { create: () => createEnvelope({ keys: memoryKeyProvider() }) });
 describeCipher("envelope with a cache", {
   create: () => createEnvelope({ keys: memoryKeyProvider(), cache: { maxAgeMs: 60_000 }, segmentSize: 4096 }),
+});
+
+describeSeekableCipher("envelope", { create: () => createEnvelope({ keys: memoryKeyProvider() }) });
+describeSeekableCipher("envelope of small segments", {
+  create: () => createEnvelope({ keys: memoryKeyProvider(), segmentSize: 1024 }),
 });
 
 const segmentSize = 1024;

@@ -1,19 +1,23 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import {
   type Bytes,
-  type Cipher,
   type CipherOptions,
+  type CiphertextSource,
   type Clock,
   coreError,
   type EncryptionContext,
   type KeyProvider,
+  type OpenedCiphertext,
+  type SeekableCipher,
 } from "@ashlar/core";
 import { securityError } from "../errors.ts";
 import { type ByteReader, byteReader } from "./byte-reader.ts";
 import { contextDigest } from "./context.ts";
 import { cachedDataKeys, type DataKeyCacheOptions, type DataKeys, freshDataKeys } from "./data-key-cache.ts";
 import { deriveMessageKey, encodePrefix, type Header, type MessageKey, readHeader } from "./header.ts";
+import { pullStream } from "./pull-stream.ts";
 import { decryptRange, type DecryptRangeOptions, type RangeSource } from "./range.ts";
+import { openedCiphertext, readLayout } from "./seek.ts";
 import { maxSegmentSize, minSegmentSize, openSegment, sealSegment, tagLength } from "./segments.ts";
 
 export interface EnvelopeOptions {
@@ -28,7 +32,7 @@ export interface EnvelopeOptions {
 }
 
 /** Envelope encryption with committed keys. Disposing it zeroes the cached data keys. */
-export interface Envelope extends Cipher, Disposable {
+export interface Envelope extends SeekableCipher, Disposable {
   /**
    * The plaintext bytes from `start` to `end`, reading and verifying only the segments they stand in. Where the
    * answer depends on the length of the message, its last segment is verified too.
@@ -52,13 +56,19 @@ export function createEnvelope(options: EnvelopeOptions): Envelope {
     throw securityError("INVALID_OPTION", { option: "segmentSize", value: String(segmentSize), rule });
   }
   const dataKeys = cache === undefined ? freshDataKeys(keys) : cachedDataKeys(keys, cache, clock);
+  const open = async (source: CiphertextSource, given: CipherOptions = {}): Promise<OpenedCiphertext> => {
+    const { header, layout } = await readLayout(source);
+    const { context = {}, signal } = given;
+    return openedCiphertext(source, layout, await openMessage(header, { dataKeys, context, signal }));
+  };
   return {
+    open,
+    plaintextSize: async (source) => (await readLayout(source)).layout.size,
     encrypt: (plaintext, given = {}) =>
       transformed(plaintext, given.signal, (reader) => encrypted(reader, { dataKeys, segmentSize, ...given })),
     decrypt: (ciphertext, given = {}) =>
       transformed(ciphertext, given.signal, (reader) => decrypted(reader, { dataKeys, ...given })),
-    decryptRange: (source, { context = {}, signal, ...range }) =>
-      decryptRange(source, { ...range, signal, open: (header) => openMessage(header, { dataKeys, context, signal }) }),
+    decryptRange: (source, given) => decryptRange((opened) => open(opened, given), source, given),
     [Symbol.dispose]: () => dataKeys[Symbol.dispose](),
   };
 }
@@ -113,37 +123,11 @@ async function openMessage(
   return message;
 }
 
-/** A stream that does nothing before it is read, and lets go of the body when it is cancelled, aborted, or fails. */
 function transformed(
   body: Bytes,
   signal: AbortSignal | undefined,
   transform: (reader: ByteReader) => AsyncGenerator<Uint8Array>,
 ): ReadableStream<Uint8Array> {
   const reader = byteReader(body);
-  const pieces = transform(reader);
-  const onAbort = (): void => void reader.cancel(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
-  const settle = (): void => signal?.removeEventListener("abort", onAbort);
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        try {
-          signal?.throwIfAborted();
-          const { value, done } = await pieces.next();
-          if (!done) return controller.enqueue(value);
-          settle();
-          controller.close();
-        } catch (error) {
-          settle();
-          await reader.cancel(error);
-          throw error;
-        }
-      },
-      async cancel(reason) {
-        settle();
-        await reader.cancel(reason);
-      },
-    },
-    { highWaterMark: 0 },
-  );
+  return pullStream(transform(reader), { signal, release: (reason) => reader.cancel(reason) });
 }

@@ -12,9 +12,6 @@ const maxKeyIdLength = 2048;
 const maxWrappedLength = 8192;
 const label = Buffer.from("ashlar envelope 1");
 
-/** The longest header there can be: what a reader may have to hold before it knows anything. */
-export const maxHeaderLength: number = fixedLength + maxKeyIdLength + maxWrappedLength + commitmentLength;
-
 export interface HeaderFields {
   readonly segmentSize: number;
   /** 32 random bytes: the message's identity, and the salt of its key. */

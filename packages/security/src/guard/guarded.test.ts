@@ -54,7 +54,7 @@ describe("guarded", () => {
     await expect(safe.promote("delay", 3)).rejects.toMatchObject({
       code: "ACCESS_DENIED",
       status: 403,
-      message: expect.stringMatching(/User::eve may not do Model::promote on Model::delay: no grant/) as string,
+      message: expect.stringMatching(/^Refused: .*User::eve.* Ask for the permission/) as string,
     });
     expect(service.aliases.size).toBe(0);
     expect(audit.events).toMatchObject([{ principal: "User::eve", outcome: "refused" }]);
