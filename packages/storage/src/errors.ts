@@ -14,6 +14,12 @@ export const storageErrors = {
     message: (d: { key: string; other: string }): string =>
       `The key "${d.key}" cannot be stored: on a file system "${d.other}" would have to be a file and a folder at once. Choose keys of which none is a folder of another.`,
   },
+  OBJECT_REPLACED: {
+    status: 409,
+    retryable: true,
+    message: (d: { key: string; etag: string }): string =>
+      `The object "${d.key}" was replaced while it was read: the version with the etag ${d.etag} is gone. Read it again from the start.`,
+  },
   TYPE_UNSUPPORTED: {
     status: 400,
     retryable: false,
@@ -54,7 +60,7 @@ export const storageErrors = {
     status: 409,
     retryable: false,
     message: (d: { table: string; reason: string }): string =>
-      `The table "${d.table}" cannot be appended to: ${d.reason}. Reading it works.`,
+      `The table "${d.table}" cannot be written so: ${d.reason}. Reading it works.`,
   },
   VERSION_NOT_FOUND: {
     status: 404,
@@ -79,6 +85,36 @@ export const storageErrors = {
     retryable: false,
     message: (d: { file: string; reason: string }): string =>
       `The data file "${d.file}" is damaged: ${d.reason}. Restore it from a copy; nothing was overwritten.`,
+  },
+  FILE_OUTSIDE: {
+    status: 501,
+    retryable: false,
+    message: (d: { table: string; path: string }): string =>
+      `The log of the table "${d.table}" names the file ${JSON.stringify(d.path)}, which is not below the table in its object store. Read the table with an engine that can reach it, or copy the table (a deep clone).`,
+  },
+  MERGE_AMBIGUOUS: {
+    status: 400,
+    retryable: false,
+    message: (d: { table: string; key: string; rows: number }): string =>
+      `${d.rows} of the rows to merge into "${d.table}" have the key ${d.key}, which a row of the table has too, so it is not decided which one counts. Give one row per key; nothing was committed.`,
+  },
+  OPTION_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { option: string; value: string; rule: string }): string =>
+      `The option ${d.option} is ${d.value}, but ${d.rule}. Correct it; nothing was changed.`,
+  },
+  REPLACE_MISMATCH: {
+    status: 400,
+    retryable: false,
+    message: (d: { table: string; rows: number; example: string }): string =>
+      `${d.rows} row(s) do not match the predicate of what they replace in "${d.table}", the first being ${d.example}. Give rows that match, or widen the predicate; nothing was committed.`,
+  },
+  VALUE_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { table: string; column: string; type: string; value: string }): string =>
+      `The column "${d.column}" of "${d.table}" is ${d.type} and cannot be set to ${d.value}. Give a value of its type, or null where it is nullable; nothing was committed.`,
   },
   PROTOCOL_UNSUPPORTED: {
     status: 501,
@@ -139,6 +175,12 @@ export const storageErrors = {
     retryable: false,
     message: (d: { digest: string }): string =>
       `${JSON.stringify(d.digest)} is not a digest. Give "sha256:" and 64 lower-case hexadecimal digits.`,
+  },
+  DIGEST_MISMATCH: {
+    status: 400,
+    retryable: false,
+    message: (d: { digest: string; reason: string }): string =>
+      `What was to be stored as ${d.digest} is something else: ${d.reason}. Send the right bytes, or correct the digest; nothing was stored.`,
   },
   ARTIFACT_NOT_FOUND: {
     status: 404,
