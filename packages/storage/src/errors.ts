@@ -110,7 +110,7 @@ export const storageErrors = {
     message: (d: { table: string; rows: number; example: string }): string =>
       `${d.rows} row(s) do not match the predicate of what they replace in "${d.table}", the first being ${d.example}. Give rows that match, or widen the predicate; nothing was committed.`,
   },
-  VALUE_INVALID: {
+  UPDATE_INVALID: {
     status: 400,
     retryable: false,
     message: (d: { table: string; column: string; type: string; value: string }): string =>
