@@ -65,8 +65,8 @@ export const storageErrors = {
   VERSION_NOT_FOUND: {
     status: 404,
     retryable: false,
-    message: (d: { table: string; version: number; latest: number }): string =>
-      `The table "${d.table}" has no version ${d.version}; the latest is ${d.latest}. Ask for a version that stands in its history.`,
+    message: (d: { table: string; version: number; earliest: number; latest: number }): string =>
+      `The table "${d.table}" has no version ${d.version}; its log goes from ${d.earliest} to ${d.latest}. Ask for a version that stands in its history.`,
   },
   LOG_CORRUPT: {
     status: 500,

@@ -1,6 +1,6 @@
 export { describeAuditSink } from "./audit-sink.ts";
 export { describeAuthorizer } from "./authorizer.ts";
-export { describeCipher } from "./cipher.ts";
+export { describeCipher, describeSeekableCipher } from "./cipher.ts";
 export { describeClock } from "./clock.ts";
 export { describeKeyProvider } from "./key-provider.ts";
 export { describeLineageSink } from "./lineage-sink.ts";
