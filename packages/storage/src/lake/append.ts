@@ -215,13 +215,30 @@ async function earlierResult(
   log: TableLog,
   transaction: AppendTransaction | undefined,
 ): Promise<AppendResult> {
-  const version = state.transactions.get(transaction?.appId ?? "")?.committed ?? state.version;
+  const version = await versionOf(state, log, transaction);
+  if (version === undefined) return { version: state.version, rows: 0, files: 0, quarantined: 0 };
   const actions = await log.read(version);
   const adds = actions.flatMap((action) => action.add ?? []);
   const metrics = actions.find((action) => action.commitInfo)?.commitInfo?.["operationMetrics"];
   const quarantined = Number((metrics as Record<string, string> | undefined)?.["numQuarantinedRows"] ?? 0);
   const rows = adds.reduce((sum, add) => sum + (parseStatistics(add.stats).rows ?? 0), 0);
   return { version, rows, files: adds.length, quarantined };
+}
+
+/** The version that holds a transaction; undefined when its log entry has been cleaned up. */
+async function versionOf(
+  state: TableState,
+  log: TableLog,
+  transaction: AppendTransaction | undefined,
+): Promise<number | undefined> {
+  const appId = transaction?.appId ?? "";
+  const committed = state.transactions.get(appId)?.committed;
+  if (committed !== undefined) return committed;
+  // Only a checkpoint remembers it: its entry is among those that are still there.
+  for (const { version } of (await log.list({ until: state.version })).commits.toReversed()) {
+    if ((await log.read(version)).some((action) => action.txn?.appId === appId)) return version;
+  }
+  return undefined;
 }
 
 /** The first batch, and all of them. */

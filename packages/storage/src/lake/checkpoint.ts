@@ -1,45 +1,116 @@
 import type { ObjectStore } from "@ashlar/core";
-import { parquetReadObjects } from "hyparquet";
-import { compressors } from "hyparquet-compressors";
+import { isAshlarError } from "@ashlar/core";
 import { storageError } from "../errors.ts";
-import { type Action, problemOf } from "./actions.ts";
-import { isRecord } from "./schema.ts";
+import { type Action, type AddFile, parseActions, problemOf, type RemoveFile } from "./actions.ts";
+import { type Accessor, readNested } from "./nested-columns.ts";
 
-const columns = ["add", "remove", "metaData", "protocol", "txn"];
-
-/** Reads a classic checkpoint: one action per row, one column per kind. @throws LOG_CORRUPT */
-export async function readCheckpoint(objects: ObjectStore, file: string): Promise<Action[]> {
-  const rows = await readRows(objects, file);
-  return rows.map((row, index) => {
-    const action = Object.fromEntries(
-      columns.flatMap((name) => (isRecord(row[name]) ? [[name, plain(row[name])] as const] : [])),
-    );
-    const problem = problemOf(action);
-    if (problem !== undefined) throw storageError("LOG_CORRUPT", { file, reason: `row ${index}: ${problem}` });
-    return action;
-  });
+/** The objects that make up the checkpoint of one version. */
+export interface CheckpointFiles {
+  readonly version: number;
+  /** One, or the parts of a multi-part checkpoint in order. */
+  readonly keys: readonly string[];
 }
 
-async function readRows(objects: ObjectStore, file: string): Promise<Record<string, unknown>[]> {
-  try {
-    const bytes = await (await objects.get(file)).bytes();
-    const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-    return await parquetReadObjects({ file: buffer, compressors });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw storageError("LOG_CORRUPT", { file, reason }, { cause });
+/** What the table is at the version of a checkpoint. */
+export interface Checkpoint {
+  readonly adds: readonly AddFile[];
+  /** Tombstones. */
+  readonly removes: readonly RemoveFile[];
+  /** protocol, metaData, txn and domainMetadata. */
+  readonly others: readonly Action[];
+}
+
+const fileFields = ["path", "size", "deletionVector", "partitionValues", "dataChange", "tags"];
+const rowFields = ["baseRowId", "defaultRowCommitVersion"];
+const fields: Readonly<Record<string, readonly string[]>> = {
+  add: [...fileFields, ...rowFields, "modificationTime", "stats", "clusteringProvider"],
+  remove: [...fileFields, ...rowFields, "deletionTimestamp", "extendedFileMetadata"],
+  metaData: ["id", "name", "description", "format", "schemaString", "partitionColumns", "configuration", "createdTime"],
+  protocol: ["minReaderVersion", "minWriterVersion", "readerFeatures", "writerFeatures"],
+  txn: ["appId", "version", "lastUpdated"],
+  domainMetadata: ["domain", "configuration", "removed"],
+  sidecar: ["path"],
+};
+
+/**
+ * Reads a checkpoint of any of Delta's kinds: classic, multi-part, and V2 (JSON or Parquet, with sidecars).
+ *
+ * @throws LOG_CORRUPT, naming the file that is damaged or gone
+ */
+export async function readCheckpoint(objects: ObjectStore, files: CheckpointFiles): Promise<Checkpoint> {
+  const found: Gathered = { adds: [], removes: [], others: [], sidecars: [] };
+  for (const key of files.keys) await gather(objects, key, found);
+  const folder = (files.keys[0] ?? "").replace(/[^/]*$/, "");
+  for (const path of found.sidecars.splice(0)) {
+    if (!/^[\w.-]+$/.test(path)) throw corrupt(files.keys[0] ?? "", `its sidecar "${path}" is not a file name`);
+    await gather(objects, `${folder}_sidecars/${path}`, found);
+  }
+  return found;
+}
+
+interface Gathered {
+  readonly adds: AddFile[];
+  readonly removes: RemoveFile[];
+  readonly others: Action[];
+  readonly sidecars: string[];
+}
+
+async function gather(objects: ObjectStore, file: string, into: Gathered): Promise<void> {
+  const bytes = await bytesOf(objects, file);
+  if (file.endsWith(".json")) {
+    const text = new TextDecoder().decode(bytes);
+    for (const action of parseActions(file, text)) take(action as Record<string, unknown>, into);
+    return;
+  }
+  const { rows, columns } = await nestedOf(file, bytes);
+  for (const [name, accessor] of columns) {
+    for (let row = 0; row < rows; row++) takeRow(file, name, accessor, row, into);
   }
 }
 
-/** Parquet's integers become numbers and its absent fields go away, as in the JSON form of an action. */
-function plain(value: unknown): unknown {
-  if (typeof value === "bigint") return Number(value);
-  if (Array.isArray(value)) return value.map(plain);
-  if (!isRecord(value)) return value;
-  const present = Object.entries(value).filter(([name, item]) => name === "partitionValues" || isPresent(item));
-  return Object.fromEntries(
-    present.map(([name, item]) => [name, name === "partitionValues" ? (item ?? {}) : plain(item)]),
-  );
+function takeRow(file: string, name: string, accessor: Accessor, row: number, into: Gathered): void {
+  const value = accessor(row);
+  if (value === undefined) return;
+  const action = { [name]: withDefaults(name, value as Record<string, unknown>) };
+  const problem = problemOf(action);
+  if (problem !== undefined) throw corrupt(file, `row ${row}: ${problem}`);
+  take(action, into);
 }
 
-const isPresent = (item: unknown): boolean => item !== null && item !== undefined;
+/** Some writers leave an empty map or a false out. */
+function withDefaults(name: string, value: Record<string, unknown>): Record<string, unknown> {
+  if (name !== "add") return value;
+  value["partitionValues"] ??= {};
+  value["dataChange"] ??= false;
+  return value;
+}
+
+function take(action: Record<string, unknown>, into: Gathered): void {
+  const { add, remove, sidecar } = action as Action & { readonly sidecar?: { readonly path: string } };
+  if (add) into.adds.push(add);
+  else if (remove) into.removes.push(remove);
+  else if (sidecar) into.sidecars.push(sidecar.path);
+  else into.others.push(action);
+}
+
+async function nestedOf(file: string, bytes: Uint8Array): Promise<Awaited<ReturnType<typeof readNested>>> {
+  const slice = (start: number, end?: number): ArrayBuffer => bytes.slice(start, end).buffer as ArrayBuffer;
+  try {
+    return await readNested({ byteLength: bytes.byteLength, slice }, fields);
+  } catch (cause) {
+    throw corrupt(file, cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+async function bytesOf(objects: ObjectStore, file: string): Promise<Uint8Array> {
+  try {
+    return await (await objects.get(file)).bytes();
+  } catch (cause) {
+    if (isAshlarError(cause, "OBJECT_NOT_FOUND")) throw corrupt(file, "it is missing", cause);
+    throw cause;
+  }
+}
+
+function corrupt(file: string, reason: string, cause?: unknown): Error {
+  return storageError("LOG_CORRUPT", { file, reason }, cause === undefined ? {} : { cause });
+}

@@ -1,5 +1,6 @@
 import { storageError } from "../errors.ts";
 import type { Action } from "./actions.ts";
+import { afterCommit } from "./after-commit.ts";
 import { type Conflict, conflictOf, type ReadSet, shapeConflict, shapeOf } from "./conflict.ts";
 import type { TableLog } from "./log.ts";
 import { assertWritable } from "./protocol.ts";
@@ -71,7 +72,12 @@ export async function commit(
     if (isRepeated(state, request.transaction)) return "repeated";
     if (state.protocol && state.definition) assertWritable(state.table, state.protocol, state.definition);
     const version = state.version + 1;
-    if (await log.write(version, entryOf({ ...request, actions }, commitId), signal)) return { version };
+    const entry = entryOf({ ...request, actions }, commitId);
+    const info = await log.write(version, entry, signal);
+    if (info !== undefined) {
+      await afterCommit(context, log, state, { version, actions: entry, info });
+      return { version };
+    }
     const before = state.definition;
     const winners: Action[][] = [];
     await state.advance(log, { ...(signal ? { signal } : {}), onEntry: (entry) => winners.push(entry) });

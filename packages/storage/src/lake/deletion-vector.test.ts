@@ -55,11 +55,16 @@ describe("bitmaps", () => {
     const rows = fc.uniqueArray(fc.oneof(fc.nat(200_000), fc.nat(2 ** 33)), { maxLength: 300 });
     const run = fc.tuple(fc.nat(300_000), fc.nat(70_000)).map(([start, length]) => ({ start, length }));
     fc.assert(
-      fc.property(rows, fc.option(run, { nil: undefined }), fc.boolean(), (some, { start, length } = { start: 0, length: 0 }, runs) => {
-        const all = new Set([...some, ...Array.from({ length }, (_, i) => start + i)]);
-        const sorted = [...all].sort((a, b) => a - b);
-        expect(readBitmapArray(bitmapArray(sorted, runs), sorted.length)).toEqual(sorted);
-      }),
+      fc.property(
+        rows,
+        fc.option(run, { nil: undefined }),
+        fc.boolean(),
+        (some, { start, length } = { start: 0, length: 0 }, runs) => {
+          const all = new Set([...some, ...Array.from({ length }, (_, i) => start + i)]);
+          const sorted = [...all].sort((a, b) => a - b);
+          expect(readBitmapArray(bitmapArray(sorted, runs), sorted.length)).toEqual(sorted);
+        },
+      ),
       { numRuns: 40 },
     );
   });
@@ -89,7 +94,9 @@ describe("stored vectors", () => {
     cardinality: 2,
   };
   const key = "t/ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin";
-  const stored = async (alter: (bytes: Uint8Array) => void = () => undefined): Promise<[ObjectStore, DeletionVectorDescriptor]> => {
+  const stored = async (
+    alter: (bytes: Uint8Array) => void = () => undefined,
+  ): Promise<[ObjectStore, DeletionVectorDescriptor]> => {
     const bitmap = bitmapArray([2, 9], false);
     const bytes = new Uint8Array(1 + 4 + bitmap.length + 4);
     const view = new DataView(bytes.buffer);
@@ -122,7 +129,11 @@ describe("stored vectors", () => {
     const [objects, vector] = await stored();
     const root = "/lake";
     const local = Object.assign(Object.create(objects) as ObjectStore, { pathOf: (name: string) => `${root}/${name}` });
-    const absolute = (path: string): DeletionVectorDescriptor => ({ ...vector, storageType: "p", pathOrInlineDv: path });
+    const absolute = (path: string): DeletionVectorDescriptor => ({
+      ...vector,
+      storageType: "p",
+      pathOrInlineDv: path,
+    });
     expect(await read(absolute(`file:///lake/${key}`), local)).toEqual([2, 9]);
     expect(await read(absolute(`${root}/${key}`), local)).toEqual([2, 9]);
     const outside = { code: "FILE_OUTSIDE", details: { table: "t" } };

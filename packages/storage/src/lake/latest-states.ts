@@ -22,8 +22,17 @@ export class LatestStates {
     const state = seen === undefined || seen.version > until ? new TableState(table) : seen.copy();
     const known = state.version;
     await state.advance(log, options);
-    if (state.version > Math.max(known, seen?.version ?? -1)) await this.#keep(table, log, state);
+    if (state.version > Math.max(known, seen?.version ?? -1)) {
+      const info = await this.#objects.head(log.keyOf(state.version));
+      if (info !== undefined) this.remember(state.copy(), info.etag);
+    }
     return { log, state };
+  }
+
+  /** Keeps a state, from now on never changed, with the etag of the log entry of its version. */
+  remember(state: TableState, etag: string): void {
+    const seen = this.#seen.get(state.table);
+    if (seen === undefined || seen.state.version <= state.version) this.#seen.set(state.table, { state, etag });
   }
 
   /** A table may have been removed and made anew: then the entry of the version that was read is another one. */
@@ -34,10 +43,5 @@ export class LatestStates {
     if (info?.etag === seen.etag) return seen.state;
     this.#seen.delete(table);
     return undefined;
-  }
-
-  async #keep(table: string, log: TableLog, state: TableState): Promise<void> {
-    const info = await this.#objects.head(log.keyOf(state.version));
-    if (info !== undefined) this.#seen.set(table, { state: state.copy(), etag: info.etag });
   }
 }

@@ -1,41 +1,82 @@
-import { isAshlarError, type ObjectStore } from "@ashlar/core";
+import { isAshlarError, type ObjectInfo, type ObjectStore } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import { type Action, parseActions } from "./actions.ts";
-import { readCheckpoint } from "./checkpoint.ts";
+import { type Checkpoint, type CheckpointFiles, readCheckpoint } from "./checkpoint.ts";
+import { readLastCheckpoint } from "./last-checkpoint.ts";
 
 const utf8 = new TextEncoder();
+
+/** The file of one version. */
+export interface LogEntry {
+  readonly version: number;
+  /** When the store last changed it, epoch milliseconds. */
+  readonly modified: number;
+}
+
+/** What a log holds, ascending. */
+export interface LogFiles {
+  readonly commits: readonly LogEntry[];
+  /** Those of which every part is there. */
+  readonly checkpoints: readonly CheckpointFiles[];
+}
+
+export interface LogRange {
+  /** @default 0 */
+  readonly from?: number;
+  /** @default the latest */
+  readonly until?: number;
+  readonly signal?: AbortSignal;
+}
 
 /** The `_delta_log` folder of a table. */
 export class TableLog {
   readonly #objects: ObjectStore;
-  readonly #prefix: string;
+  readonly prefix: string;
 
   constructor(objects: ObjectStore, table: string) {
     this.#objects = objects;
-    this.#prefix = `${table}/_delta_log/`;
+    this.prefix = `${table}/_delta_log/`;
+  }
+
+  get lastCheckpointKey(): string {
+    return `${this.prefix}_last_checkpoint`;
   }
 
   keyOf(version: number): string {
-    return `${this.#prefix}${digits(version)}.json`;
+    return `${this.prefix}${digits(version)}.json`;
   }
 
-  /** Versions with a log entry, and versions with a classic checkpoint, above `after`, ascending. */
-  async versions(after: number, signal?: AbortSignal): Promise<{ commits: number[]; checkpoints: number[] }> {
-    const startAfter = after < 0 ? {} : { startAfter: this.keyOf(after) };
-    const commits: number[] = [];
-    const checkpoints: number[] = [];
-    for await (const { key } of this.#objects.list(this.#prefix, { ...startAfter, ...(signal ? { signal } : {}) })) {
-      const match = /^(\d{20})\.(json|checkpoint\.parquet)$/.exec(key.slice(this.#prefix.length));
-      if (match !== null) (match[2] === "json" ? commits : checkpoints).push(Number(match[1]));
+  checkpointKeyOf(version: number): string {
+    return `${this.prefix}${digits(version)}.checkpoint.parquet`;
+  }
+
+  /** The files of some versions: the listing begins at the first and ends after the last. */
+  async list({ from = 0, until = Infinity, signal }: LogRange = {}): Promise<LogFiles> {
+    const commits: LogEntry[] = [];
+    const checkpoints = new Map<string, CheckpointPart[]>();
+    const startAfter = from > 0 ? { startAfter: this.prefix + digits(from) } : {};
+    for await (const { key, lastModified } of this.#objects.list(this.prefix, { ...startAfter, ...signalOf(signal) })) {
+      const name = key.slice(this.prefix.length);
+      const version = Number(/^\d{20}(?=\.)/.exec(name)?.[0] ?? Number.NaN);
+      // Everything that is not of a version sorts after the digits.
+      if (version > until || name > ":") break;
+      if (/^\d{20}\.json$/.test(name)) commits.push({ version, modified: lastModified });
+      const part = checkpointPart(key, name);
+      if (part !== undefined) checkpoints.set(part.of, [...(checkpoints.get(part.of) ?? []), part]);
     }
-    return { commits, checkpoints };
+    return { commits, checkpoints: [...checkpoints.values()].flatMap(complete) };
+  }
+
+  /** The version of the newest checkpoint, by `_last_checkpoint`. */
+  lastCheckpoint(): Promise<number | undefined> {
+    return readLastCheckpoint(this.#objects, this.lastCheckpointKey);
   }
 
   /** The actions of one version. @throws LOG_CORRUPT when the entry is missing or damaged */
   async read(version: number, signal?: AbortSignal): Promise<Action[]> {
     const file = this.keyOf(version);
     try {
-      const object = await this.#objects.get(file, signal ? { signal } : {});
+      const object = await this.#objects.get(file, signalOf(signal));
       return parseActions(file, new TextDecoder().decode(await object.bytes()));
     } catch (cause) {
       if (!isAshlarError(cause, "OBJECT_NOT_FOUND")) throw cause;
@@ -43,22 +84,45 @@ export class TableLog {
     }
   }
 
-  /** The actions that stand for all versions up to this one. */
-  async readCheckpoint(version: number): Promise<Action[]> {
-    return readCheckpoint(this.#objects, `${this.#prefix}${digits(version)}.checkpoint.parquet`);
+  /** The actions that stand for all versions up to this one. @throws LOG_CORRUPT */
+  readCheckpoint(files: CheckpointFiles): Promise<Checkpoint> {
+    return readCheckpoint(this.#objects, files);
   }
 
-  /** Writes one version unless it exists. Of many writers one returns true. */
-  async write(version: number, actions: readonly Action[], signal?: AbortSignal): Promise<boolean> {
+  /** Writes one version unless it exists. Of many writers one gets the entry's information, the others undefined. */
+  async write(version: number, actions: readonly Action[], signal?: AbortSignal): Promise<ObjectInfo | undefined> {
     const body = utf8.encode(actions.map((action) => `${JSON.stringify(action)}\n`).join(""));
     try {
-      await this.#objects.put(this.keyOf(version), body, { ifAbsent: true, ...(signal ? { signal } : {}) });
-      return true;
+      return await this.#objects.put(this.keyOf(version), body, { ifAbsent: true, ...signalOf(signal) });
     } catch (error) {
-      if (isAshlarError(error, "PRECONDITION_FAILED")) return false;
+      if (isAshlarError(error, "PRECONDITION_FAILED")) return undefined;
       throw error;
     }
   }
 }
+
+interface CheckpointPart {
+  readonly of: string;
+  readonly version: number;
+  readonly key: string;
+  readonly parts: number;
+}
+
+/** "Checkpoint Naming Scheme" of the protocol: classic, UUID-named, multi-part. */
+function checkpointPart(key: string, name: string): CheckpointPart | undefined {
+  const match = /^(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10})|\.[\w-]{36})?\.(?:parquet|json)$/.exec(name);
+  if (match === null) return undefined;
+  const [, version, part, parts] = match;
+  const of = part === undefined ? name : `${version}/${parts}`;
+  return { of, version: Number(version), key, parts: Number(parts ?? 1) };
+}
+
+function complete(parts: readonly CheckpointPart[]): CheckpointFiles[] {
+  const [first] = parts;
+  if (first === undefined || parts.length !== first.parts) return [];
+  return [{ version: first.version, keys: parts.map((part) => part.key) }];
+}
+
+const signalOf = (signal: AbortSignal | undefined): { signal?: AbortSignal } => (signal ? { signal } : {});
 
 const digits = (version: number): string => String(version).padStart(20, "0");

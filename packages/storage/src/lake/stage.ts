@@ -1,4 +1,4 @@
-import type { Clock, ObjectStore } from "@ashlar/core";
+import type { Clock, Logger, ObjectStore } from "@ashlar/core";
 import type { RecordBatch, Schema } from "apache-arrow";
 import type { ParquetCodec, ParquetWriter } from "../parquet/port.ts";
 import type { AddFile } from "./actions.ts";
@@ -14,6 +14,8 @@ export interface LakeContext {
   readonly clock: Clock;
   /** What has been read of the logs so far. */
   readonly states: LatestStates;
+  /** @default silent */
+  readonly logger?: Logger;
 }
 
 interface OpenFile {

@@ -1,9 +1,12 @@
 import { storageError } from "../errors.ts";
-import type { Action, AddFile, Metadata, Protocol } from "./actions.ts";
+import type { Action, AddFile, DomainMetadata, Metadata, Protocol, RemoveFile } from "./actions.ts";
+import type { Checkpoint, CheckpointFiles } from "./checkpoint.ts";
 import { logicalKey } from "./logical-file.ts";
 import type { TableLog } from "./log.ts";
 import { assertReadable } from "./protocol.ts";
+import { replay, type ReplayOptions } from "./replay.ts";
 import { parseSchemaString, type TableColumn } from "./schema.ts";
+import { SharedMap } from "./shared-map.ts";
 
 /** What a table is made of, apart from its files. */
 export interface Definition {
@@ -13,95 +16,142 @@ export interface Definition {
   readonly configuration: Readonly<Record<string, string>>;
 }
 
+/** The last transaction of an application. */
+export interface CommittedTransaction {
+  readonly version: number;
+  readonly lastUpdated?: number;
+  /** The version of the table; undefined when only a checkpoint remembers it. */
+  readonly committed: number | undefined;
+}
+
 /** What the log adds up to at one version: "Action Reconciliation" of the Delta protocol. */
 export class TableState {
   readonly table: string;
   /** -1 before the first version. */
   version = -1;
   protocol: Protocol | undefined;
+  /** As it stands in the log. */
+  metadata: Metadata | undefined;
   definition: Definition | undefined;
-  readonly files: Map<string, AddFile> = new Map();
-  readonly transactions: Map<string, { readonly version: number; readonly committed: number }> = new Map();
+  /** By logical key. */
+  files: SharedMap<AddFile> = new SharedMap();
+  /** Removed files, by logical key, whose retention may not be over. */
+  tombstones: SharedMap<RemoveFile> = new SharedMap();
+  transactions: SharedMap<CommittedTransaction> = new SharedMap();
+  domains: SharedMap<DomainMetadata> = new SharedMap();
 
   constructor(table: string) {
     this.table = table;
   }
 
-  /** What advancing the one does not change in the other. */
+  /** What advancing the one does not change in the other. Costs what changed lately, whatever the number of files. */
   copy(): TableState {
     const copy = new TableState(this.table);
     copy.version = this.version;
     copy.protocol = this.protocol;
+    copy.metadata = this.metadata;
     copy.definition = this.definition;
-    for (const [path, file] of this.files) copy.files.set(path, file);
-    for (const [appId, transaction] of this.transactions) copy.transactions.set(appId, transaction);
+    copy.files = this.files.copy();
+    copy.tombstones = this.tombstones.copy();
+    copy.transactions = this.transactions.copy();
+    copy.domains = this.domains.copy();
     return copy;
   }
 
   /** Reads on from this state's version up to `until`, or to the latest. @throws LOG_CORRUPT, VERSION_NOT_FOUND */
-  async advance(
-    log: TableLog,
-    options: {
-      readonly until?: number;
-      readonly signal?: AbortSignal;
-      /** Gets the actions of each entry that is read. */
-      readonly onEntry?: (actions: Action[]) => void;
-    } = {},
-  ): Promise<void> {
-    const { commits, checkpoints } = await log.versions(this.version, options.signal);
-    const latest = Math.max(this.version, commits.at(-1) ?? -1, checkpoints.at(-1) ?? -1);
-    const until = options.until ?? latest;
-    if (until > latest) throw storageError("VERSION_NOT_FOUND", { table: this.table, version: until, latest });
-    const checkpoint = this.version < 0 ? checkpoints.findLast((version) => version <= until) : undefined;
-    if (checkpoint !== undefined) {
-      this.#apply(await log.readCheckpoint(checkpoint), checkpoint, `checkpoint ${checkpoint}`);
-    }
-    while (this.version < until) {
-      options.signal?.throwIfAborted();
-      const version = this.version + 1;
-      const actions = await log.read(version, options.signal);
-      this.#apply(actions, version, log.keyOf(version));
-      options.onEntry?.(actions);
-    }
+  advance(log: TableLog, options: ReplayOptions = {}): Promise<void> {
+    return replay(this, log, options);
   }
 
-  #apply(actions: readonly Action[], version: number, file: string): void {
-    for (const { add, remove, metaData, protocol, txn } of actions) {
-      if (protocol) {
-        assertReadable(this.table, protocol);
-        this.protocol = protocol;
+  /** Becomes what a checkpoint says. Nothing is changed when it is damaged. @throws LOG_CORRUPT */
+  restore(checkpoint: Checkpoint, { version, keys }: CheckpointFiles): void {
+    const file = keys[0] ?? "";
+    const fresh = new TableState(this.table);
+    fresh.apply(checkpoint.others, undefined, file);
+    const files = new Map(checkpoint.adds.map((add) => [logicalKey(add), add]));
+    const tombstones = new Map(checkpoint.removes.map((remove) => [logicalKey(remove), remove]));
+    if (files.size !== checkpoint.adds.length) throw corrupt(file, "it adds a file twice");
+    const both = [...tombstones.keys()].find((key) => files.has(key));
+    if (both !== undefined) throw corrupt(file, `it both adds and removes "${both}"`);
+    this.version = version;
+    this.protocol = fresh.protocol;
+    this.metadata = fresh.metadata;
+    this.definition = fresh.definition;
+    this.files = new SharedMap(files);
+    this.tombstones = new SharedMap(tombstones);
+    this.transactions = fresh.transactions;
+    this.domains = fresh.domains;
+  }
+
+  /**
+   * Takes the actions of one version; of no version when a checkpoint remembers them.
+   *
+   * @throws LOG_CORRUPT, PROTOCOL_UNSUPPORTED, TYPE_UNSUPPORTED
+   */
+  apply(actions: readonly Action[], version: number | undefined, file: string): void {
+    for (const action of actions) if (action.protocol) this.#setProtocol(action.protocol);
+    for (const { add, remove, metaData, txn, domainMetadata } of actions) {
+      if (metaData) {
+        this.definition = definitionOf(metaData, file);
+        this.metadata = metaData;
       }
-      if (metaData) this.definition = definitionOf(metaData, file);
-      if (txn) this.transactions.set(txn.appId, { version: txn.version, committed: version });
-      if (remove) this.files.delete(logicalKey(remove));
-      if (add) this.files.set(logicalKey(add), add);
+      if (txn) this.transactions.set(txn.appId, transactionOf(txn, version));
+      if (domainMetadata?.removed === true) this.domains.delete(domainMetadata.domain);
+      else if (domainMetadata) this.domains.set(domainMetadata.domain, domainMetadata);
+      if (remove) this.#remove(remove);
+      if (add) this.#add(add);
     }
     if (this.definition === undefined || this.protocol === undefined) {
-      throw storageError("LOG_CORRUPT", { file, reason: "the log begins without a protocol and metadata" });
+      throw corrupt(file, "the log begins without a protocol and metadata");
     }
-    this.version = version;
+    if (version !== undefined) this.version = version;
   }
+
+  #setProtocol(protocol: Protocol): void {
+    assertReadable(this.table, protocol);
+    this.protocol = protocol;
+  }
+
+  #add(add: AddFile): void {
+    const key = logicalKey(add);
+    this.tombstones.delete(key);
+    this.files.set(key, add);
+  }
+
+  #remove(remove: RemoveFile): void {
+    const key = logicalKey(remove);
+    this.files.delete(key);
+    this.tombstones.set(key, remove);
+  }
+}
+
+function transactionOf(
+  { version, lastUpdated }: { readonly version: number; readonly lastUpdated?: number },
+  committed: number | undefined,
+): CommittedTransaction {
+  return { version, committed, ...(lastUpdated === undefined ? {} : { lastUpdated }) };
 }
 
 /** @throws LOG_CORRUPT, TYPE_UNSUPPORTED */
 export function definitionOf(metadata: Metadata, file: string): Definition {
   const columns = parseColumns(metadata.schemaString, file);
   const missing = metadata.partitionColumns.find((name) => !columns.some((column) => column.name === name));
-  if (missing !== undefined) {
-    throw storageError("LOG_CORRUPT", { file, reason: `the partition column "${missing}" is not in the schema` });
-  }
+  if (missing !== undefined) throw corrupt(file, `the partition column "${missing}" is not in the schema`);
   const { id, partitionColumns, configuration } = metadata;
   return { id, columns, partitionBy: partitionColumns, configuration: configuration ?? {} };
 }
 
 function parseColumns(text: string, file: string): readonly TableColumn[] {
+  const reason = "its schema is not a Delta schema";
   let columns: readonly TableColumn[] | undefined;
   try {
     columns = parseSchemaString(text);
   } catch (cause) {
     if (!(cause instanceof SyntaxError || cause instanceof TypeError)) throw cause;
-    throw storageError("LOG_CORRUPT", { file, reason: "its schema is not a Delta schema" }, { cause });
+    throw storageError("LOG_CORRUPT", { file, reason }, { cause });
   }
-  if (columns === undefined) throw storageError("LOG_CORRUPT", { file, reason: "its schema is not a Delta schema" });
+  if (columns === undefined) throw corrupt(file, reason);
   return columns;
 }
+
+const corrupt = (file: string, reason: string): Error => storageError("LOG_CORRUPT", { file, reason });

@@ -9,6 +9,7 @@ import { arrowOf } from "./schema.ts";
 import type { LakeContext } from "./stage.ts";
 import type { Definition, TableState } from "./state.ts";
 import { parseStatistics } from "./statistics.ts";
+import { commitTimes } from "./time.ts";
 
 /** One version of a table. */
 export interface Snapshot {
@@ -31,10 +32,10 @@ export interface DataFile {
 
 export interface HistoryEntry {
   readonly version: number;
-  /** Epoch milliseconds; absent when the writer did not say. */
-  readonly timestamp?: number;
+  /** When the store got the version, epoch milliseconds: strictly ascending, whatever the clocks of writers. */
+  readonly timestamp: number;
   readonly operation: string;
-  /** Everything the writer noted. */
+  /** Everything the writer noted; its `timestamp` is by the writer's clock. */
   readonly info: Readonly<Record<string, unknown>>;
 }
 
@@ -141,14 +142,14 @@ export class DeltaTable implements LakeTable {
   }
 
   async history(): Promise<readonly HistoryEntry[]> {
-    const { commits } = await this.#log.versions(-1);
+    const { commits } = await this.#log.list();
     const entries: HistoryEntry[] = [];
-    for (const version of commits.toReversed()) {
+    for (const { version, timestamp } of commitTimes(commits).toReversed()) {
       const info = (await this.#log.read(version)).find((action) => action.commitInfo)?.commitInfo ?? {};
-      const { timestamp, operation } = info;
+      const { operation } = info;
       entries.push({
         version,
-        ...(typeof timestamp === "number" ? { timestamp } : {}),
+        timestamp,
         operation: typeof operation === "string" ? operation : "UNKNOWN",
         info,
       });

@@ -1,0 +1,39 @@
+import { type ObjectInfo, silentLogger } from "@ashlar/core";
+import type { Action } from "./actions.ts";
+import { writeCheckpoint } from "./checkpoint-write.ts";
+import { cleanUpLog } from "./clean-up.ts";
+import type { TableLog } from "./log.ts";
+import { checkpointInterval, cleansLog, logRetention } from "./properties.ts";
+import type { LakeContext } from "./stage.ts";
+import type { TableState } from "./state.ts";
+
+/**
+ * What follows a commit: its state is remembered, and every tenth version gets a checkpoint, after which expired log
+ * entries go. The commit stands whatever becomes of this, so that a failure is logged and the next one tries again.
+ */
+export async function afterCommit(
+  context: LakeContext,
+  log: TableLog,
+  before: TableState,
+  entry: { readonly version: number; readonly actions: readonly Action[]; readonly info: ObjectInfo },
+): Promise<void> {
+  const { version } = entry;
+  try {
+    const state = before.copy();
+    state.apply(entry.actions, version, entry.info.key);
+    const due = version > 0 && version % checkpointInterval(state.definition?.configuration ?? {}) === 0;
+    if (due) await checkpoint(context, log, state);
+    context.states.remember(state, entry.info.etag);
+  } catch (error) {
+    const { logger = silentLogger } = context;
+    logger.warn({ table: before.table, version, error }, "a checkpoint could not be written");
+  }
+}
+
+/** Writes a checkpoint of a state, and cleans up the log behind it unless the table says otherwise. */
+export async function checkpoint(context: LakeContext, log: TableLog, state: TableState): Promise<void> {
+  const configuration = state.definition?.configuration ?? {};
+  const now = context.clock.now();
+  await writeCheckpoint(context.objects, log, state, now);
+  if (cleansLog(configuration)) await cleanUpLog(context.objects, log, now - logRetention(configuration));
+}
