@@ -14,6 +14,24 @@ export const storageErrors = {
     message: (d: { key: string; other: string }): string =>
       `The key "${d.key}" cannot be stored: on a file system "${d.other}" would have to be a file and a folder at once. Choose keys of which none is a folder of another.`,
   },
+  OBJECT_TOO_LARGE: {
+    status: 413,
+    retryable: false,
+    message: (d: { key: string; store: string; limit: string }): string =>
+      `The object "${d.key}" is too large for ${d.store}: it has more than ${d.limit}. Give the store a larger partSize.`,
+  },
+  STORE_REFUSED: {
+    status: 403,
+    retryable: false,
+    message: (d: { store: string; operation: string; key: string; reason: string }): string =>
+      `${d.store} refused ${d.operation} of "${d.key}": ${d.reason}. Check that it exists, and the permissions of the client.`,
+  },
+  STORE_UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    message: (d: { store: string; operation: string; key: string; reason: string; retryAfterMs?: number }): string =>
+      `${d.store} did not complete ${d.operation} of "${d.key}": ${d.reason}. Try again, or wrap the store in retrying().`,
+  },
   OBJECT_REPLACED: {
     status: 409,
     retryable: true,

@@ -1,64 +1,111 @@
 import { storageError } from "../errors.ts";
 import { assertDigest, type Digest } from "./digest.ts";
+import { collisionOf, escapeRule, portableRule } from "./file-name.ts";
 
-/** Named files that belong together, by their digests. */
+/** Content by its digest, as the descriptors of the OCI image specification have it. */
+export interface Descriptor {
+  readonly digest: Digest;
+  /** RFC 6838, e.g. `application/json`. */
+  readonly mediaType: string;
+  /** Bytes. Absent only in a manifest of the first schema version, which did not say. */
+  readonly size?: number;
+}
+
+/** Named files that belong together. */
 export interface Manifest {
-  readonly files: Readonly<Record<string, Digest>>;
+  readonly files: Readonly<Record<string, Descriptor>>;
   /** Free text by name. */
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** The one text of a manifest: names in byte order, so that equal manifests have equal digests. */
+export const manifestMediaType = "application/vnd.ashlar.manifest.v2+json";
+export const unknownMediaType = "application/octet-stream";
+export const maxFiles = 100_000;
+/** Of the text of a manifest. */
+export const maxManifestBytes = 64 * 1024 * 1024;
+
+/**
+ * The one text of a manifest, so that equal manifests have equal digests: JSON without spaces, every object's names in
+ * the order of their UTF-16 code units (RFC 8785), the files in that of their names.
+ */
 export function manifestText({ files, annotations }: Manifest): string {
-  return JSON.stringify({ files: sorted(files), annotations: sorted(annotations) });
+  const notes = inOrder(annotations).map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+  const described = inOrder(files).map(([name, { digest, mediaType, size }]) => ({ digest, mediaType, name, size }));
+  return `{"annotations":{${notes.join(",")}},"files":${JSON.stringify(described)},"mediaType":"${manifestMediaType}","schemaVersion":2}`;
 }
 
-function sorted<Value>(record: Readonly<Record<string, Value>>): [string, Value][] {
+function inOrder<Value>(record: Readonly<Record<string, Value>>): [string, Value][] {
   return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** Undefined when the text is no manifest. */
+/** Undefined when the text is no manifest of either schema version. */
 export function parseManifest(text: string): Manifest | undefined {
   try {
-    const { files, annotations } = JSON.parse(text) as { files: [string, Digest][]; annotations: [string, string][] };
-    const manifest = { files: Object.fromEntries(files), annotations: Object.fromEntries(annotations) };
-    assertManifest(manifest);
-    return manifest;
+    const parsed = JSON.parse(text) as { readonly schemaVersion?: unknown };
+    return parsed.schemaVersion === undefined ? parseFirst(parsed as FirstSchema) : parseSecond(parsed as SecondSchema);
   } catch {
     return undefined;
   }
 }
 
-/** Refuses names that could leave the folder they are unpacked to, or meet each other there. @throws MANIFEST_INVALID, DIGEST_INVALID */
-export function assertManifest({ files }: Manifest): void {
-  const folded = new Map<string, string>();
-  for (const [name, digest] of Object.entries(files)) {
-    const same = folded.get(fold(name));
-    const rule = same === undefined ? brokenRule(name) : `"${same}" is the same file where letter case does not count`;
-    if (rule !== undefined) throw storageError("MANIFEST_INVALID", { name, rule });
-    folded.set(fold(name), name);
-    assertDigest(digest);
+interface FirstSchema {
+  readonly files: readonly (readonly [name: string, digest: Digest])[];
+  readonly annotations: readonly (readonly [string, string])[];
+}
+
+function parseFirst({ files, annotations }: FirstSchema): Manifest | undefined {
+  const described = files.map(([name, digest]) => [name, { digest, mediaType: unknownMediaType }] as const);
+  const manifest = { files: Object.fromEntries(described), annotations: Object.fromEntries(annotations) };
+  // It was written by the rules of its day; those that keep a file in its folder were among them.
+  const harmless = files.every(([name, digest]) => escapeRule(name) === undefined && isDigest(digest));
+  return harmless && collisionOf(Object.keys(manifest.files)) === undefined ? manifest : undefined;
+}
+
+interface SecondSchema {
+  readonly schemaVersion: unknown;
+  readonly files: readonly (Descriptor & { readonly name: string })[];
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+function parseSecond({ schemaVersion, files, annotations }: SecondSchema): Manifest | undefined {
+  if (schemaVersion !== 2) return undefined;
+  const named = files.map(({ name, digest, mediaType, size = -1 }) => [name, { digest, mediaType, size }] as const);
+  const manifest = { files: Object.fromEntries(named), annotations };
+  assertManifest(manifest);
+  return named.length === Object.keys(manifest.files).length ? manifest : undefined;
+}
+
+function isDigest(digest: unknown): boolean {
+  return typeof digest === "string" && /^sha256:[0-9a-f]{64}$/.test(digest);
+}
+
+/** What may be stored: names that are one file each on every system, whole descriptors, and not too many. @throws MANIFEST_INVALID, DIGEST_INVALID */
+export function assertManifest({ files, annotations }: Manifest): void {
+  const names = Object.keys(files);
+  if (names.length > maxFiles) throw invalid(names[maxFiles] ?? "", `a manifest has at most ${maxFiles} files`);
+  for (const [name, descriptor] of Object.entries(files)) {
+    const rule = portableRule(name) ?? descriptorRule(descriptor);
+    if (rule !== undefined) throw invalid(name, rule);
+    assertDigest(descriptor.digest);
   }
-  for (const [key, name] of folded) {
-    for (let at = key.lastIndexOf("/"); at > 0; at = key.lastIndexOf("/", at - 1)) {
-      const other = folded.get(key.slice(0, at));
-      if (other !== undefined)
-        throw storageError("MANIFEST_INVALID", { name, rule: `"${other}" is a file, not a folder` });
-    }
+  const collision = collisionOf(names);
+  if (collision !== undefined) throw invalid(collision.name, collision.rule);
+  for (const [name, value] of Object.entries(annotations)) {
+    const wellFormed = typeof value === "string" && value.isWellFormed() && name.isWellFormed();
+    if (!wellFormed) throw invalid(name, "an annotation is well-formed text by a well-formed name");
   }
 }
 
-const fold = (name: string): string => name.normalize("NFC").toUpperCase().toLowerCase();
-
-function brokenRule(name: string): string | undefined {
-  if (name === "" || !name.isWellFormed()) return "it is empty or not well-formed text";
-  // eslint-disable-next-line no-control-regex -- these are what is refused
-  if (/[\u0000-\u001f\u007f]/.test(name)) return "it contains a NUL or another control character";
-  if (name.includes("\\")) return "it contains a backslash";
-  if (/^[a-z]:/i.test(name)) return "it begins with a drive letter";
-  for (const part of name.split("/")) {
-    if (part === "") return "it is absolute, or has an empty part";
-    if (part === "." || part === "..") return `it has the part "${part}"`;
-  }
-  return new TextEncoder().encode(name).byteLength > 1024 ? "it is longer than 1,024 bytes" : undefined;
+function descriptorRule({ mediaType, size }: Descriptor): string | undefined {
+  if (!isMediaType(mediaType)) return `${JSON.stringify(mediaType)} is not a media type like "application/json"`;
+  return Number.isSafeInteger(size) && Number(size) >= 0 ? undefined : `its size is ${size}`;
 }
+
+const mediaTypes = /^[a-z0-9][\w!#$&^.+-]{0,126}\/[a-z0-9][\w!#$&^.+-]{0,126}(?:;[\x20-\x7e]*)?$/i;
+
+/** RFC 6838, section 4.2: type and subtype; parameters may follow. */
+export function isMediaType(text: unknown): text is string {
+  return typeof text === "string" && text.length <= 255 && mediaTypes.test(text);
+}
+
+const invalid = (name: string, rule: string): Error => storageError("MANIFEST_INVALID", { name, rule });

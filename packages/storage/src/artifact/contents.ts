@@ -1,0 +1,113 @@
+import {
+  type Bytes,
+  type Clock,
+  isAshlarError,
+  type ObjectInfo,
+  type ObjectStore,
+  type StoredObject,
+} from "@ashlar/core";
+import { storageError } from "../errors.ts";
+import type { Digest } from "./digest.ts";
+import { annexesOf, annexOf, condemnedAt, homeOf, type Kind, leasesOf } from "./places.ts";
+
+/** What all who use the objects of one artifact store must agree on. */
+export interface ContentsContext {
+  readonly objects: ObjectStore;
+  readonly clock: Clock;
+  /** Milliseconds; see {@link Contents}. */
+  readonly graceMs: number;
+}
+
+interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+const maxAttempts = 8;
+const nothing = new Uint8Array(0);
+
+/**
+ * Content of one kind by its digest, kept so that a collector may run at any time. Whoever is told that content is there
+ * (by `publish` or `keep`) has half a grace to make it reachable from a root; until then no collector deletes it. Why
+ * this holds in every order of calls stands in `architecture/artifacts.md`.
+ */
+export class Contents {
+  readonly #kind: Kind;
+  readonly #context: ContentsContext;
+
+  constructor(kind: Kind, context: ContentsContext) {
+    this.#kind = kind;
+    this.#context = context;
+  }
+
+  /** Looks without promising anything. */
+  async find(digest: Digest, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
+    return (await this.#context.objects.head(homeOf(this.#kind, digest), options)) ?? this.#annex(digest, options);
+  }
+
+  async #annex(digest: Digest, options: CallOptions): Promise<ObjectInfo | undefined> {
+    let youngest: ObjectInfo | undefined;
+    for await (const info of this.#context.objects.list(annexesOf(this.#kind, digest), options)) {
+      if (youngest === undefined || info.lastModified > youngest.lastModified) youngest = info;
+    }
+    return youngest;
+  }
+
+  /** @throws ARTIFACT_NOT_FOUND */
+  async open(digest: Digest, options: CallOptions = {}): Promise<StoredObject> {
+    const { objects } = this.#context;
+    let key: string | undefined = homeOf(this.#kind, digest);
+    for (let attempt = 0; key !== undefined && attempt < maxAttempts; attempt++) {
+      try {
+        return await objects.get(key, options);
+      } catch (error) {
+        if (!isAshlarError(error, "OBJECT_NOT_FOUND")) throw error;
+      }
+      key = (await this.#annex(digest, options))?.key;
+    }
+    throw storageError("ARTIFACT_NOT_FOUND", { digest });
+  }
+
+  /** Keeps content that is there from being collected for half a grace; undefined when it is not, or is condemned. */
+  async keep(digest: Digest, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
+    const { objects } = this.#context;
+    const found = await this.find(digest, options);
+    if (found === undefined || this.#isYoung(found)) return found;
+    // First the lease, then a look for a collector: one of the two sees the other, whoever is first.
+    await objects.put(`${leasesOf(this.#kind, digest)}${crypto.randomUUID()}`, nothing, { ...options, ifAbsent: true });
+    if (await this.#isCondemned(digest, options)) return undefined;
+    return objects.head(found.key, options);
+  }
+
+  /** Younger than half a grace: a collector that would take it cannot have begun before the other half is over. */
+  #isYoung(info: ObjectInfo): boolean {
+    return info.lastModified > this.#context.clock.now() - this.#context.graceMs / 2;
+  }
+
+  async #isCondemned(digest: Digest, options: CallOptions): Promise<boolean> {
+    return (await this.#context.objects.head(condemnedAt(this.#kind, digest), options)) !== undefined;
+  }
+
+  /**
+   * Stores content, unless it is there. The body is asked for when it is to be written: once, but for a race that is
+   * lost against the same content. @throws ARTIFACT_CONTENDED
+   */
+  async publish(digest: Digest, body: () => Bytes | Promise<Bytes>, options: CallOptions = {}): Promise<void> {
+    const { objects } = this.#context;
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      if ((await this.keep(digest, options)) !== undefined) return;
+      const condemned = await this.#isCondemned(digest, options);
+      const annex = condemned ? await this.#annex(digest, options) : undefined;
+      if (annex !== undefined && this.#isYoung(annex)) return;
+      // A home that is condemned may be deleted at any moment; an annex that is new is in no collector's sight.
+      const key = condemned ? annexOf(this.#kind, digest) : homeOf(this.#kind, digest);
+      try {
+        await objects.put(key, await body(), { ...options, ifAbsent: true });
+        return;
+      } catch (error) {
+        // The same content was put meanwhile: look again.
+        if (!isAshlarError(error, "PRECONDITION_FAILED")) throw error;
+      }
+    }
+    throw storageError("ARTIFACT_CONTENDED", { digest, attempts: maxAttempts });
+  }
+}

@@ -1,0 +1,47 @@
+import type { Digest } from "./digest.ts";
+
+/** What is kept by its digest. */
+export type Kind = "blobs" | "manifests";
+
+/** In the order in which a collector deletes: while a manifest is there, so are its files. */
+export const kinds: readonly Kind[] = ["manifests", "blobs"];
+
+const prefixLength = "sha256:".length;
+
+/** Where content is kept, if nothing stood in the way: `blobs/sha256/2c/2cf24d...`. */
+export function homeOf(kind: Kind, digest: Digest): string {
+  const hex = digest.slice(prefixLength);
+  return `${kind}/sha256/${hex.slice(0, 2)}/${hex}`;
+}
+
+/** A new place beside the home, for content that is put while its home is condemned. No two are ever the same. */
+export function annexOf(kind: Kind, digest: Digest): string {
+  return `${annexesOf(kind, digest)}${crypto.randomUUID()}`;
+}
+
+/** The prefix of all annexes of a digest. */
+export function annexesOf(kind: Kind, digest: Digest): string {
+  return `${homeOf(kind, digest)}.`;
+}
+
+/** Whose content a key keeps; undefined for a key that is neither a home nor an annex. */
+export function digestAt(key: string): Digest | undefined {
+  const hex = /^(?:blobs|manifests)\/sha256\/([0-9a-f]{2})\/(\1[0-9a-f]{62})(?:\.[^/]+)?$/.exec(key)?.[2];
+  return hex === undefined ? undefined : `sha256:${hex}`;
+}
+
+/** The marker of content that a collector is about to delete. */
+export function condemnedAt(kind: Kind, digest: Digest): string {
+  return `condemned/${kind}/${digest.slice(prefixLength)}`;
+}
+
+/** The prefix of the leases of those who found content there and count on it. */
+export function leasesOf(kind: Kind, digest: Digest): string {
+  return `leases/${kind}/${digest.slice(prefixLength)}/`;
+}
+
+/** Whose content a marker or a lease is about. */
+export function subjectOf(key: string): { readonly kind: Kind; readonly digest: Digest } | undefined {
+  const [, kind, hex] = /^(?:condemned|leases)\/(blobs|manifests)\/([0-9a-f]{64})(?:\/[^/]+)?$/.exec(key) ?? [];
+  return hex === undefined ? undefined : { kind: kind as Kind, digest: `sha256:${hex}` };
+}
