@@ -54,15 +54,18 @@ const unchanged = (add: AddFile): AddFile => (add.dataChange ? { ...add, dataCha
 /** One Parquet file with one action per row. */
 export async function encodeCheckpoint(actions: readonly Action[]): Promise<Uint8Array> {
   const columns = checkpointColumns(actions);
+  const others = actions.findIndex((action) => action.add !== undefined);
+  const rowGroupSize = others > 0 ? [others, rowGroupRows] : rowGroupRows;
   const bytes = new ByteWriter();
   const file = new ParquetWriter({
     writer: bytes,
     schema: [{ name: "spark_schema", num_children: columns.length }, ...columns.flatMap((column) => column.schema)],
     codec: "ZSTD",
     compressors: { ZSTD: (input) => zstdCompressSync(input) },
-    statistics: false,
+    // Readers learn from the null counts which columns of a row group they need not decode.
+    statistics: true,
   });
-  await file.write({ columnData: columns.map(({ name, data }) => ({ name, data })), rowGroupSize: rowGroupRows });
+  await file.write({ columnData: columns.map(({ name, data }) => ({ name, data })), rowGroupSize });
   await file.finish();
   return bytes.getBytes();
 }

@@ -1,4 +1,11 @@
-import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead, parquetSchema } from "hyparquet";
+import {
+  type AsyncBuffer,
+  type ColumnMetaData,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetRead,
+  parquetSchema,
+} from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { isRecord } from "./schema.ts";
 
@@ -35,7 +42,10 @@ export async function readNested(
     onPage({ pathInSchema, columnData, rowStart }) {
       const name = pathInSchema.join(".");
       let values = leaves.get(name);
-      if (values === undefined) leaves.set(name, (values = []));
+      if (values === undefined) {
+        leaves.set(name, (values = []));
+        values.length = Number(whole.num_rows);
+      }
       for (let i = 0; i < columnData.length; i++) values[rowStart + i] = columnData[i];
     },
   });
@@ -47,12 +57,39 @@ export async function readNested(
   return { rows: Number(whole.num_rows), columns: new Map(columns) };
 }
 
+/**
+ * The metadata without the column chunks that need not be decoded: in a checkpoint most columns of a row group have no
+ * value. A list or map whose values are all null may still be there, empty: those are left out with their whole action.
+ */
 function withColumns(metadata: FileMetaData, isWanted: (path: readonly string[]) => boolean): FileMetaData {
-  const groups = metadata.row_groups.map((group) => ({
-    ...group,
-    columns: group.columns.filter((column) => isWanted(column.meta_data?.path_in_schema ?? [])),
-  }));
+  const repeated = new Set(repeatedLeaves(parquetSchema(metadata), false));
+  const groups = metadata.row_groups.map((group) => {
+    const wanted = group.columns.flatMap(({ meta_data: chunk }) =>
+      chunk !== undefined && isWanted(chunk.path_in_schema) ? [chunk] : [],
+    );
+    const filled = wanted.filter((chunk) => !repeated.has(chunk.path_in_schema.join(".")) && !isAbsent(chunk));
+    const actions = new Set(filled.map((chunk) => chunk.path_in_schema[0]));
+    const kept = new Set<ColumnMetaData>(filled);
+    for (const chunk of wanted) {
+      if (repeated.has(chunk.path_in_schema.join(".")) && actions.has(chunk.path_in_schema[0])) kept.add(chunk);
+    }
+    return {
+      ...group,
+      columns: group.columns.filter(({ meta_data: chunk }) => chunk !== undefined && kept.has(chunk)),
+    };
+  });
   return { ...metadata, row_groups: groups };
+}
+
+function repeatedLeaves(node: SchemaTree, inside: boolean): string[] {
+  const repeats = inside || node.element.repetition_type === "REPEATED";
+  if (node.children.length === 0) return repeats ? [node.path.join(".")] : [];
+  return node.children.flatMap((child) => repeatedLeaves(child, repeats));
+}
+
+function isAbsent(chunk: ColumnMetaData): boolean {
+  const nulls = chunk.statistics?.null_count;
+  return nulls !== undefined && BigInt(nulls) === chunk.num_values;
 }
 
 /** Undefined where no leaf of the node was read. `depth` counts the optional groups above it. */
@@ -70,11 +107,13 @@ function structOf(node: SchemaTree, leaves: Leaves, depth: number, inner: number
     const accessor = accessorOf(child, leaves, inner);
     return accessor === undefined ? [] : [[child.element.name, accessor] as const];
   });
-  const first = firstLeaf(node, leaves);
-  if (first === undefined || fields.length === 0) return undefined;
+  const inside = allLeaves(node).flatMap((leaf) => {
+    const values = leaves.get(leaf.path.join("."));
+    return values === undefined ? [] : [values];
+  });
+  if (inside.length === 0) return undefined;
   return (row) => {
-    const container = unwrap(first[row], depth);
-    if (inner > depth && !(Array.isArray(container) && container.length > 0)) return undefined;
+    if (inner > depth && !isPresent(inside, row, depth)) return undefined;
     const record: Record<string, unknown> = {};
     for (const [name, accessor] of fields) {
       const value = accessor(row);
@@ -84,39 +123,37 @@ function structOf(node: SchemaTree, leaves: Leaves, depth: number, inner: number
   };
 }
 
+/** Any leaf that was read tells whether the group is there. */
+function isPresent(inside: readonly (readonly unknown[])[], row: number, depth: number): boolean {
+  const values = inside.find((leaf) => leaf[row] !== undefined);
+  const container = values && unwrap(values[row], depth);
+  return Array.isArray(container) && container.length > 0;
+}
+
 /** A list, or a map when what repeats has a key and a value. */
 function repeatedOf(node: SchemaTree, leaves: Leaves, depth: number): Accessor | undefined {
-  const [keys, values] = allLeaves(node).flatMap((leaf) => {
-    const found = leaves.get(leaf.path.join("."));
-    return found === undefined ? [] : [found];
-  });
+  const [key, value] = allLeaves(node);
+  const keys = key && leaves.get(key.path.join("."));
   if (keys === undefined) return undefined;
-  if (values === undefined) {
+  if (value === undefined) {
     return (row) => {
       const items = unwrap(keys[row], depth);
       return Array.isArray(items) ? items.map(plain) : undefined;
     };
   }
+  const values = leaves.get(value.path.join("."));
   return (row) => {
     const names = unwrap(keys[row], depth);
     if (!Array.isArray(names)) return undefined;
-    const items = unwrap(values[row], depth) as readonly unknown[];
+    const items = unwrap(values?.[row], depth);
     const record: Record<string, unknown> = {};
-    for (let i = 0; i < names.length; i++) record[String(names[i])] = items[i] ?? null;
+    for (let i = 0; i < names.length; i++) record[String(names[i])] = (Array.isArray(items) ? items[i] : null) ?? null;
     return record;
   };
 }
 
 const allLeaves = (node: SchemaTree): SchemaTree[] =>
   node.children.length === 0 ? [node] : node.children.flatMap(allLeaves);
-
-function firstLeaf(node: SchemaTree, leaves: Leaves): readonly unknown[] | undefined {
-  for (const leaf of allLeaves(node)) {
-    const values = leaves.get(leaf.path.join("."));
-    if (values !== undefined) return values;
-  }
-  return undefined;
-}
 
 /** hyparquet wraps a value once for each optional group above it; an absent group is an empty list. */
 function unwrap(value: unknown, depth: number): unknown {
