@@ -2,7 +2,7 @@ import { fileSystem } from "@ashlar/storage/file-system";
 import { hyparquet } from "@ashlar/storage/hyparquet";
 import { openLake } from "@ashlar/storage/lake";
 import { batchOf, dataOf } from "../src/parquet/batch.ts";
-import { arrowSchema } from "../src/parquet/column-type.ts";
+import { arrowSchema } from "../src/parquet/arrow-type.ts";
 
 // Appends one row at a time: `append-loop.ts <root> <writer> <commits>`. Each row is a transaction of its writer.
 const [root = "", writer = "", commits = "0"] = process.argv.slice(2);

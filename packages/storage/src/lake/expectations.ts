@@ -1,5 +1,5 @@
 import { storageError } from "../errors.ts";
-import type { ColumnType, Scalar } from "../parquet/column-type.ts";
+import { type ColumnType, typeText, type Value } from "../parquet/column-type.ts";
 import { type Column, columnsOf } from "../parquet/column.ts";
 import { compare, fit, type PredicateValue } from "../parquet/predicate.ts";
 import type { RecordBatch } from "apache-arrow";
@@ -10,7 +10,7 @@ export interface Expectation {
   readonly name: string;
   readonly column: string;
   /** The test of one value, made for the column's type. @throws PREDICATE_INVALID */
-  test(type: ColumnType): (value: Scalar | null) => boolean;
+  test(type: ColumnType): (value: Value | null) => boolean;
 }
 
 /** No nulls. */
@@ -36,7 +36,7 @@ export function oneOf(column: string, values: readonly PredicateValue[]): Expect
     name: `oneOf(${show(column)}, [${values.map(show).join(", ")}])`,
     column,
     test(type) {
-      const allowed = new Set<Scalar>(values.map((value) => fitted(column, type, value)));
+      const allowed = new Set<Value>(values.map((value) => fitted(column, type, value)));
       return (value) => value === null || allowed.has(value);
     },
   };
@@ -45,7 +45,11 @@ export function oneOf(column: string, values: readonly PredicateValue[]): Expect
 function fitted(column: string, type: ColumnType, value: PredicateValue): PredicateValue {
   const fits = fit(type, value);
   if (fits === undefined)
-    throw storageError("PREDICATE_INVALID", { column, type, value: `${show(value)} (${typeof value})` });
+    throw storageError("PREDICATE_INVALID", {
+      column,
+      type: typeText(type),
+      value: `${show(value)} (${typeof value})`,
+    });
   return fits;
 }
 
@@ -72,7 +76,7 @@ export function prepare(expectations: readonly Expectation[], types: ReadonlyMap
   });
   return (batch) => {
     const columns = new Map(columnsOf(batch).map((column) => [column.name, column]));
-    const broken = new Map<number, { readonly name: string; readonly value: Scalar | null }>();
+    const broken = new Map<number, { readonly name: string; readonly value: Value | null }>();
     for (const { name, column, holds } of tests) {
       const values = columns.get(column) as Column;
       for (let row = 0; row < values.length; row++) {

@@ -1,50 +1,50 @@
 import { Field, type RecordBatch, Schema } from "apache-arrow";
 import { storageError } from "../errors.ts";
+import { arrowField, columnTypeOf } from "../parquet/arrow-type.ts";
 import { batchOf } from "../parquet/batch.ts";
-import { arrowField, columnTypeOf, type ColumnType } from "../parquet/column-type.ts";
+import { type ColumnType, type StructField, typesWithin, typeText } from "../parquet/column-type.ts";
+import { fitsColumn, forbiddenNull, inUtc, isRecord, mapType, parseFields } from "./schema-type.ts";
 
-/** A column of a table. Timestamps are always UTC: a naive one that is appended is taken as UTC. */
-export interface TableColumn {
-  readonly name: string;
-  readonly type: Exclude<ColumnType, "timestamp_ntz">;
-  readonly nullable: boolean;
-  readonly metadata: Readonly<Record<string, unknown>>;
-}
+export { isRecord } from "./schema-type.ts";
 
-const types: readonly string[] = [
-  "boolean",
-  "byte",
-  "short",
-  "integer",
-  "long",
-  "float",
-  "double",
-  "string",
-  "binary",
-  "date",
-  "timestamp",
-] satisfies TableColumn["type"][];
+/** A column of a table, as it stands in Delta's schema. */
+export type TableColumn = StructField;
 
-/** The columns of a new table. What rows show to be nullable or not is chance: only a given schema is taken at its word. */
-export function columnsFromArrow(table: string, schema: Schema, nullable: "as given" | "always"): TableColumn[] {
+/**
+ * The columns of a new table. What rows show to be nullable or not is chance, and so is a timestamp without a zone, which
+ * is taken as UTC: only a given schema is taken at its word.
+ */
+export function columnsFromArrow(table: string, schema: Schema, given: "as given" | "always"): TableColumn[] {
   const seen = new Set<string>();
   if (schema.fields.length === 0) throw mismatch(table, "there is no column");
   return schema.fields.map((field) => {
     const folded = field.name.toLowerCase();
     if (seen.has(folded)) throw mismatch(table, `the column "${field.name}" comes twice (letter case does not count)`);
     seen.add(folded);
-    const type = tableType(field);
-    return { name: field.name, type, nullable: nullable === "always" || field.nullable, metadata: {} };
+    const type = columnTypeOf(field);
+    const metadata = Object.fromEntries(field.metadata);
+    if (given === "as given") return { name: field.name, type, nullable: field.nullable, metadata };
+    return {
+      name: field.name,
+      type: mapType(
+        inUtc(type),
+        (leaf) => leaf,
+        () => true,
+      ),
+      nullable: true,
+      metadata,
+    };
   });
 }
 
-function tableType(field: Field): TableColumn["type"] {
-  const type = columnTypeOf(field);
-  return type === "timestamp_ntz" ? "timestamp" : type;
+/** The table features that columns need beyond reader version 1 and writer version 2: "Table Features" of the protocol. */
+export function featuresOfColumns(columns: readonly TableColumn[]): string[] {
+  const naive = columns.some(({ type }) => [...typesWithin(type)].includes("timestamp_ntz"));
+  return naive ? ["timestampNtz"] : [];
 }
 
 export function arrowOf(columns: readonly TableColumn[]): Schema {
-  return new Schema(columns.map(({ name, type, nullable }) => arrowField(name, type, nullable)));
+  return new Schema(columns.map(({ name, type, nullable, metadata }) => arrowField(name, type, nullable, metadata)));
 }
 
 export function typesByName(columns: readonly TableColumn[]): Map<string, ColumnType> {
@@ -60,21 +60,7 @@ export function schemaString(columns: readonly TableColumn[]): string {
 export function parseSchemaString(text: string): TableColumn[] | undefined {
   const parsed: unknown = JSON.parse(text);
   if (!isRecord(parsed) || !Array.isArray(parsed["fields"])) return undefined;
-  return parsed["fields"].map((field: unknown) => {
-    if (!isRecord(field) || typeof field["name"] !== "string") throw new TypeError("a field has no name");
-    const { name, type, nullable, metadata } = field;
-    if (typeof type !== "string" || !types.includes(type)) {
-      const shown = typeof type === "string" ? type : JSON.stringify(type);
-      const remedy = "Read the table with another engine, or rewrite it without this column.";
-      throw storageError("TYPE_UNSUPPORTED", { column: name, type: shown, by: "a lake table", remedy });
-    }
-    const own = isRecord(metadata) ? metadata : {};
-    return { name, type: type as TableColumn["type"], nullable: nullable !== false, metadata: own };
-  });
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return parseFields(parsed["fields"]);
 }
 
 /** The batch with the table's columns in the table's order. @throws SCHEMA_MISMATCH */
@@ -85,12 +71,15 @@ export function arrange(table: string, columns: readonly TableColumn[], batch: R
   const picked = columns.map((column) => {
     const found = given.get(column.name);
     if (found === undefined) throw mismatch(table, `the column "${column.name}" is missing`);
-    const type = tableType(found.field);
-    if (type !== column.type)
-      throw mismatch(table, `the column "${column.name}" is ${column.type}, the rows have ${type}`);
+    const type = columnTypeOf(found.field);
+    if (!fitsColumn(type, column.type)) {
+      const [expected, got] = [typeText(column.type), typeText(type)];
+      throw mismatch(table, `the column "${column.name}" is ${expected}, the rows have ${got}`);
+    }
     const data = batch.data.children[found.index];
     if (data === undefined) throw mismatch(table, `the column "${column.name}" has no values`);
-    if (!column.nullable && data.nullCount > 0) throw mismatch(table, `the column "${column.name}" must not be null`);
+    const wrong = forbiddenNull(column.name, column.type, column.nullable, data);
+    if (wrong !== undefined) throw mismatch(table, `the column "${wrong}" must not be null`);
     return { data, field: new Field(column.name, data.type, true) };
   });
   return batchOf(

@@ -1,11 +1,12 @@
 import type { RecordBatch } from "apache-arrow";
+import { arrowSchema } from "./arrow-type.ts";
 import { batchOf, dataOf } from "./batch.ts";
-import { arrowSchema, type ColumnType, type Scalar } from "./column-type.ts";
+import type { ColumnType, Value } from "./column-type.ts";
 
 /** Columns of plain values, all of one length. */
-export type PlainColumns = Readonly<Record<string, readonly [type: ColumnType, values: readonly (Scalar | null)[]]>>;
+export type PlainColumns = Readonly<Record<string, readonly [type: ColumnType, values: readonly (Value | null)[]]>>;
 
-/** An Arrow batch of plain values: `batchFrom({ origin: ["string", ["JFK"]], delay: ["long", [5n]] })`. */
+/** An Arrow batch of plain values: `batchFrom({ origin: ["string", ["JFK"]], delay: ["long", [5n]] })`. @throws VALUE_INVALID */
 export function batchFrom(columns: PlainColumns): RecordBatch {
   const entries = Object.entries(columns);
   const rows = entries[0]?.[1][1].length ?? 0;

@@ -3,17 +3,21 @@ import {
   type DateDay,
   DateUnit,
   type Field,
+  type FixedSizeList,
   type RecordBatch,
+  type Struct,
   TimeUnit,
   Type,
   type Vector,
 } from "apache-arrow";
 import type { TimestampMicrosecond } from "apache-arrow";
-import { columnTypeOf, type ColumnType, type Scalar } from "./column-type.ts";
+import { columnTypeOf } from "./arrow-type.ts";
+import type { ColumnType, Value } from "./column-type.ts";
+import { decimalAt } from "./decimal.ts";
 
 export type Numbers = Int8Array | Int16Array | Int32Array | BigInt64Array | Float32Array | Float64Array;
 
-/** One column of a record batch, read without Arrow's conversions: int64 and timestamps stay exact. */
+/** One column of a record batch, read without Arrow's conversions: int64, timestamps and decimals stay exact. */
 export interface Column {
   readonly name: string;
   readonly type: ColumnType;
@@ -21,11 +25,13 @@ export interface Column {
   readonly nullCount: number;
   isNull(row: number): boolean;
   /** Null for a null. */
-  get(row: number): Scalar | null;
+  get(row: number): Value | null;
   /** The values of a fixed-width column, of exactly `length`; what stands at a null is arbitrary. */
   readonly numbers?: Numbers;
   /** For a dictionary-encoded column: a code per row, equal codes for equal values. */
   readonly codes?: ArrayLike<number>;
+  /** The Arrow array. */
+  readonly data: Data;
 }
 
 /** The columns of a batch. @throws TYPE_UNSUPPORTED */
@@ -35,24 +41,34 @@ export function columnsOf(batch: RecordBatch): Column[] {
 
 /** A column by its Arrow field and data. @throws TYPE_UNSUPPORTED */
 export function columnOf(field: Field, data: Data): Column {
-  const type = columnTypeOf(field);
-  const nullCount = data.nullCount;
-  const isNull = nullCount === 0 ? () => false : (row: number) => !data.getValid(row);
   const values = valuesOf(data);
   return {
     name: field.name,
-    type,
+    type: columnTypeOf(field),
     length: data.length,
-    nullCount,
-    isNull,
-    get: (row) => (isNull(row) ? null : values.get(row)),
+    nullCount: data.nullCount,
+    isNull: nullTest(data),
+    get: readerOf(data, values),
+    data,
     ...(values.numbers === undefined ? {} : { numbers: values.numbers }),
     ...(values.codes === undefined ? {} : { codes: values.codes }),
   };
 }
 
+function nullTest(data: Data): (row: number) => boolean {
+  const { nullBitmap, offset } = data;
+  if (data.nullCount === 0 || nullBitmap === undefined) return () => false;
+  return (row) => (((nullBitmap[(offset + row) >> 3] ?? 0) >> ((offset + row) & 7)) & 1) === 0;
+}
+
+function readerOf(data: Data, values: Values): (row: number) => Value | null {
+  if (data.nullCount === 0) return values.get;
+  const isNull = nullTest(data);
+  return (row) => (isNull(row) ? null : values.get(row));
+}
+
 interface Values {
-  get(row: number): Scalar;
+  get(this: void, row: number): Value;
   readonly numbers?: Numbers;
   readonly codes?: ArrayLike<number>;
 }
@@ -66,8 +82,20 @@ function valuesOf(data: Data): Values {
       return strings(data);
     case Type.Binary:
       return binaries(data);
+    case Type.Decimal: {
+      const words = data.values as Uint32Array;
+      return { get: (row) => decimalAt(words, row) };
+    }
     case Type.Dictionary:
       return dictionary(data);
+    case Type.Struct:
+      return structs(data);
+    case Type.List:
+      return lists(data, (row) => data.valueOffsets[row] as number);
+    case Type.FixedSizeList:
+      return lists(data, (row) => row * (data.type as FixedSizeList).listSize);
+    case Type.Map:
+      return maps(data);
     case Type.Timestamp:
       return fixed(inMicroseconds(data, (data.type as TimestampMicrosecond).unit));
     case Type.Date:
@@ -76,6 +104,38 @@ function valuesOf(data: Data): Values {
     default:
       return fixed(data.values as Numbers);
   }
+}
+
+const childReader = (child: Data): ((row: number) => Value | null) => readerOf(child, valuesOf(child));
+
+function structs(data: Data): Values {
+  const fields = (data.type as Struct).children.map((field, index) => {
+    return [field.name, childReader(data.children[index] as Data)] as const;
+  });
+  return { get: (row) => Object.fromEntries(fields.map(([name, read]) => [name, read(row)])) };
+}
+
+function lists(data: Data, startOf: (row: number) => number): Values {
+  const item = childReader(data.children[0] as Data);
+  return {
+    get(row) {
+      const start = startOf(row);
+      return Array.from({ length: startOf(row + 1) - start }, (_, i) => item(start + i));
+    },
+  };
+}
+
+function maps(data: Data): Values {
+  const [keys, values] = (data.children[0] as Data).children as [Data, Data];
+  const [key, value] = [childReader(keys), childReader(values)];
+  const offsets = data.valueOffsets;
+  return {
+    get(row) {
+      const start = offsets[row] as number;
+      const length = (offsets[row + 1] as number) - start;
+      return Array.from({ length }, (_, i) => [key(start + i), value(start + i)]);
+    },
+  };
 }
 
 function fixed(numbers: Numbers): Values {
@@ -126,8 +186,8 @@ function binaries(data: Data): Values {
 function dictionary(data: Data): Values {
   const codes = data.values as Int32Array;
   const entries = (data.dictionary as Vector).data.flatMap((part) => {
-    const values = valuesOf(part);
-    return Array.from({ length: part.length }, (_, row) => (part.getValid(row) ? values.get(row) : ""));
+    const read = childReader(part);
+    return Array.from({ length: part.length }, (_, row) => read(row) ?? "");
   });
-  return { codes, get: (row) => entries[codes[row] ?? 0] as Scalar };
+  return { codes, get: (row) => entries[codes[row] ?? 0] as Value };
 }

@@ -6,18 +6,7 @@ export interface DuckDbLibrary {
     create(path?: string, options?: Record<string, string>): Promise<DuckDbInstance>;
   };
   readonly DuckDBDataChunk: { create(types: readonly DuckDbType[], rowCount?: number): DuckDbChunk };
-  readonly BOOLEAN: DuckDbType;
-  readonly TINYINT: DuckDbType;
-  readonly SMALLINT: DuckDbType;
-  readonly INTEGER: DuckDbType;
   readonly BIGINT: DuckDbType;
-  readonly FLOAT: DuckDbType;
-  readonly DOUBLE: DuckDbType;
-  readonly VARCHAR: DuckDbType;
-  readonly BLOB: DuckDbType;
-  readonly DATE: DuckDbType;
-  readonly TIMESTAMP: DuckDbType;
-  readonly TIMESTAMPTZ: DuckDbType;
 }
 
 export interface DuckDbType {
@@ -41,17 +30,22 @@ export interface DuckDbResult {
 }
 
 export interface DuckDbAppender {
+  /** The type of a column of its table. */
+  columnType(column: number): DuckDbType;
   appendDataChunk(chunk: DuckDbChunk): void;
   closeSync(): void;
 }
 
 export interface DuckDbChunk {
-  readonly rowCount: number;
+  /** Setting it forgets the vectors that were asked for before. */
+  rowCount: number;
   getColumnVector(column: number): DuckDbVector;
 }
 
 export interface DuckDbVector {
   getItem(row: number): unknown;
+  /** Of a vector of blobs. */
+  getItemBytes?(row: number): Uint8Array | null;
   setItem(row: number, value: unknown): void;
   flush(): void;
 }

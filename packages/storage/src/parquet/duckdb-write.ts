@@ -1,14 +1,15 @@
 import { createReadStream } from "node:fs";
-import { mkdtemp, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import type { RecordBatch, Schema } from "apache-arrow";
+import { storageError } from "../errors.ts";
 import type { ColumnType } from "./column-type.ts";
 import { type Column, columnsOf } from "./column.ts";
-import type { DuckDbSession } from "./duckdb.ts";
-import { type DuckDbAppender, type DuckDbConnection, type DuckDbVector, sqlName, sqlText } from "./duckdb-library.ts";
-import { itemsOf, libraryType, sqlTypes } from "./duckdb-types.ts";
+import { type Fill, fillOf } from "./duckdb-fill.ts";
+import { type DuckDbAppender, type DuckDbConnection, type DuckDbType, sqlName, sqlText } from "./duckdb-library.ts";
+import type { DuckDbSession } from "./duckdb-session.ts";
+import { fieldIds, sqlType } from "./duckdb-types.ts";
 import { typesOf } from "./footer.ts";
 import type { Compression, ParquetOutput, ParquetWriter } from "./port.ts";
 
@@ -24,12 +25,21 @@ export async function createWithDuckDb(
   const types = [...typesOf(schema)];
   const connection = await session.connect();
   const table = session.tableName();
-  // The table's columns are numbered: names of any kind meet SQL only in the file.
-  await connection.run(`CREATE TABLE ${table} (${types.map(([, type], i) => `c${i} ${sqlTypes[type]}`).join(", ")})`);
-  const appender = await connection.createAppender(table);
-  const folder = await mkdtemp(join(tmpdir(), "ashlar-parquet-"));
-  return new DuckDbWriter({ session, connection, appender, table, folder, types, compression });
+  try {
+    // The table's columns are numbered: names of any kind meet SQL only in the file.
+    const columns = types.map(([, type], i) => `c${i} ${sqlType(stored(type))}`).join(", ");
+    await connection.run(`CREATE TABLE ${table} (${columns})`);
+    const appender = await connection.createAppender(table);
+    const folder = await session.folder("write");
+    return new DuckDbWriter({ session, connection, appender, table, folder, schema, types, compression });
+  } catch (error) {
+    connection.closeSync();
+    throw error;
+  }
 }
+
+/** Strings are kept as the bytes they are, and decoded, which checks them, on their way to the file. */
+const stored = (type: ColumnType): ColumnType => (type === "string" ? "binary" : type);
 
 interface Parts {
   readonly session: DuckDbSession;
@@ -37,17 +47,23 @@ interface Parts {
   readonly appender: DuckDbAppender;
   readonly table: string;
   readonly folder: string;
+  readonly schema: Schema;
   readonly types: readonly (readonly [name: string, type: ColumnType])[];
   readonly compression: Compression;
 }
 
 class DuckDbWriter implements ParquetWriter {
   readonly #parts: Parts;
+  readonly #kinds: readonly DuckDbType[];
+  readonly #fills: readonly Fill[];
   #rows = 0;
   #closed = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    const { lib } = parts.session;
+    this.#kinds = parts.types.map((_, index) => parts.appender.columnType(index));
+    this.#fills = parts.types.map(([, type]) => fillOf(lib, type));
   }
 
   async write(batch: RecordBatch): Promise<void> {
@@ -59,22 +75,29 @@ class DuckDbWriter implements ParquetWriter {
   }
 
   #append(columns: readonly Column[], start: number, rows: number): void {
-    const { session, types, appender } = this.#parts;
-    const kinds = types.map(([, type]) => libraryType(session.lib, type));
-    const chunk = session.lib.DuckDBDataChunk.create(kinds, rows);
-    for (const [index, column] of columns.entries()) fill(chunk.getColumnVector(index), column, start, rows);
-    appender.appendDataChunk(chunk);
+    const chunk = this.#parts.session.lib.DuckDBDataChunk.create(this.#kinds, rows);
+    for (const [index, fill] of this.#fills.entries()) {
+      fill(chunk.getColumnVector(index), columns[index] as Column, start, rows);
+    }
+    this.#parts.appender.appendDataChunk(chunk);
   }
 
   async finish(): Promise<ParquetOutput> {
-    const { connection, table, folder, types, compression } = this.#parts;
+    const { connection, table, folder, schema, types, compression } = this.#parts;
     this.#closeAppender();
     const path = join(folder, "out.parquet");
-    const columns = types.map(([name], i) => `c${i} AS ${sqlName(name)}`).join(", ");
+    const columns = types
+      .map(([name, type], i) => `${type === "string" ? `decode(c${i})` : `c${i}`} AS ${sqlName(name)}`)
+      .join(", ");
     const codec = compression === "none" ? "uncompressed" : compression;
-    await connection.run(
-      `COPY (SELECT ${columns} FROM ${table}) TO ${sqlText(path)} (FORMAT parquet, COMPRESSION ${codec})`,
-    );
+    const options = `FORMAT parquet, COMPRESSION ${codec}${fieldIds(schema)}`;
+    try {
+      await connection.run(`COPY (SELECT ${columns} FROM ${table}) TO ${sqlText(path)} (${options})`);
+    } catch (cause) {
+      if (!/Invalid Input|Conversion Error/.test(String(cause))) throw cause;
+      const what = `the rows: ${String((cause as Error).message)}`;
+      throw storageError("CODEC_REFUSED", { codec: "duckdb", what, remedy: "Give text in UTF-8." }, { cause });
+    }
     const { size } = await stat(path);
     const body = Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>;
     return { rows: this.#rows, size, body };
@@ -95,21 +118,4 @@ class DuckDbWriter implements ParquetWriter {
       await rm(folder, { recursive: true, force: true });
     }
   }
-}
-
-function fill(vector: DuckDbVector, column: Column, start: number, rows: number): void {
-  if (column.numbers === undefined) {
-    for (let row = 0; row < rows; row++) vector.setItem(row, ownBytes(column.get(start + row)));
-  } else {
-    itemsOf(vector).set(column.numbers.subarray(start, start + rows) as never);
-    if (column.nullCount > 0) {
-      for (let row = 0; row < rows; row++) if (column.isNull(start + row)) vector.setItem(row, null);
-    }
-  }
-  vector.flush();
-}
-
-/** A blob item is an object with its bytes. */
-function ownBytes(value: unknown): unknown {
-  return value instanceof Uint8Array ? { bytes: value } : value;
 }

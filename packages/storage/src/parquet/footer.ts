@@ -1,7 +1,10 @@
-import type { Schema } from "apache-arrow";
-import { type FileMetaData, parquetMetadataAsync, type SchemaElement } from "hyparquet";
+import { Schema } from "apache-arrow";
+import { type FileMetaData, parquetMetadataAsync } from "hyparquet";
+import { isAshlarError } from "@ashlar/core";
 import { storageError } from "../errors.ts";
-import { arrowSchema, columnTypeOf, type ColumnType, type Scalar } from "./column-type.ts";
+import { arrowField, columnTypeOf } from "./arrow-type.ts";
+import { type ColumnType, isDecimal, type Value } from "./column-type.ts";
+import { fileColumns, type FileNode } from "./file-schema.ts";
 import type { ColumnBounds, RowGroupInfo } from "./port.ts";
 import type { ColumnTest } from "./predicate.ts";
 import type { ParquetSource } from "./source.ts";
@@ -11,6 +14,7 @@ export interface Footer {
   readonly schema: Schema;
   readonly rows: number;
   readonly rowGroups: readonly RowGroupInfo[];
+  readonly columns: readonly FileNode[];
   /** Compressions of its column chunks, in Parquet's names. */
   readonly compressions: ReadonlySet<string>;
   readonly metadata: FileMetaData;
@@ -33,88 +37,54 @@ export function asyncBuffer(source: ParquetSource): {
 const parsers = {
   timestampFromMilliseconds: (millis: bigint): bigint => millis * 1000n,
   timestampFromMicroseconds: (micros: bigint): bigint => micros,
+  timestampFromNanoseconds: (): undefined => undefined,
   dateFromDays: (days: number): number => days,
 };
 
 /** Reads the footer. @throws PARQUET_CORRUPT, TYPE_UNSUPPORTED */
 export async function readFooter(source: ParquetSource): Promise<Footer> {
-  const metadata = await parse(source);
-  const leaves = flatColumns(metadata, source);
-  const types = new Map(leaves.map((element) => [element.name, columnType(element)]));
+  try {
+    const metadata = await parquetMetadataAsync(asyncBuffer(source), { parsers, geoparquet: false });
+    return footerOf(metadata);
+  } catch (cause) {
+    if (isAshlarError(cause, "TYPE_UNSUPPORTED")) throw cause;
+    throw corrupt(source.name, cause);
+  }
+}
+
+/** The error for a file that cannot be read, whatever was thrown. An error with a code stays as it is. */
+export function corrupt(file: string, cause: unknown): Error {
+  if (isAshlarError(cause, "CODEC_REFUSED") || isAshlarError(cause, "TYPE_UNSUPPORTED")) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return storageError("PARQUET_CORRUPT", { file, reason }, { cause });
+}
+
+function footerOf(metadata: FileMetaData): Footer {
+  const columns = fileColumns(metadata.schema);
+  const types = new Map(columns.map((column) => [column.name, column.type]));
   const chunks = metadata.row_groups.flatMap((group) => group.columns);
+  const rowGroups = metadata.row_groups.map((group) => ({
+    rows: countOf(group.num_rows),
+    columns: boundsOf(group, types),
+  }));
+  const rows = countOf(metadata.num_rows);
+  if (rowGroups.reduce((sum, group) => sum + group.rows, 0) !== rows) {
+    throw new TypeError("its row groups do not add up to its rows");
+  }
   return {
-    schema: arrowSchema(types),
-    rows: Number(metadata.num_rows),
-    rowGroups: metadata.row_groups.map((group) => ({ rows: Number(group.num_rows), columns: boundsOf(group, types) })),
+    schema: new Schema(columns.map(({ name, type, nullable }) => arrowField(name, type, nullable))),
+    columns,
+    rows,
+    rowGroups,
     compressions: new Set(chunks.map((chunk) => chunk.meta_data?.codec ?? "UNCOMPRESSED")),
     metadata,
   };
 }
 
-async function parse(source: ParquetSource): Promise<FileMetaData> {
-  try {
-    return await parquetMetadataAsync(asyncBuffer(source), { parsers });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw storageError("PARQUET_CORRUPT", { file: source.name, reason }, { cause });
-  }
-}
-
-function flatColumns(metadata: FileMetaData, source: ParquetSource): SchemaElement[] {
-  const [root, ...columns] = metadata.schema;
-  if (root === undefined) throw storageError("PARQUET_CORRUPT", { file: source.name, reason: "it has no schema" });
-  const nested = columns.find((element) => element.type === undefined || element.repetition_type === "REPEATED");
-  if (nested !== undefined) throw refused(nested, "nested", "Flatten it before it is written.");
-  return columns;
-}
-
-function refused(element: SchemaElement, type: string, remedy: string): Error {
-  return storageError("TYPE_UNSUPPORTED", { column: element.name, type, by: "the column types of storage", remedy });
-}
-
-function columnType(element: SchemaElement): ColumnType {
-  const { type, converted_type: converted, logical_type: logical } = element;
-  if (type === "BOOLEAN") return "boolean";
-  if (type === "FLOAT") return "float";
-  if (type === "DOUBLE") return "double";
-  if (converted === "UTF8" || converted === "ENUM" || converted === "JSON" || logical?.type === "STRING")
-    return "string";
-  if (type === "BYTE_ARRAY" && converted === undefined && logical === undefined) return "binary";
-  if (type === "INT32" || type === "INT64") {
-    const known = integerType(element);
-    if (known !== undefined) return known;
-  }
-  const named = logical?.type ?? converted ?? type ?? "unknown";
-  throw refused(element, named, "Write the file with another type, or read it with another tool.");
-}
-
-function integerType({
-  type,
-  converted_type: converted,
-  logical_type: logical,
-}: SchemaElement): ColumnType | undefined {
-  if (logical?.type === "TIMESTAMP") {
-    return logical.unit === "NANOS" ? undefined : logical.isAdjustedToUTC ? "timestamp" : "timestamp_ntz";
-  }
-  switch (converted) {
-    case "DATE":
-      return "date";
-    case "TIMESTAMP_MILLIS":
-    case "TIMESTAMP_MICROS":
-      return "timestamp";
-    case "INT_8":
-      return "byte";
-    case "INT_16":
-      return "short";
-    case "INT_32":
-    case "INT_64":
-    case undefined:
-      if (logical?.type === "INTEGER" && !logical.isSigned) return undefined;
-      if (logical !== undefined && logical.type !== "INTEGER") return undefined;
-      return type === "INT32" ? "integer" : "long";
-    default:
-      return undefined;
-  }
+function countOf(rows: bigint): number {
+  const count = Number(rows);
+  if (!Number.isSafeInteger(count) || count < 0) throw new TypeError(`its count of rows is ${count}`);
+  return count;
 }
 
 function boundsOf(
@@ -123,9 +93,9 @@ function boundsOf(
 ): Map<string, ColumnBounds> {
   return new Map(
     group.columns.flatMap(({ meta_data: meta }) => {
-      const name = meta?.path_in_schema[0];
+      const [name, ...within] = meta?.path_in_schema ?? [];
       const statistics = meta?.statistics;
-      if (name === undefined || statistics === undefined) return [];
+      if (name === undefined || within.length > 0 || statistics === undefined) return [];
       const min = bound(types.get(name), statistics.min_value);
       const max = bound(types.get(name), statistics.max_value);
       const both = min === undefined || max === undefined ? {} : { min, max };
@@ -135,8 +105,9 @@ function boundsOf(
   );
 }
 
-/** A bound that can be trusted: no NaN, and no string that was cut within a character. */
-function bound(type: ColumnType | undefined, value: unknown): Scalar | undefined {
+/** A bound that can be trusted: no NaN, no rounded decimal, and no string that was cut within a character. */
+function bound(type: ColumnType | undefined, value: unknown): Value | undefined {
+  if (type === undefined || (isDecimal(type) && typeof value !== "bigint")) return undefined;
   if (typeof value === "number") return Number.isNaN(value) ? undefined : value;
   if (typeof value === "string") return type === "string" && !value.includes("\ufffd") ? value : undefined;
   return typeof value === "bigint" || typeof value === "boolean" ? value : undefined;
@@ -144,13 +115,12 @@ function bound(type: ColumnType | undefined, value: unknown): Scalar | undefined
 
 /** The columns to read: those asked for, in that order. @throws COLUMN_UNKNOWN */
 export function project(schema: Schema, columns: readonly string[] | undefined): Schema {
-  const types = typesOf(schema);
   if (columns === undefined) return schema;
-  return arrowSchema(
+  return new Schema(
     columns.map((column) => {
-      const type = types.get(column);
-      if (type === undefined) throw storageError("COLUMN_UNKNOWN", { column, known: [...types.keys()] });
-      return [column, type] as const;
+      const field = schema.fields.find(({ name }) => name === column);
+      if (field === undefined) throw storageError("COLUMN_UNKNOWN", { column, known: schema.names.map(String) });
+      return field;
     }),
   );
 }

@@ -3,7 +3,7 @@ import { buffer } from "node:stream/consumers";
 import type { RecordBatch } from "apache-arrow";
 import { storageError } from "../errors.ts";
 import { batchOf, dataOf } from "./batch.ts";
-import type { ColumnType, Scalar } from "./column-type.ts";
+import { type ColumnType, isPrimitive, type PrimitiveType, typeText, type Value } from "./column-type.ts";
 import { columnsOf } from "./column.ts";
 import { type Footer, mayHoldMatch, project, readFooter, typesOf } from "./footer.ts";
 import type { ParquetCodec, ParquetOutput, ParquetReader, ParquetScanOptions, ParquetWriter } from "./port.ts";
@@ -31,7 +31,7 @@ export interface ParquetJsLibrary {
 }
 
 /** The column types it holds without loss, by its own names. */
-const types: Partial<Record<ColumnType, string>> = {
+const types: Partial<Record<PrimitiveType, string>> = {
   boolean: "BOOLEAN",
   integer: "INT32",
   long: "INT64",
@@ -42,7 +42,7 @@ const name = "parquetjs-lite";
 
 /**
  * Flat rows through `parquetjs-lite`, for those who have it: snappy or gzip, booleans, integers up to 2^53, doubles
- * but NaN and -0, and strings. It refuses zstd, decimals, dates and timestamps by name. Small files only: it works row by row.
+ * but NaN and -0, and strings. It refuses zstd, nested columns, decimals, dates and timestamps by name. Small files only: it works row by row.
  *
  * @param options.lib the module `parquetjs-lite`; it is imported on first use by default
  */
@@ -50,7 +50,12 @@ export function parquetjsLite(options: { readonly lib?: ParquetJsLibrary } = {})
   const library = async (): Promise<ParquetJsLibrary> => options.lib ?? (await load());
   return {
     name,
-    capabilities: { compressions: ["snappy", "gzip", "none"], columnTypes: Object.keys(types) as ColumnType[] },
+    capabilities: {
+      compressions: ["snappy", "gzip", "none"],
+      columnTypes: Object.keys(types) as PrimitiveType[],
+      decimals: false,
+      nested: false,
+    },
     async create(schema, { compression = "snappy" } = {}) {
       if (compression === "zstd") throw refuse("zstd compression", "Write snappy or gzip, or use another codec.");
       const columns = [...typesOf(schema)];
@@ -58,7 +63,7 @@ export function parquetjsLite(options: { readonly lib?: ParquetJsLibrary } = {})
       const codec = compression === "none" ? "UNCOMPRESSED" : compression.toUpperCase();
       const fields = columns.map(([column, type]) => [
         column,
-        { type: types[type], optional: true, compression: codec },
+        { type: libraryType(type), optional: true, compression: codec },
       ]);
       const lib = await library();
       const stream = new PassThrough();
@@ -91,13 +96,20 @@ function refuse(what: string, remedy: string): Error {
   return storageError("CODEC_REFUSED", { codec: name, what, remedy });
 }
 
+const libraryType = (type: ColumnType): string | undefined => (isPrimitive(type) ? types[type] : undefined);
+
 function assertHolds(column: string, type: ColumnType): void {
-  if (types[type] !== undefined) return;
-  throw storageError("TYPE_UNSUPPORTED", { column, type, by: name, remedy: "Use the codec duckdb() or hyparquet()." });
+  if (libraryType(type) !== undefined) return;
+  throw storageError("TYPE_UNSUPPORTED", {
+    column,
+    type: typeText(type),
+    by: name,
+    remedy: "Use the codec duckdb() or hyparquet().",
+  });
 }
 
 /** The library passes integers through doubles and loses the sign of zero. */
-function assertKept(column: string, value: Scalar | null): void {
+function assertKept(column: string, value: Value | null): void {
   const lost =
     typeof value === "bigint" ? !Number.isSafeInteger(Number(value)) : Number.isNaN(value) || Object.is(value, -0);
   if (!lost) return;
@@ -173,10 +185,10 @@ async function* scan(
     const cursor = reader.getCursor(columns.map(([column]) => column));
     for (const { rows } of footer.rowGroups) {
       options.signal?.throwIfAborted();
-      const values = columns.map((): (Scalar | null)[] => []);
+      const values = columns.map((): (Value | null)[] => []);
       for (let index = 0; index < rows; index++) {
         const row = (await cursor.next()) ?? {};
-        for (const [at, [column]] of columns.entries()) values[at]?.push((row[column] ?? null) as Scalar | null);
+        for (const [at, [column]] of columns.entries()) values[at]?.push((row[column] ?? null) as Value | null);
       }
       yield batchOf(
         schema,

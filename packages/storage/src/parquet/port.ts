@@ -1,5 +1,5 @@
 import type { RecordBatch, Schema } from "apache-arrow";
-import type { ColumnType, Scalar } from "./column-type.ts";
+import type { PrimitiveType, Value } from "./column-type.ts";
 import type { Predicate } from "./predicate.ts";
 import type { ParquetSource } from "./source.ts";
 
@@ -10,13 +10,17 @@ export interface ParquetCapabilities {
   /** Compressions it writes; the first is its default. */
   readonly compressions: readonly Compression[];
   /** Column types it writes and reads without loss; it refuses others by name. */
-  readonly columnTypes: readonly ColumnType[];
+  readonly columnTypes: readonly PrimitiveType[];
+  /** Whether it keeps decimals of up to 38 digits. */
+  readonly decimals: boolean;
+  /** Whether it keeps structs, arrays and maps. */
+  readonly nested: boolean;
 }
 
 /** Bounds of one column in one row group. `min` and `max` are absent where the file does not say, or not reliably. */
 export interface ColumnBounds {
-  readonly min?: Scalar;
-  readonly max?: Scalar;
+  readonly min?: Value;
+  readonly max?: Value;
   readonly nulls?: number;
 }
 
@@ -66,7 +70,11 @@ export interface ParquetWriteOptions {
 export interface ParquetCodec extends AsyncDisposable {
   readonly name: string;
   readonly capabilities: ParquetCapabilities;
-  /** @throws LIBRARY_MISSING, TYPE_UNSUPPORTED, CODEC_REFUSED */
+  /**
+   * A field's metadata `PARQUET:field_id`, at any depth, becomes its id in the file, where the codec can write one.
+   *
+   * @throws LIBRARY_MISSING, TYPE_UNSUPPORTED, CODEC_REFUSED
+   */
   create(schema: Schema, options?: ParquetWriteOptions): Promise<ParquetWriter>;
   /** @throws LIBRARY_MISSING, TYPE_UNSUPPORTED, PARQUET_CORRUPT, CODEC_REFUSED */
   open(source: ParquetSource, options?: { readonly signal?: AbortSignal }): Promise<ParquetReader>;

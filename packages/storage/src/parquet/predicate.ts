@@ -1,9 +1,13 @@
 import { compareObjectKeys } from "@ashlar/core";
 import { storageError } from "../errors.ts";
-import type { ColumnType, Scalar } from "./column-type.ts";
+import { type ColumnType, decimalOf, isNested, type PrimitiveType, type Value, typeText } from "./column-type.ts";
 import type { Column } from "./column.ts";
+import { fitsPrecision, parseDecimal } from "./decimal.ts";
 
-/** A value to compare with: see `Scalar`; a `long` may also be a safe integer `number`. */
+/**
+ * A value to compare with: see `Scalar`; a `long` may also be a safe integer `number`. A decimal is compared with a
+ * string (`"12.50"`) or a safe integer. Structs, arrays, maps and binary columns are only tested for nulls.
+ */
 export type PredicateValue = string | number | bigint | boolean;
 
 /** What must hold of one column. All given conditions must hold; a null satisfies none but `null: true`. */
@@ -23,8 +27,8 @@ export type Predicate = Readonly<Record<string, PredicateValue | Condition>>;
 
 /** What is known of the values of a column in a file or a row group. */
 export interface Bounds {
-  readonly min?: Scalar;
-  readonly max?: Scalar;
+  readonly min?: Value;
+  readonly max?: Value;
   readonly nulls?: number;
   readonly rows?: number;
 }
@@ -34,7 +38,7 @@ export interface ColumnTest {
   readonly column: string;
   readonly type: ColumnType;
   readonly condition: Omit<Condition, "eq">;
-  matches(value: Scalar | null): boolean;
+  matches(value: Value | null): boolean;
   /** False only when no value within the bounds can match. */
   mayMatch(bounds: Bounds): boolean;
 }
@@ -78,14 +82,17 @@ function checked(column: string, type: ColumnType, value: PredicateValue): Predi
   const fits = fit(type, value);
   if (fits === undefined) {
     const shown = typeof value === "string" ? JSON.stringify(value) : `${String(value)} (${typeof value})`;
-    throw storageError("PREDICATE_INVALID", { column, type, value: shown });
+    throw storageError("PREDICATE_INVALID", { column, type: typeText(type), value: shown });
   }
   return fits;
 }
 
 /** The value in the form of the column's values, or undefined when it is of another kind. */
 export function fit(type: ColumnType, value: PredicateValue): PredicateValue | undefined {
-  switch (type) {
+  if (isNested(type)) return undefined;
+  const decimal = decimalOf(type);
+  if (decimal !== undefined) return fitDecimal(decimal.scale, value);
+  switch (type as PrimitiveType) {
     case "string":
       return typeof value === "string" ? value : undefined;
     case "boolean":
@@ -108,15 +115,21 @@ export function fit(type: ColumnType, value: PredicateValue): PredicateValue | u
   }
 }
 
+function fitDecimal(scale: number, value: PredicateValue): bigint | undefined {
+  if (typeof value !== "string" && !(typeof value === "number" && Number.isSafeInteger(value))) return undefined;
+  const unscaled = parseDecimal(String(value), scale);
+  return unscaled !== undefined && fitsPrecision(unscaled, 38) ? unscaled : undefined;
+}
+
 /** Negative, zero or positive; NaN when the values have no order. */
-export function compare(a: Scalar, b: Scalar): number {
+export function compare(a: Value, b: Value): number {
   if (typeof a === "string" && typeof b === "string") return a === b ? 0 : compareObjectKeys(a, b);
   return a < b ? -1 : a > b ? 1 : a === b ? 0 : Number.NaN;
 }
 
 function testOf(column: string, type: ColumnType, condition: Omit<Condition, "eq">): ColumnTest {
   const { in: values, gt, gte, lt, lte } = condition;
-  const holds = (value: Scalar): boolean =>
+  const holds = (value: Value): boolean =>
     (values === undefined || values.some((other) => compare(value, other) === 0)) &&
     (gt === undefined || compare(value, gt) > 0) &&
     (gte === undefined || compare(value, gte) >= 0) &&
@@ -132,8 +145,8 @@ function testOf(column: string, type: ColumnType, condition: Omit<Condition, "eq
     mayMatch({ min, max, nulls, rows }) {
       if (onlyNulls) return bare && nulls !== 0;
       if (nulls !== undefined && nulls === rows) return false;
-      const above = (bound: Scalar): boolean => max === undefined || !(compare(max, bound) < 0);
-      const below = (bound: Scalar): boolean => min === undefined || !(compare(min, bound) > 0);
+      const above = (bound: Value): boolean => max === undefined || !(compare(max, bound) < 0);
+      const below = (bound: Value): boolean => min === undefined || !(compare(min, bound) > 0);
       return (
         (values === undefined || values.some((value) => above(value) && below(value))) &&
         (gt === undefined || (above(gt) && !(max !== undefined && compare(max, gt) === 0))) &&

@@ -1,7 +1,7 @@
 import { toBytes } from "@ashlar/core";
 import { describe, expect, it } from "vitest";
 import { batchFrom, type PlainColumns } from "../parquet/batch-from.ts";
-import type { ColumnType, Scalar } from "../parquet/column-type.ts";
+import { type ColumnType, type PrimitiveType, typeText, type Value } from "../parquet/column-type.ts";
 import { columnsOf } from "../parquet/column.ts";
 import type { ParquetCodec, ParquetScanOptions } from "../parquet/port.ts";
 import { sourceOfBytes } from "../parquet/source.ts";
@@ -20,9 +20,9 @@ export async function readColumns(
   codec: ParquetCodec,
   bytes: Uint8Array,
   options: ParquetScanOptions = {},
-): Promise<Record<string, (Scalar | null)[]>> {
+): Promise<Record<string, (Value | null)[]>> {
   await using reader = await codec.open(sourceOfBytes(bytes));
-  const found: Record<string, (Scalar | null)[]> = {};
+  const found: Record<string, (Value | null)[]> = {};
   for await (const batch of reader.scan(options)) {
     for (const column of columnsOf(batch)) {
       const values = (found[column.name] ??= []);
@@ -32,7 +32,7 @@ export async function readColumns(
   return found;
 }
 
-const samples: Record<ColumnType, readonly (Scalar | null)[]> = {
+const samples: Record<PrimitiveType, readonly (Value | null)[]> = {
   boolean: [true, null, false],
   byte: [-128, null, 127],
   short: [-32_768, null, 32_767],
@@ -47,10 +47,42 @@ const samples: Record<ColumnType, readonly (Scalar | null)[]> = {
   timestamp_ntz: [-1n, null, 978_307_260_000_001n],
 };
 
+/** Decimals of each width that codecs store them in. */
+const decimals: readonly (readonly [ColumnType, readonly (Value | null)[]])[] = [
+  ["decimal(4,2)", [-9999n, null, 9999n]],
+  ["decimal(9,0)", [-999_999_999n, null, 1n]],
+  ["decimal(18,18)", [-(10n ** 18n - 1n), null, 0n]],
+  ["decimal(38,10)", [-(10n ** 38n - 1n), null, 12_345_678_901_234_567_890_123n]],
+];
+
+const point: ColumnType = {
+  type: "struct",
+  fields: [
+    { name: "x", type: "double", nullable: true, metadata: {} },
+    { name: "tags", type: { type: "array", elementType: "string", containsNull: true }, nullable: true, metadata: {} },
+  ],
+};
+const nested: readonly (readonly [ColumnType, readonly (Value | null)[]])[] = [
+  [point, [{ x: 1.5, tags: ["a", null, ""] }, null, { x: null, tags: [] }, { x: null, tags: null }]],
+  [{ type: "array", elementType: point, containsNull: true }, [[], [null, { x: 0.1, tags: ["ä"] }], null]],
+  [
+    { type: "map", keyType: "string", valueType: "decimal(20,2)", valueContainsNull: true },
+    [
+      [["k", 150n]],
+      null,
+      [],
+      [
+        ["", null],
+        ["z", -1n],
+      ],
+    ],
+  ],
+];
+
 export interface ParquetCodecSuite {
   readonly create: () => ParquetCodec;
   /** Values to keep instead of the hardest ones, for a codec that refuses some values by name. @default {} */
-  readonly samples?: Partial<Record<ColumnType, readonly (Scalar | null)[]>>;
+  readonly samples?: Partial<Record<PrimitiveType, readonly (Value | null)[]>>;
 }
 
 /** The contract of `ParquetCodec`. */
@@ -58,11 +90,29 @@ export function describeParquetCodec(name: string, suite: ParquetCodecSuite): vo
   describe(`${name}: Parquet codec`, () => {
     const codec = suite.create();
     const { columnTypes } = codec.capabilities;
+    const able = (group: "decimals" | "nested"): boolean => codec.capabilities[group];
+    const cases = [
+      ...decimals.map((one) => ["decimals", ...one] as const),
+      ...nested.map((one) => ["nested", ...one] as const),
+    ];
+    const named = cases.map(([group, type, values]) => [group, typeText(type), type, values] as const);
+    const kept = named.flatMap(([group, ...one]) => (able(group) ? [one] : []));
+    const refused = named.flatMap(([group, ...one]) => (able(group) ? [] : [one]));
 
     it.each([...columnTypes])("keeps %s values and nulls", async (type) => {
       const values = suite.samples?.[type] ?? samples[type];
       const bytes = await writeColumns(codec, { c: [type, values] });
       expect((await readColumns(codec, bytes))["c"]).toEqual(values);
+    });
+
+    it.each(kept)("keeps %s values, what is empty and what is null", async (_, type, values) => {
+      const bytes = await writeColumns(codec, { c: [type, values] });
+      expect((await readColumns(codec, bytes))["c"]).toEqual(values);
+    });
+
+    it.each(refused)("refuses %s by name", async (_, type, values) => {
+      const writing = writeColumns(codec, { c: [type, values] });
+      await expect(writing).rejects.toMatchObject({ code: "TYPE_UNSUPPORTED", details: { column: "c" } });
     });
 
     it("tells schema, rows and bounds, and reads the columns asked for in that order", async () => {

@@ -1,0 +1,69 @@
+import { storageError } from "../errors.ts";
+import { type ColumnType, decimalOf, isNested, type PrimitiveType, type Scalar } from "../parquet/column-type.ts";
+import type { Column } from "../parquet/column.ts";
+import { decimalText, fitsPrecision, parseDecimal } from "../parquet/decimal.ts";
+
+/** "Partition Value Serialization" of the Delta protocol. @throws PARTITION_INVALID */
+export function encodeValue(table: string, column: Column, row: number): string | null {
+  const value = column.get(row);
+  if (value === null) return null;
+  if (value === "") {
+    const problem = `"${column.name}" has an empty string, which Delta cannot tell from a null`;
+    throw storageError("PARTITION_INVALID", { table, problem });
+  }
+  const decimal = decimalOf(column.type);
+  if (decimal !== undefined) return decimalText(value as bigint, decimal.scale);
+  if (column.type === "date") return new Date(Number(value) * 86_400_000).toISOString().slice(0, 10);
+  if (typeof value === "bigint" && column.type !== "long") return timestampText(value).replace("T", " ").slice(0, -1);
+  return String(value as Scalar);
+}
+
+/** A timestamp in microseconds as ISO text in UTC with six decimals. */
+export function timestampText(micros: bigint): string {
+  const below = ((micros % 1_000_000n) + 1_000_000n) % 1_000_000n;
+  const seconds = new Date(Number((micros - below) / 1000n)).toISOString().slice(0, 19);
+  return `${seconds}.${String(below).padStart(6, "0")}Z`;
+}
+
+/** Microseconds from the forms that Delta writers use; undefined when the text is none of them. */
+export function parseTimestamp(text: string): bigint | undefined {
+  const match = /^(-?\d{4,6}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d)?$/.exec(text);
+  if (match === null) return undefined;
+  const [, day, time = "00:00:00", fraction = "", zone = "Z"] = match;
+  const millis = Date.parse(`${day}T${time}${zone}`);
+  return Number.isNaN(millis) ? undefined : BigInt(millis) * 1000n + BigInt(fraction.padEnd(6, "0").slice(0, 6));
+}
+
+/** A partition value by its column's type; undefined when the text is not of that type. */
+export function decodeValue(type: ColumnType, text: string | null): Scalar | null | undefined {
+  if (text === null || text === "") return null;
+  if (isNested(type)) return undefined;
+  const decimal = decimalOf(type);
+  if (decimal !== undefined) {
+    const unscaled = parseDecimal(text, decimal.scale);
+    return unscaled !== undefined && fitsPrecision(unscaled, decimal.precision) ? unscaled : undefined;
+  }
+  switch (type as PrimitiveType) {
+    case "string":
+      return text;
+    case "boolean":
+      return text === "true" ? true : text === "false" ? false : undefined;
+    case "long":
+      return /^-?\d+$/.test(text) ? BigInt(text) : undefined;
+    case "date": {
+      const days = Date.parse(`${text}T00:00:00Z`) / 86_400_000;
+      return Number.isInteger(days) ? days : undefined;
+    }
+    case "timestamp":
+    case "timestamp_ntz":
+      return parseTimestamp(text);
+    case "byte":
+    case "short":
+    case "integer":
+    case "float":
+    case "double":
+      return Number.isNaN(Number(text)) ? undefined : Number(text);
+    case "binary":
+      return undefined;
+  }
+}

@@ -1,0 +1,26 @@
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import type { Compressors } from "hyparquet";
+import { compressors } from "hyparquet-compressors";
+
+/** A page larger than this is taken for damage: writers make pages of about one mebibyte. */
+export const largestPage: number = 256 * 1024 * 1024;
+
+type Decompress = NonNullable<Compressors["SNAPPY"]>;
+
+/** Node's own where it has one; none gives more bytes than the page's header says. */
+export const decompressors: Compressors = {
+  ...Object.fromEntries(
+    Object.entries(compressors).map(([name, decompress]) => [name, exactly(decompress as Decompress)]),
+  ),
+  ZSTD: exactly((input, size) => zstdDecompressSync(input, { maxOutputLength: Math.max(size, 1) })),
+  GZIP: exactly((input, size) => gunzipSync(input, { maxOutputLength: Math.max(size, 1) })),
+};
+
+function exactly(decompress: Decompress): Decompress {
+  return (input, size) => {
+    if (size < 0 || size > largestPage) throw new RangeError(`a page of ${size} bytes`);
+    const output = decompress(input, size);
+    if (output.byteLength !== size) throw new RangeError(`a page has ${output.byteLength} bytes, not ${size}`);
+    return output;
+  };
+}
