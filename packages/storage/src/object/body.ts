@@ -29,13 +29,27 @@ export async function* chunksOf(body: Bytes, signal?: AbortSignal): AsyncGenerat
   }
 }
 
-/** Pieces of exactly `size` bytes, the last one shorter; an empty body is one empty piece. */
+/** Pieces of exactly `size` bytes, the last one shorter; an empty body is one empty piece. Copies only what must be joined. */
 export async function* piecesOf(body: Bytes, size: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  if (body instanceof Uint8Array) {
+    let offset = 0;
+    do {
+      signal?.throwIfAborted();
+      yield body.subarray(offset, offset + size);
+      offset += size;
+    } while (offset < body.byteLength);
+    return;
+  }
   let piece = new Uint8Array(size);
   let filled = 0;
   let given = false;
   for await (const chunk of chunksOf(body, signal)) {
     for (let offset = 0; offset < chunk.byteLength;) {
+      if (filled === 0 && chunk.byteLength - offset >= size) {
+        yield chunk.subarray(offset, (offset += size));
+        given = true;
+        continue;
+      }
       const taken = chunk.subarray(offset, offset + size - filled);
       piece.set(taken, filled);
       offset += taken.byteLength;
@@ -48,4 +62,9 @@ export async function* piecesOf(body: Bytes, size: number, signal?: AbortSignal)
     }
   }
   if (filled > 0 || !given) yield piece.subarray(0, filled);
+}
+
+export async function* chained<Item>(first: readonly Item[], rest: AsyncIterable<Item>): AsyncGenerator<Item> {
+  yield* first;
+  yield* rest;
 }

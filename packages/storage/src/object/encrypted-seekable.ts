@@ -13,7 +13,6 @@ import {
   type StoredObject,
   toBytes,
 } from "@ashlar/core";
-import { chunksOf } from "./body.ts";
 import { ahead } from "./in-flight.ts";
 import { primed } from "./primed.ts";
 import { Recent } from "./recent.ts";
@@ -57,18 +56,12 @@ export class SeekableEncrypted implements ObjectStore {
   }
 
   async put(key: string, body: Bytes, options: PutOptions = {}): Promise<ObjectInfo> {
-    let size = 0;
-    const counted = async function* (): AsyncGenerator<Uint8Array> {
-      for await (const chunk of chunksOf(body, options.signal)) {
-        size += chunk.byteLength;
-        yield chunk;
-      }
-    };
-    const plaintext = body instanceof Uint8Array ? body : streamOf(counted());
+    const counter = new ByteCounter();
+    const plaintext = body instanceof Uint8Array ? body : body.pipeThrough(counter);
     const { signal } = options;
     const sealed = this.#cipher.encrypt(plaintext, { context: { key }, ...(signal ? { signal } : {}) });
     const info = await this.#objects.put(key, sealed, options);
-    return { ...info, size: body instanceof Uint8Array ? body.byteLength : size };
+    return { ...info, size: body instanceof Uint8Array ? body.byteLength : counter.bytes };
   }
 
   async head(key: string, options: { readonly signal?: AbortSignal } = {}): Promise<ObjectInfo | undefined> {
@@ -148,18 +141,15 @@ export class SeekableEncrypted implements ObjectStore {
   }
 }
 
-function streamOf(chunks: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { value, done } = await chunks.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
+class ByteCounter extends TransformStream<Uint8Array, Uint8Array> {
+  bytes = 0;
+
+  constructor() {
+    super({
+      transform: (chunk, controller) => {
+        this.bytes += chunk.byteLength;
+        controller.enqueue(chunk);
       },
-      async cancel() {
-        await chunks.return(undefined);
-      },
-    },
-    { highWaterMark: 0 },
-  );
+    });
+  }
 }
