@@ -67,15 +67,16 @@ export class Contents {
     throw storageError("ARTIFACT_NOT_FOUND", { digest });
   }
 
-  /** Keeps content that is there from being collected for half a grace; undefined when it is not, or is condemned. */
-  async keep(digest: Digest, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
+  /** Keeps content that is there from being collected for half a grace. What is condemned cannot be kept: put it anew. */
+  async keep(digest: Digest, options: CallOptions = {}): Promise<"kept" | "absent" | "condemned"> {
     const { objects } = this.#context;
     const found = await this.find(digest, options);
-    if (found === undefined || this.#isYoung(found)) return found;
+    if (found === undefined) return "absent";
+    if (this.#isYoung(found)) return "kept";
     // First the lease, then a look for a collector: one of the two sees the other, whoever is first.
     await objects.put(`${leasesOf(this.#kind, digest)}${crypto.randomUUID()}`, nothing, { ...options, ifAbsent: true });
-    if (await this.#isCondemned(digest, options)) return undefined;
-    return objects.head(found.key, options);
+    if (await this.#isCondemned(digest, options)) return "condemned";
+    return (await objects.head(found.key, options)) === undefined ? "absent" : "kept";
   }
 
   /** Younger than half a grace: a collector that would take it cannot have begun before the other half is over. */
@@ -94,8 +95,9 @@ export class Contents {
   async publish(digest: Digest, body: () => Bytes | Promise<Bytes>, options: CallOptions = {}): Promise<void> {
     const { objects } = this.#context;
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      if ((await this.keep(digest, options)) !== undefined) return;
-      const condemned = await this.#isCondemned(digest, options);
+      const state = await this.keep(digest, options);
+      if (state === "kept") return;
+      const condemned = state === "condemned" || (await this.#isCondemned(digest, options));
       const annex = condemned ? await this.#annex(digest, options) : undefined;
       if (annex !== undefined && this.#isYoung(annex)) return;
       // A home that is condemned may be deleted at any moment; an annex that is new is in no collector's sight.

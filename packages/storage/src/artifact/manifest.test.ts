@@ -146,9 +146,9 @@ it("whatever names a manifest takes, it gives back as they were", async () => {
   );
   const property = fc.asyncProperty(names, async (given) => {
     const files = Object.fromEntries(given.map((name) => [name, { digest, size: 5, mediaType: "text/plain" }]));
-    const put = await store.putManifest({ files }).catch((error: unknown) => error as { code: string });
-    if (typeof put === "string") expect((await store.getManifest(put)).files).toEqual(files);
-    else expect(put.code).toBe("MANIFEST_INVALID");
+    const kept = store.putManifest({ files }).then(async (put) => (await store.getManifest(put)).files);
+    const outcome = await kept.catch((error: unknown) => (error as { code: string }).code);
+    expect([files, "MANIFEST_INVALID"]).toContainEqual(outcome);
   });
   await fc.assert(property, { numRuns: 200 });
 });

@@ -67,7 +67,7 @@ export class Manifests {
 
   /** Keeps a blob from being collected; one that is condemned, but can still be read, is stored anew. */
   async #keepBlob(digest: Digest): Promise<void> {
-    if ((await this.#blobs.keep(digest)) !== undefined) return;
+    if ((await this.#blobs.keep(digest)) === "kept") return;
     await this.#blobs.publish(digest, (): Promise<Bytes> => this.#read(digest));
   }
 

@@ -1,6 +1,10 @@
-import { systemClock, toBytes, toStream } from "@ashlar/core";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { coreError, systemClock, toBytes, toStream } from "@ashlar/core";
 import { memoryObjectStore } from "@ashlar/core/memory";
 import { describe, expect, it } from "vitest";
+import { digestOf } from "./digest.ts";
 import { createArtifactStore } from "./index.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -41,6 +45,70 @@ describe("blobs", () => {
     await expect(store.getBlob(helloDigest)).rejects.toMatchObject({ code: "ARTIFACT_NOT_FOUND" });
     await expect(store.has("sha256:x")).rejects.toMatchObject({ code: "DIGEST_INVALID" });
   });
+});
+
+describe("a blob whose digest is given", () => {
+  it("goes straight to its place, verified on the way, whether it is there or not", async () => {
+    const objects = memoryObjectStore();
+    const put: string[] = [];
+    const store = createArtifactStore({
+      objects: { ...objects, put: (key, ...rest) => (put.push(key), objects.put(key, ...rest)) },
+    });
+    const long = new Uint8Array(9 * 1024 * 1024).fill(7);
+    const { digest, size } = await store.putBlob(toStream(long), { digest: digestOf(long) });
+    expect([digest, size]).toEqual([digestOf(long), long.byteLength]);
+    expect(put).toEqual([`blobs/sha256/${digest.slice(7, 9)}/${digest.slice(7)}`]);
+    expect(await store.putBlob(toStream(long), { digest })).toEqual({ digest, size });
+    const refused = { code: "DIGEST_MISMATCH" };
+    await expect(store.putBlob(toStream(bytes("other")), { digest })).rejects.toMatchObject(refused);
+    await expect(store.putBlob(bytes("other"), { digest })).rejects.toMatchObject(refused);
+    await expect(store.putBlob(toStream(bytes("x")), { digest: helloDigest })).rejects.toMatchObject(refused);
+    expect(await store.has(helloDigest)).toBe(false);
+    await expect(store.putBlob(bytes("x"), { digest: "sha256:x" })).rejects.toMatchObject({ code: "DIGEST_INVALID" });
+  });
+});
+
+describe("many blobs and files", () => {
+  it("are stored in the order they came, each once, from any iterable", async () => {
+    const store = createArtifactStore({ objects: memoryObjectStore() });
+    async function* bodies(): AsyncGenerator<Uint8Array> {
+      for (let i = 0; i < 100; i++) yield bytes(`body ${i % 60}`);
+    }
+    const stored = await store.putBlobs(bodies(), { concurrency: 7 });
+    expect(stored.map(({ digest }) => digest)).toEqual(
+      Array.from({ length: 100 }, (_, i) => digestOf(bytes(`body ${i % 60}`))),
+    );
+    const failing = [
+      bytes("a"),
+      new ReadableStream<Uint8Array>({ pull: (c) => c.error(new Error("gone")) }),
+      bytes("b"),
+    ];
+    await expect(store.putBlobs(failing, { concurrency: 1 })).rejects.toThrow("gone");
+  });
+
+  it("of this machine are stored as they are", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "ashlar-artifact-"));
+    try {
+      const store = createArtifactStore({ objects: memoryObjectStore() });
+      for (const content of [bytes("hello"), new Uint8Array(9 * 1024 * 1024).fill(1), bytes("")]) {
+        await writeFile(join(folder, "f"), content);
+        const expected = { digest: digestOf(content), size: content.byteLength, mediaType: "text/plain" };
+        expect(await store.putFile(join(folder, "f"), { mediaType: "text/plain" })).toEqual(expected);
+        expect(await toBytes(await store.getBlob(expected.digest))).toEqual(content);
+      }
+      await expect(store.putFile(join(folder, "none"))).rejects.toMatchObject({ code: "ENOENT" });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+it("content that comes and goes at every look is given up on, not looped over", async () => {
+  const objects = memoryObjectStore();
+  const taken = (key: string): Promise<never> =>
+    Promise.reject(coreError("PRECONDITION_FAILED", { key, expected: "absent", actual: "it exists" }));
+  const store = createArtifactStore({ objects: { ...objects, put: taken } });
+  await expect(store.putBlob(bytes("x"))).rejects.toMatchObject({ code: "ARTIFACT_CONTENDED", retryable: true });
 });
 
 describe("leftovers", () => {

@@ -132,7 +132,8 @@ describe("an upload", () => {
           },
         );
         const after = createArtifactStore({ objects });
-        if (await after.has(digest)) expect(await whole(after, digest)).toBe(content);
+        const found = await after.getBlob(digest).then(toBytes, () => undefined);
+        expect([undefined, content]).toContain(found && new TextDecoder().decode(found));
         // What is complete takes no parts any more: then the sender has only to ask for the answer.
         const upload = await after.resumeUpload(begun.id);
         const again = await send(after).catch(() => upload.complete());
