@@ -51,6 +51,14 @@ describe("inline vectors", () => {
 });
 
 describe("bitmaps", () => {
+  const problemOf = (bytes: Uint8Array): Error | undefined => {
+    try {
+      return readBitmapArray(bytes, 6003).length > 6003 ? new RangeError("too many") : undefined;
+    } catch (error) {
+      return error as Error;
+    }
+  };
+
   it("give back any set of rows: arrays, bits and runs", () => {
     const rows = fc.uniqueArray(fc.oneof(fc.nat(200_000), fc.nat(2 ** 33)), { maxLength: 300 });
     const run = fc.tuple(fc.nat(300_000), fc.nat(70_000)).map(([start, length]) => ({ start, length }));
@@ -75,11 +83,7 @@ describe("bitmaps", () => {
       fc.property(fc.nat(bytes.length - 1), fc.nat(255), fc.nat(bytes.length), (at, value, length) => {
         const altered = bytes.slice(0, length);
         altered[at] = value;
-        try {
-          expect(readBitmapArray(altered, 6003).length).toBeLessThanOrEqual(6003);
-        } catch (error) {
-          expect((error as Error).constructor.name).toBe("BitmapError");
-        }
+        expect(["BitmapError", undefined]).toContain(problemOf(altered)?.constructor.name);
       }),
     );
   });

@@ -114,3 +114,27 @@ function keyWithin(objects: ObjectStore, table: string, path: string): string {
 function corrupt(file: string, reason: string, cause?: unknown): Error {
   return storageError("DATA_FILE_CORRUPT", { file, reason }, cause === undefined ? {} : { cause });
 }
+
+/** The rows of a stretch of a file that are not deleted, counted from its start; undefined when all are there. */
+export function undeletedRows(deleted: readonly number[], place: number, rows: number): Int32Array | undefined {
+  let next = firstFrom(deleted, place);
+  if ((deleted[next] ?? Infinity) >= place + rows) return undefined;
+  const kept = new Int32Array(rows);
+  let count = 0;
+  for (let row = 0; row < rows; row++) {
+    if (deleted[next] === place + row) next += 1;
+    else kept[count++] = row;
+  }
+  return kept.subarray(0, count);
+}
+
+/** Where the numbers from `value` on begin. */
+export function firstFrom(ascending: readonly number[], value: number): number {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ascending[middle] ?? 0) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

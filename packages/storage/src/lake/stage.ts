@@ -1,7 +1,9 @@
 import type { Clock, Logger, ObjectStore } from "@ashlar/core";
-import type { RecordBatch, Schema } from "apache-arrow";
+import { Field, type RecordBatch, Schema } from "apache-arrow";
+import { batchOf } from "../parquet/batch.ts";
 import type { ParquetCodec, ParquetWriter } from "../parquet/port.ts";
 import type { AddFile } from "./actions.ts";
+import { physicalName } from "./column-mapping.ts";
 import type { LatestStates } from "./latest-states.ts";
 import { encodePath, partitionPath, partitions } from "./partition.ts";
 import { arrange, arrowOf, type TableColumn } from "./schema.ts";
@@ -12,100 +14,148 @@ export interface LakeContext {
   readonly objects: ObjectStore;
   readonly codec: ParquetCodec;
   readonly clock: Clock;
-  /** What has been read of the logs so far. */
-  readonly states: LatestStates;
   /** @default silent */
   readonly logger?: Logger;
+  /** What has been read of the logs so far. */
+  readonly states: LatestStates;
+}
+
+export interface StageOptions {
+  readonly columns: readonly TableColumn[];
+  readonly partitionBy: readonly string[];
+  /** The folder below the table, with its slash. @default "" */
+  readonly folder?: string;
+  /** What the names of files begin with. @default "part" */
+  readonly prefix?: string;
+  /** Rows of a file, at most; a batch that is written is not cut. @default no limit */
+  readonly fileRows?: number;
+  /** @default true */
+  readonly dataChange?: boolean;
+  readonly tags?: Readonly<Record<string, string>>;
 }
 
 interface OpenFile {
+  readonly folder: string;
   readonly values: Readonly<Record<string, string | null>>;
   readonly writer: ParquetWriter;
   readonly statistics: FileStatistics;
 }
 
+/** Files that are encoded and stored at the same time. */
+const filesAtOnce = 4;
+
 /**
  * Rows on their way into a table: one open Parquet file per partition. Nothing of it is part of the table until its
- * files are committed; disposing it uncommitted deletes what was written.
+ * files are committed; disposing it before it was offered deletes what
+ * was written.
  */
 export class Stage implements AsyncDisposable {
   rows = 0;
   readonly #context: LakeContext;
   readonly #table: string;
-  readonly #columns: readonly TableColumn[];
-  readonly #partitionBy: readonly string[];
+  readonly #options: StageOptions;
   readonly #fileSchema: Schema;
+  readonly #mapped: boolean;
   readonly #open: Map<string, OpenFile> = new Map();
   readonly #written: string[] = [];
-  #committed = false;
+  readonly #files: AddFile[] = [];
+  #names = 0;
+  #offered = false;
 
-  constructor(
-    context: LakeContext,
-    table: string,
-    definition: { readonly columns: readonly TableColumn[]; readonly partitionBy: readonly string[] },
-  ) {
+  constructor(context: LakeContext, table: string, options: StageOptions) {
     this.#context = context;
     this.#table = table;
-    this.#columns = definition.columns;
-    this.#partitionBy = definition.partitionBy;
-    this.#fileSchema = arrowOf(this.#columns.filter((column) => !this.#partitionBy.includes(column.name)));
+    this.#options = options;
+    const inFile = options.columns.filter((column) => !options.partitionBy.includes(column.name));
+    this.#mapped = options.columns.some((column) => physicalName(column) !== column.name);
+    this.#fileSchema = arrowOf(inFile.map((column) => ({ ...column, name: physicalName(column) })));
   }
 
   /** @throws SCHEMA_MISMATCH, PARTITION_INVALID */
-  async write(batch: RecordBatch): Promise<void> {
-    const arranged = arrange(this.#table, this.#columns, batch);
-    for (const { values, rows } of partitions(this.#table, arranged, this.#partitionBy)) {
+  async write(batch: RecordBatch, signal?: AbortSignal): Promise<void> {
+    const { columns, partitionBy, fileRows = Infinity } = this.#options;
+    const arranged = arrange(this.#table, columns, batch);
+    for (const { values, rows } of partitions(this.#table, arranged, partitionBy)) {
       const file = await this.#fileOf(values);
-      file.statistics.observe(rows);
-      await file.writer.write(rows);
+      const named = this.#mapped ? this.#physical(rows) : rows;
+      file.statistics.observe(named);
+      await file.writer.write(named);
+      if (file.statistics.rows >= fileRows) await this.#store(file, signal);
     }
     this.rows += batch.numRows;
   }
 
+  /** The batch under the names of the file; its types stay as they came. */
+  #physical(rows: RecordBatch): RecordBatch {
+    const fields = rows.schema.fields.map(
+      (field, index) => new Field(this.#fileSchema.fields[index]?.name ?? field.name, field.type, true),
+    );
+    return batchOf(new Schema(fields), rows.data.children, rows.numRows);
+  }
+
   async #fileOf(values: OpenFile["values"]): Promise<OpenFile> {
-    const path = partitionPath(this.#partitionBy, values);
-    let file = this.#open.get(path);
+    const folder = partitionPath(this.#options.partitionBy, values);
+    let file = this.#open.get(folder);
     if (file === undefined) {
       const writer = await this.#context.codec.create(this.#fileSchema);
-      file = { values, writer, statistics: new FileStatistics() };
-      this.#open.set(path, file);
+      file = { folder, values, writer, statistics: new FileStatistics() };
+      this.#open.set(folder, file);
     }
     return file;
   }
 
-  /** Writes the files out and returns them for the log. */
-  async finish(signal?: AbortSignal): Promise<AddFile[]> {
-    const files: AddFile[] = [];
-    for (const [folder, { values, writer, statistics }] of this.#open) {
-      signal?.throwIfAborted();
-      await using finishing = writer;
-      const { body } = await finishing.finish();
-      const path = `${folder}part-${String(files.length).padStart(5, "0")}-${crypto.randomUUID()}.c000.parquet`;
-      const key = `${this.#table}/${path}`;
-      const { size } = await this.#context.objects.put(key, body, { ifAbsent: true, ...(signal ? { signal } : {}) });
-      this.#written.push(key);
-      this.#open.delete(folder);
-      files.push({
-        path: encodePath(path),
-        partitionValues: values,
-        size,
-        modificationTime: this.#context.clock.now(),
-        dataChange: true,
-        stats: statistics.toJson(),
-      });
+  /** Writes the files out and returns them for the log, in the order in which they were begun. */
+  async finish(signal?: AbortSignal): Promise<readonly AddFile[]> {
+    const waiting = [...this.#open.values()];
+    while (waiting.length > 0) {
+      const storing = waiting.splice(0, filesAtOnce).map((file) => this.#store(file, signal));
+      const failed = (await Promise.allSettled(storing)).find((outcome) => outcome.status === "rejected");
+      if (failed !== undefined) throw failed.reason;
     }
-    return files;
+    return this.#files;
   }
 
-  /** From here on the files belong to the table. */
-  committed(): void {
-    this.#committed = true;
+  async #store({ folder, values, writer, statistics }: OpenFile, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    const { folder: root = "", prefix = "part", dataChange = true, tags, partitionBy, columns } = this.#options;
+    const path = `${root}${folder}${prefix}-${String(this.#names++).padStart(5, "0")}-${crypto.randomUUID()}.c000.parquet`;
+    const key = `${this.#table}/${path}`;
+    await using finishing = writer;
+    this.#open.delete(folder);
+    const { body } = await finishing.finish();
+    this.#written.push(key);
+    const { size } = await this.#context.objects.put(key, body, { ifAbsent: true, ...(signal ? { signal } : {}) });
+    const partitioned = columns.filter((column) => partitionBy.includes(column.name));
+    this.#files.push({
+      path: encodePath(path),
+      partitionValues: Object.fromEntries(
+        partitioned.map((column) => [physicalName(column), values[column.name] ?? null]),
+      ),
+      size,
+      modificationTime: this.#context.clock.now(),
+      dataChange,
+      stats: statistics.toJson(),
+      ...(tags === undefined ? {} : { tags }),
+    });
+  }
+
+  /**
+   * From here on the files may belong to the table: a commit whose answer is lost may stand. They are kept, whatever
+   * becomes of it, unless it is known to have failed.
+   */
+  offer(): void {
+    this.#offered = true;
+  }
+
+  /** The commit is known to have failed. */
+  withdraw(): void {
+    this.#offered = false;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { writer } of this.#open.values()) await writer[Symbol.asyncDispose]();
     this.#open.clear();
-    if (this.#committed) return;
+    if (this.#offered) return;
     for (const key of this.#written) await this.#context.objects.delete(key);
   }
 }

@@ -2,13 +2,24 @@ import type { Logger } from "@ashlar/core";
 import type { RecordBatch, Schema } from "apache-arrow";
 import { storageError } from "../errors.ts";
 import { pathInStore } from "../parquet/source.ts";
-import { append, type AppendOptions, type AppendResult, type Rows } from "./append.ts";
+import { append, type AppendOptions, type AppendResult } from "./append.ts";
+import type { IntakeTarget, Rows } from "./intake.ts";
 import { TableLog } from "./log.ts";
-import { dataKey, openData, scan, type ScanOptions } from "./scan.ts";
+import { physicalName } from "./column-mapping.ts";
+import { changes, type ChangesOptions } from "./change-feed.ts";
+import { dataKey } from "./data-file.ts";
+import { deleteRows, type DeleteOptions, type DeleteResult } from "./delete.ts";
+import { merge, type MergeOptions, type MergeResult } from "./merge.ts";
+import { optimize, type OptimizeOptions, type OptimizeResult } from "./optimize.ts";
+import { overwrite, type OverwriteOptions, type OverwriteResult } from "./overwrite.ts";
+import { restore, type RestoreOptions, type RestoreResult } from "./restore.ts";
+import { countRows } from "./rewrite.ts";
+import { scan, type ScanOptions } from "./scan.ts";
 import { arrowOf } from "./schema.ts";
 import type { LakeContext } from "./stage.ts";
 import type { Definition, TableState } from "./state.ts";
 import { parseStatistics } from "./statistics.ts";
+import { updateRows, type UpdateOptions, type UpdateResult } from "./update.ts";
 import { commitTimes } from "./time.ts";
 
 /** One version of a table. */
@@ -46,8 +57,9 @@ export interface LakeTableView {
   scan(options?: ScanOptions): AsyncIterable<RecordBatch>;
   snapshot(): Promise<Snapshot>;
   /**
-   * The absolute paths of the Parquet files, when the object store keeps files; else undefined. Partition columns are
-   * not in the files: their values stand in the paths, `month=2001-06/`.
+   * The absolute paths of the Parquet files, when the object store keeps files and the files are the rows: not where
+   * deletion vectors or mapped column names make them something else. Else undefined. Partition columns are not in the
+   * files: their values stand in the paths, `month=2001-06/`.
    */
   localFiles(): Promise<readonly string[] | undefined>;
   /** Names this state of the table: `flights@3`. */
@@ -67,6 +79,46 @@ export interface LakeTable extends Omit<LakeTableView, "scan" | "snapshot"> {
    * @throws SCHEMA_MISMATCH, PARTITION_INVALID, EXPECTATION_FAILED, COMMIT_CONFLICT, PROTOCOL_UNSUPPORTED, TABLE_READ_ONLY
    */
   append(rows: Rows, options?: AppendOptions): Promise<AppendResult>;
+  /**
+   * Replaces rows as one version: all of them, those that `where` names, or the partitions that the new rows fall into.
+   * Makes the table where there is none.
+   *
+   * @throws SCHEMA_MISMATCH, EXPECTATION_FAILED, REPLACE_MISMATCH, OPTION_INVALID, TABLE_READ_ONLY, COMMIT_CONFLICT
+   */
+  overwrite(rows: Rows, options?: OverwriteOptions): Promise<OverwriteResult>;
+  /**
+   * Deletes the rows that match. Files of which every row goes are not read, files without a match not written; the
+   * others are written again without the rows. Loses to nobody: it is planned anew up to five times.
+   *
+   * @throws TABLE_NOT_FOUND, COLUMN_UNKNOWN, PREDICATE_INVALID, TABLE_READ_ONLY, COMMIT_CONFLICT
+   */
+  delete(options: DeleteOptions): Promise<DeleteResult>;
+  /** Sets columns of the rows that match. @throws UPDATE_INVALID and as `delete` */
+  update(options: UpdateOptions): Promise<UpdateResult>;
+  /**
+   * Inserts, updates and deletes by key, as one version. The rows to merge are held in memory; the table streams past
+   * them, and files that cannot hold one of their keys are not read.
+   *
+   * @throws MERGE_AMBIGUOUS when several rows have the key of a row of the table; SCHEMA_MISMATCH, and as `update`
+   */
+  merge(rows: Rows, options: MergeOptions): Promise<MergeResult>;
+  /**
+   * Makes few files of many, and clusters rows, without changing one: readers and appends go on beside it. Files that
+   * are good as they are stay. Deleted rows that a deletion vector hides are dropped.
+   *
+   * @throws OPTION_INVALID, COLUMN_UNKNOWN, COMMIT_CONFLICT
+   */
+  optimize(options?: OptimizeOptions): Promise<OptimizeResult>;
+  /** Makes a new version with the rows, columns and properties of an older one. @throws VERSION_NOT_FOUND, DATA_FILE_MISSING */
+  restore(options: RestoreOptions): Promise<RestoreResult>;
+  /**
+   * Streams the rows that versions changed, with `_change_type` (insert, delete, update_preimage, update_postimage),
+   * `_commit_version` and `_commit_timestamp`. Without the table property `delta.enableChangeDataFeed` a rewritten
+   * file shows as all of its rows deleted and inserted.
+   *
+   * @throws VERSION_NOT_FOUND, COLUMN_UNKNOWN
+   */
+  changes(options: ChangesOptions): AsyncIterable<RecordBatch>;
   /** The table as of a version. */
   at(version: number): LakeTableView;
   /** Every version in the log, latest first. Versions that only a checkpoint remembers are not in it. */
@@ -96,8 +148,39 @@ export class DeltaTable implements LakeTable {
   }
 
   append(rows: Rows, options: AppendOptions = {}): Promise<AppendResult> {
-    const target = { context: this.#context, logger: this.#logger, name: this.name, ...this.#options };
-    return append(target, rows, options);
+    return append(this.#target(), rows, options);
+  }
+
+  overwrite(rows: Rows, options: OverwriteOptions = {}): Promise<OverwriteResult> {
+    return overwrite(this.#target(), rows, options);
+  }
+
+  delete(options: DeleteOptions): Promise<DeleteResult> {
+    return deleteRows(this.#target(), options);
+  }
+
+  update(options: UpdateOptions): Promise<UpdateResult> {
+    return updateRows(this.#target(), options);
+  }
+
+  merge(rows: Rows, options: MergeOptions): Promise<MergeResult> {
+    return merge(this.#target(), rows, options);
+  }
+
+  optimize(options: OptimizeOptions = {}): Promise<OptimizeResult> {
+    return optimize(this.#target(), options);
+  }
+
+  restore(options: RestoreOptions): Promise<RestoreResult> {
+    return restore(this.#target(), options);
+  }
+
+  async *changes(options: ChangesOptions): AsyncIterable<RecordBatch> {
+    yield* changes(this.#context, this.#log, await this.state(options.to, options.signal), options);
+  }
+
+  #target(): IntakeTarget {
+    return { context: this.#context, logger: this.#logger, name: this.name, ...this.#options };
   }
 
   async *scan(options: ScanOptions & { readonly version?: number } = {}): AsyncIterable<RecordBatch> {
@@ -109,7 +192,7 @@ export class DeltaTable implements LakeTable {
     const definition = state.definition as Definition;
     const files = [...state.files.values()].map((file): DataFile => {
       const { rows } = parseStatistics(file.stats);
-      const counted = rows === undefined ? {} : { rows };
+      const counted = rows === undefined ? {} : { rows: rows - (file.deletionVector?.cardinality ?? 0) };
       return { key: dataKey(this.name, file), size: file.size, partition: file.partitionValues, ...counted };
     });
     return {
@@ -122,7 +205,9 @@ export class DeltaTable implements LakeTable {
   }
 
   async localFiles(version?: number): Promise<readonly string[] | undefined> {
-    const { files } = await this.state(version);
+    const { files, definition } = await this.state(version);
+    const mapped = definition?.columns.some((column) => physicalName(column) !== column.name);
+    if (mapped === true || [...files.values()].some((file) => file.deletionVector !== undefined)) return undefined;
     const paths = [...files.values()].map((file) => pathInStore(this.#context.objects, dataKey(this.name, file)));
     return paths.every((path) => path !== undefined) ? paths : undefined;
   }
@@ -168,12 +253,7 @@ export class DeltaTable implements LakeTable {
   async #countRows(state: TableState): Promise<number> {
     let rows = 0;
     for (const file of state.files.values()) {
-      const counted = parseStatistics(file.stats).rows;
-      if (counted !== undefined) rows += counted;
-      else {
-        await using reader = await openData(this.#context, state, file);
-        rows += reader.rows;
-      }
+      rows += await countRows(this.#context, state, file);
     }
     return rows;
   }
