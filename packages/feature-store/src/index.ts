@@ -21,7 +21,25 @@ export type {
   View,
 } from "./define/selection.ts";
 export type { ValuesOf, Value, ValueType, ValueTypes } from "./define/value-type.ts";
-export { type Aggregate, count, mean, share, stddev, sum, window, type WindowFeature } from "./define/window.ts";
+export {
+  type Aggregate,
+  count,
+  countDistinct,
+  first,
+  last,
+  lastNonNull,
+  max,
+  mean,
+  median,
+  min,
+  type OrderedType,
+  quantile,
+  share,
+  stddev,
+  sum,
+  window,
+  type WindowFeature,
+} from "./define/window.ts";
 export { featureStoreError, featureStoreErrors } from "./errors.ts";
 export type { Materializer, MaterializeResult } from "./materialize/materializer.ts";
 export { arrow } from "./offline/arrow.ts";

@@ -1,15 +1,18 @@
 import type { Predicate } from "./column.ts";
-import { type Duration, durationMicros } from "./duration.ts";
+import { featureStoreError } from "../errors.ts";
+import { type Duration, durationMicros, ttlMicros } from "./duration.ts";
+import type { ValueType } from "./value-type.ts";
 
 /** What is computed over the rows of a window. */
-export type Aggregate<Type extends "float64" | "int32" | "int64" = "float64" | "int32" | "int64"> =
-  | { readonly aggregate: "mean" | "stddev"; readonly column: string; readonly type: Type }
-  | { readonly aggregate: "sum"; readonly column: string; readonly type: Type }
+export type Aggregate<Type extends ValueType = ValueType> =
+  | { readonly aggregate: "mean" | "stddev" | "sum" | "countDistinct"; readonly column: string; readonly type: Type }
+  | { readonly aggregate: "min" | "max" | "first" | "last"; readonly column: string; readonly type: Type }
+  | { readonly aggregate: "quantile"; readonly column: string; readonly q: number; readonly type: Type }
   | { readonly aggregate: "count"; readonly type: Type }
   | { readonly aggregate: "share"; readonly predicate: Predicate; readonly type: Type };
 
-/** An aggregate over the rows of the last `width` microseconds. */
-export interface WindowFeature<Type extends "float64" | "int32" | "int64" = "float64" | "int32" | "int64"> {
+/** An aggregate over the rows of the last `width` microseconds; Infinity for all there are. */
+export interface WindowFeature<Type extends ValueType = ValueType> {
   readonly kind: "window";
   readonly width: number;
   readonly of: Aggregate<Type>;
@@ -42,15 +45,102 @@ export function sum(column: string, type: "float64" | "int64" = "float64"): Aggr
   return { aggregate: "sum", column, type };
 }
 
+/** How many different values the window holds, nulls aside: exact. 0 when it is empty. -0 is 0, and NaN is one value. */
+export const countDistinct = (column: string): Aggregate<"int32"> => ({
+  aggregate: "countDistinct",
+  column,
+  type: "int32",
+});
+
+/**
+ * The exact quantile of the values that are not null, between the closest ranks by linear interpolation (Hyndman and Fan's
+ * type 7, as numpy and DuckDB's `quantile_cont` have it); null when there are none. NaN counts as the greatest value.
+ *
+ * @param q from 0, the least, to 1, the greatest
+ * @throws DEFINITION_INVALID for another q
+ */
+export function quantile(column: string, q: number): Aggregate<"float64"> {
+  if (typeof q !== "number" || !(q >= 0 && q <= 1)) {
+    throw featureStoreError("DEFINITION_INVALID", {
+      of: `A quantile of "${column}"`,
+      value: q,
+      rule: "q is a number from 0 to 1",
+    });
+  }
+  return { aggregate: "quantile", column, q, type: "float64" };
+}
+
+/** The quantile at one half. */
+export const median = (column: string): Aggregate<"float64"> => quantile(column, 0.5);
+
+/**
+ * The least value that is not null, as numbers or times compare; null when there is none. NaN is greater than every number.
+ *
+ * @param type what the feature holds, default `"float64"`; a value that does not fit it exactly is an error
+ */
+export function min(column: string): Aggregate<"float64">;
+export function min<const Type extends OrderedType>(column: string, type: Type): Aggregate<Type>;
+export function min(column: string, type: OrderedType = "float64"): Aggregate<OrderedType> {
+  return { aggregate: "min", column, type };
+}
+
+/** The greatest value that is not null. @see min */
+export function max(column: string): Aggregate<"float64">;
+export function max<const Type extends OrderedType>(column: string, type: Type): Aggregate<Type>;
+export function max(column: string, type: OrderedType = "float64"): Aggregate<OrderedType> {
+  return { aggregate: "max", column, type };
+}
+
+/** Types of which `min` and `max` are taken. */
+export type OrderedType = "float64" | "int32" | "int64" | "timestamp";
+
+/**
+ * The first value that is not null, in the order (event, known, ingestion); null when there is none.
+ *
+ * @param type what the feature holds, default `"float64"`; a value that does not fit it exactly is an error
+ */
+export function first(column: string): Aggregate<"float64">;
+export function first<const Type extends ValueType>(column: string, type: Type): Aggregate<Type>;
+export function first(column: string, type: ValueType = "float64"): Aggregate {
+  return { aggregate: "first", column, type };
+}
+
+/** The last value that is not null. @see first */
+export function last(column: string): Aggregate<"float64">;
+export function last<const Type extends ValueType>(column: string, type: Type): Aggregate<Type>;
+export function last(column: string, type: ValueType = "float64"): Aggregate {
+  return { aggregate: "last", column, type };
+}
+
+/**
+ * The last value of a column that is not null and no older than `maxAge`, both ends included. Unlike `column`, which gives
+ * the null of the latest row, it looks past nulls. It is a window: as old as the watermark in an online read.
+ *
+ * @throws DURATION_INVALID
+ */
+export function lastNonNull(
+  column: string,
+  options: { readonly maxAge: Duration | "forever" },
+): WindowFeature<"float64">;
+export function lastNonNull<const Type extends ValueType>(
+  column: string,
+  options: { readonly maxAge: Duration | "forever"; readonly type: Type },
+): WindowFeature<Type>;
+export function lastNonNull(
+  column: string,
+  { maxAge, type = "float64" }: { readonly maxAge: Duration | "forever"; readonly type?: ValueType },
+): WindowFeature {
+  // A window leaves out its older end; times are whole microseconds, so one more brings it in.
+  const width = ttlMicros(maxAge, `maxAge of "${column}"`) + 1;
+  return { kind: "window", width, of: { aggregate: "last", column, type }, type };
+}
+
 /**
  * An aggregate over a sliding window. At time `t` a source row counts if and only if `event > t - width`, `event <= t`
  * and, where the view has `knownAt`, `known <= t`.
  *
  * @throws DURATION_INVALID
  */
-export function window<Type extends "float64" | "int32" | "int64">(
-  width: Duration,
-  of: Aggregate<Type>,
-): WindowFeature<Type> {
+export function window<Type extends ValueType>(width: Duration, of: Aggregate<Type>): WindowFeature<Type> {
   return { kind: "window", width: durationMicros(width, "window"), of, type: of.type };
 }

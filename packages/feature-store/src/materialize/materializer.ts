@@ -1,9 +1,8 @@
 import type { Feature, FeatureView } from "../define/feature-view.ts";
 import type { Value } from "../define/value-type.ts";
-import type { WindowFeature } from "../define/window.ts";
 import { featureStoreError } from "../errors.ts";
-import { type Accumulator, accumulator } from "../offline/accumulator.ts";
-import { byWidth, measures, readerOf } from "../offline/join.ts";
+import { type Aggregation, aggregations } from "../offline/aggregation.ts";
+import { byWidth, readerOf } from "../offline/join.ts";
 import { LatestSweep, WindowSweep } from "../offline/sweep.ts";
 import type { Timeline } from "../offline/timeline.ts";
 import { type Visibility, visibility } from "../offline/visibility.ts";
@@ -37,7 +36,7 @@ interface KeyState {
   readonly key: Uint8Array;
   readonly latest: LatestSweep;
   readonly windows: readonly WindowSweep[];
-  readonly aggregates: ReadonlyMap<string, Accumulator>;
+  readonly aggregates: ReadonlyMap<string, Aggregation>;
 }
 
 /** The online namespace of a view: its name and version, so that two versions serve side by side. */
@@ -65,8 +64,8 @@ export function createMaterializer(
     const event = timeline.event[row] as number;
     const known = timeline.known?.[row] ?? event;
     const values = layout.names.map((name): Value | null => {
-      const state_ = state.aggregates.get(name);
-      if (state_ !== undefined) return aggregateValue(view.features[name] as WindowFeature, state_);
+      const aggregate = state.aggregates.get(name);
+      if (aggregate !== undefined) return aggregate.value();
       return readers.get(name)?.(timeline.source[row] as number) ?? null;
     });
     const vector = layout.pack(values, { event: BigInt(event), known: BigInt(known), asOf: BigInt(asOf) });
@@ -112,17 +111,17 @@ function assertStep(view: FeatureView, until: number, reached: number, limit: nu
 }
 
 function keyStates(view: FeatureView, timeline: Timeline, visible: Visibility): KeyState[] {
-  const measureOf = measures(timeline, view);
+  const aggregation = aggregations(timeline, view);
   const widths = byWidth(view, Object.keys(view.features));
   return Array.from({ length: timeline.keys.size }, (_, key): KeyState => {
     const start = timeline.starts[key] as number;
     const end = timeline.starts[key + 1] as number;
-    const aggregates = new Map<string, Accumulator>();
+    const aggregates = new Map<string, Aggregation>();
     const windows = [...widths].map(([width, members]) => {
       const own = members.map(({ name, feature }) => {
-        const state = accumulator(feature.of, measureOf(feature));
-        aggregates.set(name, state);
-        return state;
+        const made = aggregation(feature);
+        aggregates.set(name, made);
+        return made.state;
       });
       const sweep = new WindowSweep(timeline, visible, width, own);
       sweep.begin(start, end);
@@ -146,9 +145,4 @@ function plainReaders(view: FeatureView, timeline: Timeline): Map<string, (row: 
     if (feature.kind === "column") readers.set(name, readerOf(view, feature, timeline.columns));
   }
   return readers;
-}
-
-function aggregateValue(feature: WindowFeature, state: Accumulator): Value | null {
-  if (state.size === 0 && feature.of.aggregate !== "count") return null;
-  return feature.type === "int64" ? state.integer : state.value;
 }

@@ -1,21 +1,34 @@
-import type { Aggregate } from "../define/window.ts";
 import type { Measure } from "./measure.ts";
 import { productError, RunningSum } from "./running-sum.ts";
 
-/** The state of one aggregate over the rows that are in a window. Rows leave in any order. */
+/** The state of one aggregate over the rows that are in a window. They enter in any order, and leave in the timeline's. */
 export interface Accumulator {
-  /** How many values are in; 0 makes every aggregate but the count null. */
+  /** How many values are in; 0 makes every aggregate but the counts null. */
   readonly size: number;
-  readonly value: number;
-  /** The value as an integer, for aggregates of integers. */
-  readonly integer: bigint;
-  reset(): void;
+  /** Starts anew for the key that has the rows `[start, end)`. */
+  reset(start: number, end: number): void;
   add(row: number): void;
   remove(row: number): void;
 }
 
+/** An aggregate that is computed. */
+export interface NumberAccumulator extends Accumulator {
+  readonly value: number;
+  /** The value as an integer, for aggregates of integers. */
+  readonly integer: bigint;
+}
+
+/** An aggregate that is the value of one of the rows. */
+export interface RowAccumulator extends Accumulator {
+  /** The row of the timeline; anything when nothing is in. */
+  readonly row: number;
+}
+
 /** @param of what is aggregated, over the values of `measure`, which only a count does without */
-export function accumulator(of: Aggregate, measure: Measure | undefined): Accumulator {
+export function accumulator(
+  of: { readonly aggregate: "mean" | "sum" | "stddev" | "share" | "count" },
+  measure: Measure | undefined,
+): NumberAccumulator {
   if (measure === undefined) return new Count();
   if (of.aggregate === "stddev")
     return measure.integer && !measure.squaresAreExact ? new BigDeviation(measure) : new Deviation(measure);
@@ -24,7 +37,7 @@ export function accumulator(of: Aggregate, measure: Measure | undefined): Accumu
   return measure.sumIsExact ? new ExactSum(measure, mean) : new FloatSum(measure, mean);
 }
 
-class Count implements Accumulator {
+class Count implements NumberAccumulator {
   size = 0;
   reset(): void {
     this.size = 0;
@@ -44,7 +57,7 @@ class Count implements Accumulator {
 }
 
 /** Whole numbers whose sum cannot pass 2^53: plain additions are exact. */
-class ExactSum implements Accumulator {
+class ExactSum implements NumberAccumulator {
   size = 0;
   #total = 0;
   readonly #values: Float64Array;
@@ -78,7 +91,7 @@ class ExactSum implements Accumulator {
   }
 }
 
-class FloatSum implements Accumulator {
+class FloatSum implements NumberAccumulator {
   size = 0;
   readonly #sum = new RunningSum();
   readonly #measure: Measure;
@@ -111,7 +124,7 @@ class FloatSum implements Accumulator {
   }
 }
 
-class BigSum implements Accumulator {
+class BigSum implements NumberAccumulator {
   size = 0;
   integer = 0n;
   readonly #exact: BigInt64Array;
@@ -143,7 +156,7 @@ class BigSum implements Accumulator {
 }
 
 /** The population standard deviation, from the sum and the sum of squares, both beyond the precision of a double. */
-class Deviation implements Accumulator {
+class Deviation implements NumberAccumulator {
   size = 0;
   readonly #sum = new RunningSum();
   readonly #squares = new RunningSum();
@@ -188,7 +201,7 @@ class Deviation implements Accumulator {
 }
 
 /** The population standard deviation of integers of which the squares pass 2^53. */
-class BigDeviation implements Accumulator {
+class BigDeviation implements NumberAccumulator {
   size = 0;
   #sum = 0n;
   #squares = 0n;

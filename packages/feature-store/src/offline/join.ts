@@ -2,11 +2,10 @@ import type { ColumnFeature } from "../define/column.ts";
 import type { Feature, FeatureView } from "../define/feature-view.ts";
 import type { Value } from "../define/value-type.ts";
 import type { WindowFeature } from "../define/window.ts";
-import { type Accumulator, accumulator } from "./accumulator.ts";
+import { type Aggregation, aggregations, countsNothing } from "./aggregation.ts";
 import type { ColumnData } from "./column-data.ts";
 import { columnReader } from "./column-reader.ts";
 import { FeatureColumn } from "./feature-column.ts";
-import { type Measure, measure } from "./measure.ts";
 import type { JoinRequest } from "./port.ts";
 import { LatestSweep, WindowSweep } from "./sweep.ts";
 import type { Timeline } from "./timeline.ts";
@@ -34,18 +33,6 @@ export function inputColumns(view: FeatureView, features: readonly string[] = Ob
   return [...columns];
 }
 
-/** The measures of a view, made once for features that aggregate the same. */
-export function measures(timeline: Timeline, view: FeatureView): (feature: WindowFeature) => Measure | undefined {
-  const made = new Map<string, Measure>();
-  return ({ of }) => {
-    if (of.aggregate === "count") return undefined;
-    const key = of.aggregate === "share" ? JSON.stringify(of.predicate) : `${of.type} ${of.column}`;
-    const kept = made.get(key) ?? measure(timeline, of, view.source.name);
-    made.set(key, kept);
-    return kept;
-  };
-}
-
 /** The windowed features among those asked for, by width: one sweep serves all of a width. */
 export function byWidth(
   view: FeatureView,
@@ -68,13 +55,13 @@ export function joinWindows(
 ): Map<string, FeatureColumn> {
   const { view, output, signal } = request;
   const columns = new Map<string, FeatureColumn>();
-  const measureOf = measures(timeline, view);
+  const aggregation = aggregations(timeline, view);
   for (const [width, members] of byWidth(view, request.features)) {
     signal?.throwIfAborted();
     const lanes = members.map(({ name, feature }) => ({
       feature,
       column: new FeatureColumn(`${view.name}:${name}`, feature.type, labels.rows, output),
-      state: accumulator(feature.of, measureOf(feature)),
+      aggregation: aggregation(feature),
     }));
     members.forEach(({ name }, i) => columns.set(name, (lanes[i] as Lane).column));
     sweepKeys(timeline, visible, labels, width, lanes);
@@ -86,7 +73,7 @@ export function joinWindows(
 interface Lane {
   readonly feature: WindowFeature;
   readonly column: FeatureColumn;
-  readonly state: Accumulator;
+  readonly aggregation: Aggregation;
 }
 
 function sweepKeys(timeline: Timeline, visible: Visibility, labels: GroupedLabels, width: number, lanes: Lane[]): void {
@@ -94,7 +81,7 @@ function sweepKeys(timeline: Timeline, visible: Visibility, labels: GroupedLabel
     timeline,
     visible,
     width,
-    lanes.map(({ state }) => state),
+    lanes.map((lane) => lane.aggregation.state),
   );
   const { starts, order, time } = labels;
   for (let key = 0; key + 1 < starts.length; key++) {
@@ -104,20 +91,14 @@ function sweepKeys(timeline: Timeline, visible: Visibility, labels: GroupedLabel
     for (let i = starts[key] as number; i < end; i++) {
       const label = order[i] as number;
       sweep.advance(time[label] as number);
-      for (const lane of lanes) write(lane, label);
+      for (const lane of lanes) lane.aggregation.write(lane.column, label);
     }
   }
 }
 
-function write({ feature, column, state }: Lane, label: number): void {
-  if (state.size === 0 && feature.of.aggregate !== "count") return;
-  if (column.wide) column.set(label, state.integer);
-  else column.setNumber(label, state.value);
-}
-
 /** A label whose key the source never had has an empty window, and counts 0 in it. */
 function fillUnmatchedCounts(labels: GroupedLabels, lanes: readonly Lane[]): void {
-  const counts = lanes.filter(({ feature }) => feature.of.aggregate === "count");
+  const counts = lanes.filter(({ feature }) => countsNothing(feature.of));
   if (counts.length === 0 || labels.order.length === labels.rows) return;
   const matched = new Uint8Array(labels.rows);
   for (const label of labels.order) matched[label] = 1;

@@ -1,7 +1,8 @@
 import type { Predicate } from "../define/column.ts";
-import type { Aggregate } from "../define/window.ts";
+import type { ValueType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import { type ColumnData, describeColumn } from "./column-data.ts";
+import type { Series } from "./row-choice.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** What an aggregate adds up, one value per row of the timeline. */
@@ -17,8 +18,12 @@ export interface Measure {
   readonly integer: boolean;
 }
 
+type Measured =
+  | { readonly aggregate: "mean" | "sum" | "stddev" | "quantile"; readonly column: string; readonly type: ValueType }
+  | { readonly aggregate: "share"; readonly predicate: Predicate };
+
 /** @throws COLUMN_TYPE_MISMATCH when the column cannot be aggregated so */
-export function measure(timeline: Timeline, of: Exclude<Aggregate, { aggregate: "count" }>, table: string): Measure {
+export function measure(timeline: Timeline, of: Measured, table: string): Measure {
   if (of.aggregate === "share") return predicateMeasure(timeline, of.predicate, table);
   const data = timeline.columns.get(of.column) as ColumnData;
   const { column } = of;
@@ -39,6 +44,22 @@ export function measure(timeline: Timeline, of: Exclude<Aggregate, { aggregate: 
   const exact = integer && !sumIsExact ? exactValues(timeline, data) : undefined;
   const valid = validity(timeline, data);
   return { values, exact, valid, sumIsExact, squaresAreExact: sumIsExact && squares < 2 ** 53, integer };
+}
+
+/** The values of a column of any type; strings by their codes. */
+export function series(timeline: Timeline, column: string): Series {
+  const data = timeline.columns.get(column) as ColumnData;
+  const values =
+    data.kind === "bigint" ? new BigInt64Array(timeline.source.length) : new Float64Array(timeline.source.length);
+  for (let row = 0; row < values.length; row++) values[row] = data.values[timeline.source[row] as number] as never;
+  return { values, valid: validity(timeline, data) };
+}
+
+/** The values of a column of numbers or times. @throws COLUMN_TYPE_MISMATCH for another */
+export function orderedSeries(timeline: Timeline, column: string, table: string): Series {
+  const data = timeline.columns.get(column) as ColumnData;
+  if (data.kind === "string" || data.kind === "boolean") throw mismatch(data, column, table, "numbers or timestamps");
+  return series(timeline, column);
 }
 
 const mismatch = (data: ColumnData, column: string, table: string, wanted: string): Error =>

@@ -42,8 +42,8 @@ it("sums and spreads integers beyond 2^53 exactly", () => {
     squaresAreExact: false,
     integer: true,
   };
-  const sum = accumulator({ aggregate: "sum", column: "x", type: "int64" }, measure);
-  const deviation = accumulator({ aggregate: "stddev", column: "x", type: "float64" }, measure);
+  const sum = accumulator({ aggregate: "sum" }, measure);
+  const deviation = accumulator({ aggregate: "stddev" }, measure);
   for (const state of [sum, deviation]) for (const row of [0, 1, 2, 3]) state.add(row);
   expect(sum.integer).toBe(2n ** 63n + 7n);
   for (const state of [sum, deviation]) for (const row of [0, 1]) state.remove(row);
@@ -60,7 +60,7 @@ it("finds the small deviation of large floats", () => {
     squaresAreExact: false,
     integer: false,
   };
-  const deviation = accumulator({ aggregate: "stddev", column: "x", type: "float64" }, measure);
+  const deviation = accumulator({ aggregate: "stddev" }, measure);
   for (const row of [0, 1, 2]) deviation.add(row);
   deviation.remove(2);
   expect(deviation.value).toBeCloseTo(0.25, 6);

@@ -32,7 +32,7 @@ export class WindowSweep {
     this.#entering = start;
     this.#leaving = start;
     this.#end = end;
-    for (const each of this.#accumulators) each.reset();
+    for (const each of this.#accumulators) each.reset(start, end);
   }
 
   /** Moves on to `time`, which never goes back. @returns true when a row entered or left */

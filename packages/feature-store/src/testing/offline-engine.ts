@@ -3,7 +3,22 @@ import { describe, expect, it } from "vitest";
 import { column } from "../define/column.ts";
 import { entity } from "../define/entity.ts";
 import { featureView } from "../define/feature-view.ts";
-import { count, mean, share, stddev, sum, window } from "../define/window.ts";
+import {
+  count,
+  countDistinct,
+  first,
+  last,
+  lastNonNull,
+  max,
+  mean,
+  median,
+  min,
+  quantile,
+  share,
+  stddev,
+  sum,
+  window,
+} from "../define/window.ts";
 import type { OfflineEngine } from "../offline/port.ts";
 import { fromTable } from "../source/table-source.ts";
 import { createFeatureStore } from "../store.ts";
@@ -72,6 +87,14 @@ async function agree(engine: OfflineEngine, { rows, labels, known, cut, strict, 
       mean: window("4s", mean("value")),
       share: window("4s", share(column("value").greaterThan(2))),
       stddev: window("4s", stddev("value")),
+      least: window("4s", min("value")),
+      greatest: window("4s", max("value")),
+      first: window("4s", first("value")),
+      lastInWindow: window("4s", last("value")),
+      distinct: window("4s", countDistinct("value")),
+      median: window("4s", median("value")),
+      ninth: window("4s", quantile("value", 0.9)),
+      lastNonNull: lastNonNull("value", { maxAge: "3s" }),
     },
   });
   const store = createFeatureStore({ views: [view], offline: engine });
