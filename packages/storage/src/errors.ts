@@ -86,6 +86,18 @@ export const storageErrors = {
     message: (d: { table: string; version: number; earliest: number; latest: number }): string =>
       `The table "${d.table}" has no version ${d.version}; its log goes from ${d.earliest} to ${d.latest}. Ask for a version that stands in its history.`,
   },
+  TIMESTAMP_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: (d: { table: string; timestamp: number; earliest: number }): string =>
+      `The table "${d.table}" has no version as of ${String(d.timestamp)}; its earliest is of ${d.earliest} (epoch milliseconds). Ask for a later moment, as a number of milliseconds or a Date.`,
+  },
+  VACUUM_UNSAFE: {
+    status: 400,
+    retryable: false,
+    message: (d: { table: string; retention: string; rule: string }): string =>
+      `The table "${d.table}" cannot be vacuumed with the retention ${JSON.stringify(d.retention)}: it is ${d.rule}. Give a longer one, or "force" where nobody reads or writes the table; nothing was deleted.`,
+  },
   LOG_CORRUPT: {
     status: 500,
     retryable: false,

@@ -1,9 +1,11 @@
 import { type ObjectInfo, silentLogger } from "@ashlar/core";
+import { storageError } from "../errors.ts";
 import type { Action } from "./actions.ts";
 import { writeCheckpoint } from "./checkpoint-write.ts";
 import { cleanUpLog } from "./clean-up.ts";
 import type { TableLog } from "./log.ts";
 import { checkpointInterval, cleansLog, logRetention } from "./properties.ts";
+import { assertWritable } from "./protocol.ts";
 import type { LakeContext } from "./stage.ts";
 import type { TableState } from "./state.ts";
 
@@ -30,9 +32,17 @@ export async function afterCommit(
   }
 }
 
-/** Writes a checkpoint of a state, and cleans up the log behind it unless the table says otherwise. */
+/**
+ * Writes a checkpoint of a state, and cleans up the log behind it unless the table says otherwise.
+ *
+ * @throws PROTOCOL_UNSUPPORTED, TABLE_READ_ONLY
+ */
 export async function checkpoint(context: LakeContext, log: TableLog, state: TableState): Promise<void> {
-  const configuration = state.definition?.configuration ?? {};
+  const { table, protocol, definition } = state;
+  if (protocol === undefined || definition === undefined) throw storageError("TABLE_NOT_FOUND", { table });
+  // What this library cannot write it may not know all the actions of.
+  assertWritable(table, protocol, definition);
+  const { configuration } = definition;
   const now = context.clock.now();
   await writeCheckpoint(context.objects, log, state, now);
   if (cleansLog(configuration)) await cleanUpLog(context.objects, log, now - logRetention(configuration));

@@ -91,7 +91,7 @@ async function bytesAt(
 }
 
 /** "Deletion Vector Descriptor Schema", derived fields: a prefix, then a UUID in 20 digits of Z85. */
-function vectorKey(objects: ObjectStore, owner: VectorOwner, vector: DeletionVectorDescriptor): string {
+export function vectorKey(objects: ObjectStore, owner: VectorOwner, vector: DeletionVectorDescriptor): string {
   const { table, file } = owner;
   if (vector.storageType === "p") return keyWithin(objects, table, vector.pathOrInlineDv);
   const prefix = vector.pathOrInlineDv.slice(0, -20);

@@ -28,6 +28,8 @@ export type { RestoreOptions, RestoreResult } from "./restore.ts";
 export type { SetValue, UpdateOptions, UpdateResult } from "./update.ts";
 export type { ScanOptions } from "./scan.ts";
 export type { DataFile, HistoryEntry, LakeTable, LakeTableView, Snapshot, TableOptions } from "./table.ts";
+export type { PointInTime } from "./time-travel.ts";
+export type { VacuumOptions, VacuumResult } from "./vacuum.ts";
 export { batchFrom, type PlainColumns } from "../parquet/batch-from.ts";
 export type { ColumnType, Scalar } from "../parquet/column-type.ts";
 export type { Condition, Predicate, PredicateValue } from "../parquet/predicate.ts";

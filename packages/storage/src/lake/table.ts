@@ -2,6 +2,7 @@ import type { Logger } from "@ashlar/core";
 import type { RecordBatch, Schema } from "apache-arrow";
 import { storageError } from "../errors.ts";
 import { pathInStore } from "../parquet/source.ts";
+import { checkpoint } from "./after-commit.ts";
 import { append, type AppendOptions, type AppendResult } from "./append.ts";
 import type { IntakeTarget, Rows } from "./intake.ts";
 import { TableLog } from "./log.ts";
@@ -21,6 +22,8 @@ import type { Definition, TableState } from "./state.ts";
 import { parseStatistics } from "./statistics.ts";
 import { updateRows, type UpdateOptions, type UpdateResult } from "./update.ts";
 import { commitTimes } from "./time.ts";
+import { type PointInTime, resolveVersion } from "./time-travel.ts";
+import { vacuum, type VacuumOptions, type VacuumResult } from "./vacuum.ts";
 
 /** One version of a table. */
 export interface Snapshot {
@@ -119,10 +122,23 @@ export interface LakeTable extends Omit<LakeTableView, "scan" | "snapshot"> {
    * @throws VERSION_NOT_FOUND, COLUMN_UNKNOWN
    */
   changes(options: ChangesOptions): AsyncIterable<RecordBatch>;
-  /** The table as of a version. */
-  at(version: number): LakeTableView;
+  /** The table as of a version, or of a moment: the last version committed by then. @throws VERSION_NOT_FOUND, TIMESTAMP_NOT_FOUND */
+  at(when: number | PointInTime): LakeTableView;
   /** Every version in the log, latest first. Versions that only a checkpoint remembers are not in it. */
   history(): Promise<readonly HistoryEntry[]>;
+  /**
+   * Writes a checkpoint of the latest version now, and cleans up the log behind it. Every tenth commit
+   * (`delta.checkpointInterval`) does it by itself.
+   *
+   * @throws TABLE_NOT_FOUND, PROTOCOL_UNSUPPORTED
+   */
+  checkpoint(): Promise<{ readonly version: number }>;
+  /**
+   * Deletes files that no version within the retention needs. Versions from before it can then not be read any more.
+   *
+   * @throws TABLE_NOT_FOUND, VACUUM_UNSAFE, FILE_OUTSIDE, PROTOCOL_UNSUPPORTED, TABLE_READ_ONLY
+   */
+  vacuum(options?: VacuumOptions): Promise<VacuumResult>;
 }
 
 export interface TableOptions {
@@ -216,14 +232,30 @@ export class DeltaTable implements LakeTable {
     return `${this.name}@${(await this.state(version)).version}`;
   }
 
-  at(version: number): LakeTableView {
+  at(when: number | PointInTime): LakeTableView {
+    const version = (): Promise<number> => resolveVersion(this.#log, this.name, when);
+    const scanAt = (options: ScanOptions): AsyncIterable<RecordBatch> => this.#scanAt(version, options);
     return {
       name: this.name,
-      scan: (options = {}) => this.scan({ ...options, version }),
-      snapshot: () => this.snapshot({ version }),
-      localFiles: () => this.localFiles(version),
-      fingerprint: () => this.fingerprint(version),
+      scan: (options = {}) => scanAt(options),
+      snapshot: async () => this.snapshot({ version: await version() }),
+      localFiles: async () => this.localFiles(await version()),
+      fingerprint: async () => this.fingerprint(await version()),
     };
+  }
+
+  async *#scanAt(version: () => Promise<number>, options: ScanOptions): AsyncGenerator<RecordBatch> {
+    yield* this.scan({ ...options, version: await version() });
+  }
+
+  async checkpoint(): Promise<{ readonly version: number }> {
+    const state = await this.state();
+    await checkpoint(this.#context, this.#log, state);
+    return { version: state.version };
+  }
+
+  vacuum(options: VacuumOptions = {}): Promise<VacuumResult> {
+    return vacuum(this.#context, this.name, options);
   }
 
   async history(): Promise<readonly HistoryEntry[]> {
