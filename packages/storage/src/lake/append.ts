@@ -51,7 +51,7 @@ export async function append(target: IntakeTarget, rows: Rows, options: AppendOp
       ...request,
       ...evolution(state, intake, request.actions),
       metrics: textsOf(appendMetrics, counts),
-      info: options.commitInfo ?? {},
+      info: { ...intake.info, ...options.commitInfo },
     });
     if (committed !== "repeated") return { version: committed.version, ...counts };
     intake.withdraw();

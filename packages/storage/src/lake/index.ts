@@ -18,7 +18,7 @@ export type { Row } from "./assign.ts";
 export type { ChangeOptions } from "./change.ts";
 export type { ChangesOptions } from "./change-feed.ts";
 export type { AppendTransaction } from "./commit.ts";
-export { between, type Expectation, notNull, oneOf } from "./expectations.ts";
+export * from "../expect/index.ts";
 export type { IntakeOptions, Rows } from "./intake.ts";
 export type { DeleteOptions, DeleteResult } from "./delete.ts";
 export type { MergeOptions, MergeResult, MergeValue } from "./merge.ts";

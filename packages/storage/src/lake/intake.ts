@@ -1,15 +1,18 @@
 import type { Logger } from "@ashlar/core";
-import { type Data, Field, RecordBatch, Schema, Table, Utf8 } from "apache-arrow";
+import { RecordBatch, Schema, Table } from "apache-arrow";
 import { storageError } from "../errors.ts";
-import { batchOf, dataOf, takeRows } from "../parquet/batch.ts";
+import type { Expectation } from "../expect/expectation.ts";
+import { type Inspection, inspection } from "../expect/inspection.ts";
+import { quarantineBatch, type QuarantineFacts, quarantineFields } from "../expect/quarantine.ts";
+import { commitInfoOf } from "../expect/result.ts";
 import type { AddFile } from "./actions.ts";
 import { type AppendTransaction, commit, type CommitRequest, isRepeated } from "./commit.ts";
 import { shapeOf } from "./conflict.ts";
 import { creationActions } from "./creation.ts";
 import { type ChangeOptions, isRefusal } from "./change.ts";
 import { type Evolution, evolved, fitted } from "./evolve.ts";
-import { type Check, type Expectation, prepare, type Violations } from "./expectations.ts";
 import { assertPartitionable } from "./partition.ts";
+import { scan } from "./scan.ts";
 import { arrange, columnsFromArrow, type TableColumn, typesByName } from "./schema.ts";
 import { type LakeContext, Stage } from "./stage.ts";
 import type { TableState } from "./state.ts";
@@ -19,13 +22,16 @@ export type Rows = Table | RecordBatch | Iterable<RecordBatch> | AsyncIterable<R
 
 /** What every operation that brings rows takes. */
 export interface IntakeOptions extends ChangeOptions {
-  /** What every row must satisfy. @default nothing */
+  /** What the rows must satisfy, beside what the table expects of every write. @default nothing */
   readonly expect?: readonly Expectation[];
   /**
-   * `fail` commits nothing. `quarantine` writes the bad rows with the reason (column `_reason`) into the table
-   * `<name>__quarantine`, before the good ones are committed. `warn` appends them and logs. @default "fail"
+   * What becomes of rows that break an expectation which does not say itself. `fail` commits nothing. `quarantine` writes
+   * them with the reasons into the table `<name>__quarantine`, before the good ones are committed; what is expected of all
+   * rows together fails all the same. `warn` writes them and logs. @default that of the table, else "fail"
    */
   readonly onViolation?: "fail" | "quarantine" | "warn";
+  /** Names the write in the quarantine and in the table's expectation history. @default a random UUID */
+  readonly run?: string;
   /**
    * `add-columns`: columns that the rows have and the table has not are added to it, nullable; nullable columns that
    * the rows lack become null; values of a narrower type are widened to the table's. `none`: the rows must have the
@@ -40,6 +46,9 @@ export interface IntakeTarget {
   readonly name: string;
   readonly schema?: Schema;
   readonly partitionBy?: readonly string[];
+  /** What is expected of every write. */
+  readonly expect?: readonly Expectation[];
+  readonly onViolation?: "fail" | "quarantine" | "warn";
 }
 
 export interface Shape {
@@ -56,11 +65,13 @@ export interface Intake extends AsyncDisposable {
   readonly rows: number;
   readonly quarantined: number;
   readonly files: readonly AddFile[];
+  /** What became of the expectations, for `commitInfo`. */
+  readonly info: Readonly<Record<string, string>>;
   offer(): void;
   withdraw(): void;
 }
 
-/** Checks rows and writes them to files; bad ones go to the quarantine first. @throws SCHEMA_MISMATCH, EXPECTATION_FAILED */
+/** Checks rows and writes them to files; bad ones go to the quarantine first. @throws SCHEMA_MISMATCH, EXPECTATION_FAILED, TABLE_EXPECTATION_FAILED, EXPECTATION_INVALID */
 export async function takeIn(
   target: IntakeTarget,
   state: TableState,
@@ -74,7 +85,8 @@ export async function takeIn(
   const evolution = evolve === "none" ? [] : evolved(name, state.definition, first?.schema);
   const definition = shaped(state.definition ?? newDefinition(target, first), evolution);
   const { columns } = definition;
-  const check = prepare(options.expect ?? [], typesByName(columns));
+  const { now, inspected } = await inspectionOf(target, state, columns, options);
+  const facts = { version: state.version, now, run: options.run ?? crypto.randomUUID() };
   const bad = new Stage(context, quarantineOf(name), { columns: withReason(columns), partitionBy: [] });
   await using _ = bad;
   const good = new Stage(context, name, definition);
@@ -82,8 +94,9 @@ export async function takeIn(
     for await (const batch of batches) {
       signal?.throwIfAborted();
       const arranged = arrange(name, columns, evolve === "none" ? batch : fitted(name, columns, batch));
-      if (batch.numRows > 0) await sort(target, options, check, arranged, good, bad, inspect);
+      if (batch.numRows > 0) await sort(inspected, facts, arranged, good, bad, inspect, signal);
     }
+    const results = inspected.finish();
     if (bad.rows > 0) await commitQuarantine(target, bad, columns, { now: context.clock.now(), signal, transaction });
     const files = await good.finish(signal);
     return {
@@ -92,6 +105,7 @@ export async function takeIn(
       rows: good.rows,
       quarantined: bad.rows,
       files,
+      info: commitInfoOf(facts.run, results),
       offer: () => good.offer(),
       withdraw: () => good.withdraw(),
       [Symbol.asyncDispose]: () => good[Symbol.asyncDispose](),
@@ -111,7 +125,7 @@ export const quarantineOf = (table: string): string => `${table}__quarantine`;
 
 function withReason(columns: readonly TableColumn[]): TableColumn[] {
   const nullable = columns.map(({ name, type }) => ({ name, type, nullable: true, metadata: {} }));
-  return [...nullable, { name: "_reason", type: "string", nullable: true, metadata: {} }];
+  return [...nullable, ...columnsFromArrow("the quarantine", new Schema([...quarantineFields]), "always")];
 }
 
 function newDefinition(target: IntakeTarget, first: RecordBatch | undefined): Shape {
@@ -127,40 +141,47 @@ function newDefinition(target: IntakeTarget, first: RecordBatch | undefined): Sh
   return { columns, partitionBy };
 }
 
+/** The expectations of the table and of the write, made ready for its columns. */
+async function inspectionOf(
+  { context, logger, name, expect = [], ...table }: IntakeTarget,
+  state: TableState,
+  columns: readonly TableColumn[],
+  options: IntakeOptions,
+): Promise<{ readonly now: number; readonly inspected: Inspection }> {
+  const now = context.clock.now();
+  const onViolation = options.onViolation ?? table.onViolation ?? "fail";
+  const types = typesByName(columns);
+  const { definition } = state;
+  const signal = options.signal ? { signal: options.signal } : {};
+  const previous =
+    definition === undefined
+      ? undefined
+      : (wanted: readonly string[]): AsyncIterable<RecordBatch> => {
+          // A column that the write adds has no rows before it.
+          const known = wanted.every((column) => definition.columns.some((other) => other.name === column));
+          return known ? scan(context, state, { columns: wanted, ...signal }) : none();
+        };
+  const write = { table: name, types, now, previous, onViolation, logger };
+  return { now, inspected: await inspection([...expect, ...(options.expect ?? [])], write) };
+}
+
+async function* none(): AsyncGenerator<never> {}
+
 /** Sends each row of a batch where it belongs. @throws EXPECTATION_FAILED */
 async function sort(
-  { logger, name }: IntakeTarget,
-  { onViolation = "fail", signal }: IntakeOptions,
-  check: Check,
+  inspected: Inspection,
+  facts: QuarantineFacts,
   batch: RecordBatch,
   good: Stage,
   bad: Stage,
   inspect: (batch: RecordBatch) => void,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
-  const keep = (rows: RecordBatch): Promise<void> => {
-    inspect(rows);
-    return good.write(rows, signal);
-  };
-  const violations = check(batch);
-  const { rows, reasons, example } = violations;
-  if (rows.length === 0) return keep(batch);
-  const expectation = reasons[0] ?? "";
-  if (onViolation === "fail") {
-    throw storageError("EXPECTATION_FAILED", { table: name, expectation, rows: rows.length, example });
-  }
-  if (onViolation === "warn") {
-    logger.warn({ table: name, expectation, rows: rows.length, example }, "rows break an expectation");
-    return keep(batch);
-  }
-  await bad.write(quarantined(batch, violations));
-  const kept = complement(batch.numRows, rows);
-  if (kept.length > 0) await keep(takeRows(batch, kept));
-}
-
-function quarantined(batch: RecordBatch, { rows, reasons }: Violations): RecordBatch {
-  const taken = takeRows(batch, rows);
-  const schema = new Schema([...taken.schema.fields, new Field("_reason", new Utf8(), true)]);
-  return batchOf(schema, [...(taken.data.children as Data[]), dataOf("string", reasons)], rows.length);
+  const { kept, quarantined } = inspected.inspect(batch);
+  if (quarantined !== undefined) await bad.write(quarantineBatch(quarantined, facts));
+  if (kept === undefined) return;
+  inspect(kept);
+  await good.write(kept, signal);
 }
 
 /** The row numbers below `count` that are not among the given ones, which ascend. */

@@ -67,7 +67,8 @@ export async function overwrite(target: IntakeTarget, rows: Rows, options: Overw
   const tests = testsOf(where ?? {}, typesByName(definition.columns));
   const inspect = (batch: RecordBatch): void => assertMatching(name, tests, batch);
   await using intake = repeated ? undefined : await takeIn(target, state, rows, options, inspect);
-  return await change<Counts>(target, options, names, async (base) => {
+  const commitInfo = { ...intake?.info, ...options.commitInfo };
+  return await change<Counts>(target, { ...options, commitInfo }, names, async (base) => {
     if (intake === undefined) throw repeatedNoMore(name, base);
     base.stages.adopt(intake);
     return planned(target, options, base, definition, intake);

@@ -1,6 +1,8 @@
 import type { Logger } from "@ashlar/core";
 import type { RecordBatch, Schema } from "apache-arrow";
 import { storageError } from "../errors.ts";
+import type { Expectation, Severity } from "../expect/expectation.ts";
+import { type ExpectationRecord, recordOf } from "../expect/result.ts";
 import { pathInStore } from "../parquet/source.ts";
 import { checkpoint } from "./after-commit.ts";
 import { append, type AppendOptions, type AppendResult } from "./append.ts";
@@ -79,7 +81,8 @@ export interface LakeTable extends Omit<LakeTableView, "scan" | "snapshot"> {
    * Appends rows as one version, all or none; the first append makes the table. Rows stream: one file per partition is
    * open at a time. Racing writers all get in, one version each.
    *
-   * @throws SCHEMA_MISMATCH, PARTITION_INVALID, EXPECTATION_FAILED, COMMIT_CONFLICT, PROTOCOL_UNSUPPORTED, TABLE_READ_ONLY
+   * @throws SCHEMA_MISMATCH, PARTITION_INVALID, EXPECTATION_FAILED, TABLE_EXPECTATION_FAILED, EXPECTATION_INVALID
+   * @throws COMMIT_CONFLICT, PROTOCOL_UNSUPPORTED, TABLE_READ_ONLY
    */
   append(rows: Rows, options?: AppendOptions): Promise<AppendResult>;
   /**
@@ -139,6 +142,8 @@ export interface LakeTable extends Omit<LakeTableView, "scan" | "snapshot"> {
    * @throws TABLE_NOT_FOUND, VACUUM_UNSAFE, FILE_OUTSIDE, PROTOCOL_UNSUPPORTED, TABLE_READ_ONLY
    */
   vacuum(options?: VacuumOptions): Promise<VacuumResult>;
+  /** What became of the expectations of each version that noted them, latest first. */
+  expectationHistory(): Promise<readonly ExpectationRecord[]>;
 }
 
 export interface TableOptions {
@@ -146,6 +151,10 @@ export interface TableOptions {
   readonly schema?: Schema;
   /** Partition columns, for a table that does not exist yet. @default [] */
   readonly partitionBy?: readonly string[];
+  /** What is expected of every append and overwrite through this table object, beside what each expects. @default [] */
+  readonly expect?: readonly Expectation[];
+  /** For writes that do not say. @default "fail" */
+  readonly onViolation?: Severity;
 }
 
 export class DeltaTable implements LakeTable {
@@ -272,6 +281,10 @@ export class DeltaTable implements LakeTable {
       });
     }
     return entries;
+  }
+
+  async expectationHistory(): Promise<readonly ExpectationRecord[]> {
+    return (await this.history()).flatMap((entry) => recordOf(entry) ?? []);
   }
 
   async state(version?: number, signal?: AbortSignal): Promise<TableState> {
