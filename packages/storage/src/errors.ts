@@ -11,8 +11,8 @@ export const storageErrors = {
   OBJECT_KEY_CONFLICT: {
     status: 409,
     retryable: false,
-    message: (d: { key: string; other: string }): string =>
-      `The key "${d.key}" cannot be stored: on a file system "${d.other}" would have to be a file and a folder at once. Choose keys of which none is a folder of another.`,
+    message: (d: { key: string; other: string; reason?: string }): string =>
+      `The key "${d.key}" cannot be stored: ${d.reason ?? `on a file system "${d.other}" would have to be a file and a folder at once`}. Choose keys that this store can tell apart.`,
   },
   OBJECT_TOO_LARGE: {
     status: 413,

@@ -5,13 +5,14 @@ import { bytes, facts, gather, text } from "./object-store-bodies.ts";
 import type { ObjectStoreSuite } from "./object-store.ts";
 
 const refused = ["", "/a", "a/", "a//b", ".", "..", "a/../b", "../../etc/passwd", "a/./b", "a\0b", "\ud800"];
-const kept = ["a b", "a+b", "ä/ö/ü", "a%2Fb", "%00", "a\\b", "A", "😀/x", "a:b", "con", "-rf", "a'b\"c", "…", "~tmp"];
+const kept = ["a b", "a+b", "ä/ö/ü", "a%2Fb", "%00", "A", "😀/x", "a:b", "con", "-rf", "a'b\"c", "…", "~tmp"];
 const odd = ["a.tmp", "a?b#c", "a&b<c>", "*", "a=b,c;d", "\u{feff}a", "tab\there", "..x", "x..", "{}|^`"];
 /** One segment of 1,024 bytes, and segments of up to 255: the most a key may have. */
 const long = ["x".repeat(1024), `${"ü".repeat(127)}/`.repeat(4).slice(0, -1), `${"s".repeat(255)}/`.repeat(3) + "t"];
 /** Each pair is one name to somebody: to a decoder, a normaliser, a file system that folds case, a folder tree. */
 const pairs = [
   ["a/b", "a%2Fb"],
+  ["a/b", "a\\b"],
   ["caf\u{e9}", "cafe\u{301}"],
   ["a", "A"],
   ["stra\u{df}e", "strasse"],

@@ -6,13 +6,12 @@ import {
   type ObjectInfo,
   type ObjectStore,
   type PutOptions,
-  resolveRange,
   type StoredObject,
   toBytes,
 } from "@ashlar/core";
-import { storageError } from "../errors.ts";
 import { networkBody } from "./network-body.ts";
 import { canBeginKey, isObjectKey } from "./prefix.ts";
+import { rangedGet } from "./ranged-get.ts";
 import type { S3Commands } from "./s3-commands.ts";
 import { isNotFound, statusOf } from "./s3-errors.ts";
 import { objectMissing, type S3Client, S3Session } from "./s3-session.ts";
@@ -39,7 +38,6 @@ export interface S3Options {
 }
 
 const mebibyte = 1024 * 1024;
-const maxReads = 5;
 
 /**
  * A bucket of Amazon S3, or of a store that speaks its API and decides `If-None-Match` and `If-Match` on PutObject and
@@ -90,19 +88,13 @@ class S3Store implements ObjectStore {
     this.#pageSize = pageSize;
   }
 
-  async get(key: string, { range, signal }: GetOptions = {}): Promise<StoredObject> {
+  async get(key: string, options: GetOptions = {}): Promise<StoredObject> {
     this.#session.nameOf(key);
-    signal?.throwIfAborted();
-    for (let read = 1; ; read++) {
-      const object = asksForBytes(range) ? await this.#read(key, range, signal) : undefined;
-      if (object !== undefined) return object;
-      // S3 has no answer for no bytes: what there is of the object decides.
-      const info = await this.head(key, signal === undefined ? {} : { signal });
-      if (info === undefined) throw objectMissing(key);
-      const { start, end } = resolveRange(key, info.size, range);
-      if (start === end) return { info, stream: () => new Blob([]).stream(), bytes: async () => new Uint8Array() };
-      if (read >= maxReads) throw storageError("OBJECT_REPLACED", { key, etag: info.etag });
-    }
+    const { signal } = options;
+    return rangedGet(key, options, {
+      read: (range) => this.#read(key, range, signal),
+      head: () => this.head(key, signal === undefined ? {} : { signal }),
+    });
   }
 
   put(key: string, body: Bytes, options: PutOptions = {}): Promise<ObjectInfo> {
@@ -196,10 +188,5 @@ const infoOf = (key: string, { ETag, LastModified }: Facts, size: number): Objec
   etag: ETag ?? "",
   lastModified: LastModified?.getTime() ?? 0,
 });
-
-function asksForBytes(range: ByteRange | undefined): boolean {
-  if (range === undefined) return true;
-  return Number.isSafeInteger(range.start) && range.start >= 0 && (range.end === undefined || range.end > range.start);
-}
 
 const headerOf = ({ start, end }: ByteRange): string => `bytes=${start}-${end === undefined ? "" : end - 1}`;
