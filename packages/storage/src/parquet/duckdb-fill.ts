@@ -1,169 +1,142 @@
-import { type ColumnType, decimalOf, isNested, type NestedType, type Value } from "./column-type.ts";
+import { type ColumnType, decimalOf, isNested } from "./column-type.ts";
 import type { Column } from "./column.ts";
+import { BytesFill } from "./duckdb-fill-bytes.ts";
+import { itemOf } from "./duckdb-items.ts";
 import type { DuckDbLibrary, DuckDbVector } from "./duckdb-library.ts";
 import { decimalWidth } from "./duckdb-types.ts";
-import { bytesOf, itemsOf } from "./duckdb-vector.ts";
+import { bytesOf, handlesOf, itemsOf } from "./duckdb-vector.ts";
 
-/** Writes rows of a column into a vector. Strings go as bytes: their vector is one of blobs. */
-export type Fill = (vector: DuckDbVector, column: Column, start: number, rows: number) => void;
+/** The rows of a vector: what a data chunk holds at most. */
+export const vectorRows = 2048;
 
-/** How a column of this type is written. */
-export function fillOf(lib: DuckDbLibrary, type: ColumnType): Fill {
-  if (isNested(type)) return fillItems(itemOf(type));
+/** Writes rows of Arrow columns into one vector, time after time. */
+export interface Fill {
+  /** Writes `rows` rows from `start` on to the beginning of the vector. */
+  write(column: Column, start: number, rows: number): void;
+  /** Whether the vector has gathered so much memory that it should be let go. */
+  readonly exhausted: boolean;
+}
+
+/** How a column of this type is written. Strings go as bytes: their vector is one of blobs. */
+export function fillOf(lib: DuckDbLibrary, type: ColumnType, vector: DuckDbVector): Fill {
+  if (isNested(type)) return new ItemsFill(type, vector);
   const decimal = decimalOf(type);
-  if (decimal !== undefined) return fillDecimals(decimalWidth(decimal.precision));
-  if (type === "boolean") return fillBooleans;
-  if (type === "string" || type === "binary") return writesInPlace(lib) ? fillBytes : fillItems(itemOf("binary"));
-  return fillNumbers;
+  if (decimal !== undefined) return new DecimalsFill(decimalWidth(decimal.precision), vector);
+  if (type === "boolean") return new BooleansFill(vector);
+  if (type === "string" || type === "binary") return new BytesFill(lib, vector);
+  return new NumbersFill(vector);
 }
 
-const known = new WeakMap<DuckDbLibrary, boolean>();
+/** The nulls of a vector that is written time after time. */
+export class VectorNulls {
+  readonly #validity: object;
+  #bits: Uint8Array | undefined;
+  #dirty = false;
 
-/** Whether the memory that a vector shows is the vector's own, so that what is written there need not be handed over. */
-function writesInPlace(lib: DuckDbLibrary): boolean {
-  let inPlace = known.get(lib);
-  if (inPlace === undefined) {
-    const chunk = lib.DuckDBDataChunk.create([lib.BIGINT], 1);
-    itemsOf(chunk.getColumnVector(0))[0] = 42n as never;
-    chunk.rowCount = 1;
-    inPlace = itemsOf(chunk.getColumnVector(0))[0] === (42n as never);
-    known.set(lib, inPlace);
+  constructor(vector: DuckDbVector) {
+    this.#validity = handlesOf(vector).validity;
   }
-  return inPlace;
+
+  write(column: Column, start: number, rows: number): void {
+    if (this.#dirty) this.#bits?.fill(0xff);
+    this.#dirty = column.nullCount > 0;
+    if (!this.#dirty) return;
+    const bits = this.#writable();
+    for (let row = 0; row < rows; row++) {
+      if (column.isNull(start + row)) bits[row >> 3] = (bits[row >> 3] as number) & ~(1 << (row & 7));
+    }
+  }
+
+  #writable(): Uint8Array {
+    if (this.#bits === undefined) {
+      const words = new BigUint64Array(vectorRows / 64);
+      this.#bits = new Uint8Array(words.buffer).fill(0xff);
+      Reflect.set(this.#validity, "data", words);
+    }
+    return this.#bits;
+  }
 }
 
-function fillNumbers(vector: DuckDbVector, column: Column, start: number, rows: number): void {
-  if (column.numbers !== undefined) itemsOf(vector).set(column.numbers.subarray(start, start + rows) as never);
-  else for (let row = 0; row < rows; row++) itemsOf(vector)[row] = (column.get(start + row) ?? 0) as never;
-  setNulls(vector, column, start, rows);
-  vector.flush();
+class NumbersFill implements Fill {
+  readonly exhausted = false;
+  readonly #vector: DuckDbVector;
+  readonly #nulls: VectorNulls;
+
+  constructor(vector: DuckDbVector) {
+    this.#vector = vector;
+    this.#nulls = new VectorNulls(vector);
+  }
+
+  write(column: Column, start: number, rows: number): void {
+    const items = itemsOf(this.#vector);
+    if (column.numbers !== undefined) items.set(column.numbers.subarray(start, start + rows) as never);
+    else for (let row = 0; row < rows; row++) items[row] = (column.get(start + row) ?? items[row]) as never;
+    this.#nulls.write(column, start, rows);
+    this.#vector.flush();
+  }
 }
 
-function setNulls(vector: DuckDbVector, column: Column, start: number, rows: number): void {
-  if (column.nullCount === 0) return;
-  for (let row = 0; row < rows; row++) if (column.isNull(start + row)) vector.setItem(row, null);
-}
+class BooleansFill implements Fill {
+  readonly exhausted = false;
+  readonly #vector: DuckDbVector;
+  readonly #nulls: VectorNulls;
 
-function fillBooleans(vector: DuckDbVector, column: Column, start: number, rows: number): void {
-  const bytes = bytesOf(vector, rows, 1);
-  for (let row = 0; row < rows; row++) bytes.setUint8(row, column.get(start + row) === true ? 1 : 0);
-  setNulls(vector, column, start, rows);
-  vector.flush();
+  constructor(vector: DuckDbVector) {
+    this.#vector = vector;
+    this.#nulls = new VectorNulls(vector);
+  }
+
+  write(column: Column, start: number, rows: number): void {
+    const bytes = bytesOf(this.#vector, rows, 1);
+    for (let row = 0; row < rows; row++) bytes.setUint8(row, column.get(start + row) === true ? 1 : 0);
+    this.#nulls.write(column, start, rows);
+    this.#vector.flush();
+  }
 }
 
 /** The low words of Arrow's 128-bit decimals. */
-function fillDecimals(width: 2 | 4 | 8 | 16): Fill {
-  return (vector, column, start, rows) => {
+class DecimalsFill implements Fill {
+  readonly exhausted = false;
+  readonly #width: 2 | 4 | 8 | 16;
+  readonly #vector: DuckDbVector;
+  readonly #nulls: VectorNulls;
+
+  constructor(width: 2 | 4 | 8 | 16, vector: DuckDbVector) {
+    this.#width = width;
+    this.#vector = vector;
+    this.#nulls = new VectorNulls(vector);
+  }
+
+  write(column: Column, start: number, rows: number): void {
     const words = column.data.values as Uint32Array;
-    const view = bytesOf(vector, rows, width);
+    const width = this.#width;
+    const view = bytesOf(this.#vector, rows, width);
     for (let row = 0; row < rows; row++) {
       const from = (start + row) * 4;
       if (width === 2) view.setInt16(row * 2, words[from] as number, true);
       else for (let at = 0; at < width; at += 4) view.setUint32(row * width + at, words[from + at / 4] as number, true);
     }
-    setNulls(vector, column, start, rows);
-    vector.flush();
-  };
-}
-
-/** Strings of up to 12 bytes are written where they stand: DuckDB's `string_t`. Longer ones are handed over. */
-function fillBytes(vector: DuckDbVector, column: Column, start: number, rows: number): void {
-  const { bytes, startOf } = bytesParts(column);
-  const view = bytesOf(vector, rows, 16);
-  const into = new Uint8Array(view.buffer, view.byteOffset, rows * 16).fill(0);
-  const nulls = column.nullCount > 0;
-  for (let row = 0; row < rows; row++) {
-    if (nulls && column.isNull(start + row)) {
-      vector.setItem(row, null);
-      continue;
-    }
-    const from = startOf(start + row);
-    const length = startOf(start + row + 1) - from;
-    if (length > 12) vector.setItem(row, { bytes: bytes.subarray(from, from + length) });
-    else {
-      const to = row * 16;
-      into[to] = length;
-      for (let i = 0; i < length; i++) into[to + 4 + i] = bytes[from + i] as number;
-    }
-  }
-  vector.flush();
-}
-
-interface BytesParts {
-  readonly bytes: Uint8Array;
-  startOf(this: void, row: number): number;
-}
-
-const utf8 = new TextEncoder();
-
-function bytesParts({ data, length, get }: Column): BytesParts {
-  const plain = data.dictionary === undefined || data.dictionary === null;
-  const offsets: unknown = plain ? data.valueOffsets : undefined;
-  if (offsets instanceof Int32Array)
-    return { bytes: data.values as Uint8Array, startOf: (row) => offsets[row] as number };
-  const parts = Array.from({ length }, (_, row) => bytesOfValue(get(row)));
-  const ends = new Int32Array(length + 1);
-  for (const [row, part] of parts.entries()) ends[row + 1] = (ends[row] as number) + part.byteLength;
-  return { bytes: Buffer.concat(parts), startOf: (row) => ends[row] as number };
-}
-
-function bytesOfValue(value: Value | null): Uint8Array {
-  return typeof value === "string" ? utf8.encode(value) : ((value ?? new Uint8Array()) as Uint8Array);
-}
-
-function fillItems(item: (value: Value) => unknown): Fill {
-  return (vector, column, start, rows) => {
-    for (let row = 0; row < rows; row++) {
-      const value = column.get(start + row);
-      vector.setItem(row, value === null ? null : item(value));
-    }
-    vector.flush();
-  };
-}
-
-/** A value as the library's vectors take it. */
-function itemOf(type: ColumnType): (value: Value) => unknown {
-  if (isNested(type)) return nestedItemOf(type);
-  if (decimalOf(type) !== undefined) return (value) => ({ value });
-  switch (type) {
-    case "binary":
-      return (value) => ({ bytes: bytesOfValue(value) });
-    case "date":
-      return (days) => ({ days });
-    case "timestamp":
-    case "timestamp_ntz":
-      return (micros) => ({ micros });
-    default:
-      return (value) => value;
+    this.#nulls.write(column, start, rows);
+    this.#vector.flush();
   }
 }
 
-function nestedItemOf(type: NestedType): (value: Value) => unknown {
-  switch (type.type) {
-    case "struct": {
-      const fields = type.fields.map((field) => [field.name, nullable(itemOf(field.type))] as const);
-      return (value) => ({
-        entries: Object.fromEntries(
-          fields.map(([name, item]) => [name, item((value as Readonly<Record<string, Value | null>>)[name] ?? null)]),
-        ),
-      });
-    }
-    case "array": {
-      const item = nullable(itemOf(type.elementType));
-      return (value) => ({ items: (value as readonly (Value | null)[]).map(item) });
-    }
-    case "map": {
-      const [key, item] = [itemOf(type.keyType), nullable(itemOf(type.valueType))];
-      return (value) => ({
-        entries: (value as readonly (readonly [Value, Value | null])[]).map((pair) => ({
-          key: key(pair[0]),
-          value: item(pair[1]),
-        })),
-      });
-    }
-  }
-}
+/** Nested values, one by one. The rest of the vector is made null, as a flush reads all of it. */
+class ItemsFill implements Fill {
+  readonly exhausted = true;
+  readonly #item: (value: never) => unknown;
+  readonly #vector: DuckDbVector;
 
-function nullable(item: (value: Value) => unknown): (value: Value | null) => unknown {
-  return (value) => (value === null ? null : item(value));
+  constructor(type: ColumnType, vector: DuckDbVector) {
+    this.#item = itemOf(type);
+    this.#vector = vector;
+  }
+
+  write(column: Column, start: number, rows: number): void {
+    for (let row = 0; row < vectorRows; row++) {
+      const value = row < rows ? column.get(start + row) : null;
+      this.#vector.setItem(row, value === null ? null : this.#item(value as never));
+    }
+    this.#vector.flush();
+  }
 }

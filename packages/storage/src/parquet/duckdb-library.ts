@@ -6,7 +6,8 @@ export interface DuckDbLibrary {
     create(path?: string, options?: Record<string, string>): Promise<DuckDbInstance>;
   };
   readonly DuckDBDataChunk: { create(types: readonly DuckDbType[], rowCount?: number): DuckDbChunk };
-  readonly BIGINT: DuckDbType;
+  /** Its `flush` copies the items into the memory of a vector, of whatever type that is. */
+  readonly DuckDBBigIntVector: new (items: BigInt64Array, validity: never, vector: never) => DuckDbVector;
 }
 
 export interface DuckDbType {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { ReusedChunk } from "./duckdb-chunk.ts";
 import { type DuckDbConnection, type DuckDbLibrary, loadDuckDb, sqlText } from "./duckdb-library.ts";
 import { Scratch, sweepScratch } from "./scratch.ts";
 
@@ -22,6 +23,8 @@ export interface DuckDbSession extends AsyncDisposable {
   connect(): Promise<DuckDbConnection>;
   /** A name for a table that no other use of the session has. */
   tableName(): string;
+  /** Chunks to write with, by the types of their columns. */
+  readonly chunks: Map<string, ReusedChunk>;
   /** Makes a temporary folder, to be removed by whoever asked for it. */
   folder(kind: string): Promise<string>;
 }
@@ -39,6 +42,7 @@ export async function startDuckDb(options: DuckDbOptions): Promise<DuckDbSession
   let tables = 0;
   return {
     lib,
+    chunks: new Map(),
     tableName: () => `written_${(tables += 1)}`,
     folder: (kind) => scratch.folder(kind),
     async connect() {

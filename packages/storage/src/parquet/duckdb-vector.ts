@@ -16,6 +16,16 @@ export function bytesOf(vector: DuckDbVector, rows: number, width: number): Data
   throw unknownLayout("vectors that do not keep their values in a data view");
 }
 
+/** The validity of a vector, and the vector itself: what its `flush` writes to. */
+export function handlesOf(vector: DuckDbVector): { readonly validity: object; readonly handle: object } {
+  const validity: unknown = Reflect.get(vector, "validity");
+  const handle: unknown = Reflect.get(vector, "vector");
+  if (typeof validity === "object" && validity !== null && typeof handle === "object" && handle !== null) {
+    return { validity, handle };
+  }
+  throw unknownLayout("vectors that do not show their validity");
+}
+
 /** The vectors of a list's or map's entries, and where each row's begin. */
 export interface ListParts {
   readonly child: DuckDbVector;

@@ -5,16 +5,13 @@ import { Readable } from "node:stream";
 import type { RecordBatch, Schema } from "apache-arrow";
 import { storageError } from "../errors.ts";
 import type { ColumnType } from "./column-type.ts";
-import { type Column, columnsOf } from "./column.ts";
-import { type Fill, fillOf } from "./duckdb-fill.ts";
-import { type DuckDbAppender, type DuckDbConnection, type DuckDbType, sqlName, sqlText } from "./duckdb-library.ts";
+import { columnsOf } from "./column.ts";
+import { appendRows } from "./duckdb-chunk.ts";
+import { type DuckDbAppender, type DuckDbConnection, sqlName, sqlText } from "./duckdb-library.ts";
 import type { DuckDbSession } from "./duckdb-session.ts";
 import { fieldIds, sqlType } from "./duckdb-types.ts";
 import { typesOf } from "./footer.ts";
 import type { Compression, ParquetOutput, ParquetWriter } from "./port.ts";
-
-/** The rows of a vector: what a data chunk holds at most. */
-const vectorRows = 2048;
 
 /** Gathers rows in a table of the session, then copies them to a Parquet file. */
 export async function createWithDuckDb(
@@ -54,32 +51,17 @@ interface Parts {
 
 class DuckDbWriter implements ParquetWriter {
   readonly #parts: Parts;
-  readonly #kinds: readonly DuckDbType[];
-  readonly #fills: readonly Fill[];
   #rows = 0;
   #closed = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    const { lib } = parts.session;
-    this.#kinds = parts.types.map((_, index) => parts.appender.columnType(index));
-    this.#fills = parts.types.map(([, type]) => fillOf(lib, type));
   }
 
   async write(batch: RecordBatch): Promise<void> {
-    const columns = columnsOf(batch);
-    for (let start = 0; start < batch.numRows; start += vectorRows) {
-      this.#append(columns, start, Math.min(vectorRows, batch.numRows - start));
-    }
+    const { session, types, appender } = this.#parts;
+    appendRows(session, types, appender, columnsOf(batch), batch.numRows);
     this.#rows += batch.numRows;
-  }
-
-  #append(columns: readonly Column[], start: number, rows: number): void {
-    const chunk = this.#parts.session.lib.DuckDBDataChunk.create(this.#kinds, rows);
-    for (const [index, fill] of this.#fills.entries()) {
-      fill(chunk.getColumnVector(index), columns[index] as Column, start, rows);
-    }
-    this.#parts.appender.appendDataChunk(chunk);
   }
 
   async finish(): Promise<ParquetOutput> {

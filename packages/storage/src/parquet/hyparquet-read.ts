@@ -42,7 +42,12 @@ export async function* scanInJavaScript(
 
 /** Without its annotations, the library gives the values as they stand in the file, and groups as plain objects. */
 function physical(metadata: FileMetaData): FileMetaData {
-  const schema = metadata.schema.map(({ converted_type: _, logical_type: __, ...element }) => element);
+  const schema = metadata.schema.map((element) => {
+    const bare = { ...element };
+    delete bare.converted_type;
+    delete bare.logical_type;
+    return bare;
+  });
   return { ...metadata, schema };
 }
 
@@ -73,8 +78,7 @@ type Physical = Value | null | undefined;
 
 function columnData(node: FileNode, values: ArrayLike<Physical>): Data {
   if (node.kind === "leaf" && node.decode === undefined) return dataOf(node.type, values);
-  const decoded = new Array<Value | null>(values.length);
-  for (let row = 0; row < values.length; row++) decoded[row] = valueOf(node, values[row]);
+  const decoded = Array.from(values, (value) => valueOf(node, value));
   return dataOf(node.type, decoded);
 }
 
