@@ -31,7 +31,9 @@ export type { DataFile, HistoryEntry, LakeTable, LakeTableView, Snapshot, TableO
 export type { PointInTime } from "./time-travel.ts";
 export type { VacuumOptions, VacuumResult } from "./vacuum.ts";
 export { batchFrom, type PlainColumns } from "../parquet/batch-from.ts";
-export type { ColumnType, Scalar } from "../parquet/column-type.ts";
+export { columnTypeOf } from "../parquet/arrow-type.ts";
+export type { ColumnType, Scalar, Value } from "../parquet/column-type.ts";
+export { rowsOf } from "../parquet/rows-of.ts";
 export type { Condition, Predicate, PredicateValue } from "../parquet/predicate.ts";
 
 export interface LakeOptions {
