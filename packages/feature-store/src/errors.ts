@@ -26,6 +26,24 @@ export const featureStoreErrors = {
     message: (d: { feature: string; known: readonly string[] }): string =>
       `There is no feature ${JSON.stringify(d.feature)}; a feature is selected as "view:feature" or "view:*". This store has: ${d.known.join(", ")}.`,
   },
+  SERVICE_PIN_MISMATCH: {
+    status: 409,
+    retryable: false,
+    message: (d: { service: string; view: string; pinned: string; found: string | undefined }): string =>
+      `The service "${d.service}" pins the view "${d.view}" at version ${d.pinned}, but ${d.found === undefined ? "uses no such view" : `was given version ${d.found}`}. Give it the pinned definition, or pin the new one and train again.`,
+  },
+  TIE_FOUND: {
+    status: 409,
+    retryable: false,
+    message: (d: { view: string; key: string; event: string; known: string | undefined }): string =>
+      `Two rows of the key ${d.key} in "${d.view}" have one event time, ${d.event}${d.known === undefined ? "" : `, and one known time, ${d.known}`}, so only the order of ingestion tells them apart. Drop one of them, give the view a knownAt that differs, or allow it with onTie: "last".`,
+  },
+  REPLAY_MISMATCH: {
+    status: 409,
+    retryable: false,
+    message: (d: { digest: string; changed: readonly string[] }): string =>
+      `The training set ${d.digest} cannot be made again, for this changed: ${d.changed.join("; ")}. Give the definitions, sources and labels that its manifest names.`,
+  },
   COLUMN_MISSING: {
     status: 400,
     retryable: false,
@@ -78,7 +96,31 @@ export const featureStoreErrors = {
     status: 500,
     retryable: false,
     message: (d: { package: string; range: string }): string =>
-      `The offline engine needs the package ${d.package} (${d.range}), which cannot be loaded. Install it: npm install ${d.package}@${d.range}.`,
+      `What was asked for needs the package ${d.package} (${d.range}), which cannot be loaded. Install it: npm install ${d.package}@${d.range}.`,
+  },
+  ONLINE_STORE_UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    message: (d: { store: string; operation: string; reason: string }): string =>
+      `The ${d.store} online store did not answer a ${d.operation}: ${d.reason}. Do it again: what was written already is kept, and nothing counts twice.`,
+  },
+  ONLINE_STORE_REFUSED: {
+    status: 502,
+    retryable: false,
+    message: (d: { store: string; operation: string; reason: string }): string =>
+      `The ${d.store} online store refused a ${d.operation}: ${d.reason}. Check the permissions, memory and settings of the store.`,
+  },
+  PUSH_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { view: string; row: number; rule: string }): string =>
+      `Row ${d.row} cannot be pushed to "${d.view}": ${d.rule}. Correct it and push again; nothing was written.`,
+  },
+  PUSH_UNSUPPORTED: {
+    status: 400,
+    retryable: false,
+    message: (d: { view: string; rule: string }): string =>
+      `Nothing can be pushed to "${d.view}": ${d.rule}. Nothing was written.`,
   },
   VECTOR_CORRUPT: {
     status: 500,

@@ -1,3 +1,4 @@
+export type { About, AboutOptions } from "./define/about.ts";
 export { type Column, column, type ColumnFeature, type Predicate } from "./define/column.ts";
 export type { Duration } from "./define/duration.ts";
 export { type Entity, entity, type KeyShape, type KeyType } from "./define/entity.ts";
@@ -10,6 +11,7 @@ export {
   type ViewKey,
 } from "./define/feature-view.ts";
 export { onDemand, type OnDemandView, type Shape } from "./define/on-demand.ts";
+export { type FeatureService, featureService, type FeatureServiceOptions } from "./define/service.ts";
 export type {
   DistinctNames,
   EntityRow,
@@ -48,7 +50,13 @@ export type { FeatureColumn, OutputOptions } from "./offline/feature-column.ts";
 export type { EngineOptions, JoinRequest, LabelSession, OfflineEngine } from "./offline/port.ts";
 export type { IgnoredRows, Timeline } from "./offline/timeline.ts";
 export { memory } from "./online/memory.ts";
-export type { OnlineEntry, OnlineRead, OnlineStore } from "./online/port.ts";
+export type {
+  OnlineEntry,
+  OnlineRead,
+  OnlineStore,
+  OnlineStoreCapabilities,
+  OnlineWriteOptions,
+} from "./online/port.ts";
 export type { Reading } from "./serve/read.ts";
 export { type Cell, fromRows } from "./source/rows.ts";
 export { fromBatches, fromTable, type SourceOptions, type TableSource } from "./source/table-source.ts";
@@ -58,7 +66,17 @@ export {
   type FeatureStoreOptions,
   type MaterializerOptions,
   type ReadOptions,
+  type ServiceReadOptions,
   type Vector,
 } from "./store.ts";
 export type { LeakReport } from "./training/leak-report.ts";
-export type { TrainingManifest, TrainingSet, TrainingSetOptions } from "./training/training-set.ts";
+export type { Labels } from "./training/label-source.ts";
+export type { JoinOptions, TrainingManifest } from "./training/manifest.ts";
+export type { ReplayOptions } from "./training/replay.ts";
+export type { TrainingRows } from "./training/rows.ts";
+export type {
+  ServiceTrainingSetOptions,
+  TrainingOptions,
+  TrainingSet,
+  TrainingSetOptions,
+} from "./training/training-set.ts";

@@ -10,6 +10,7 @@ import {
   type TrainingRow,
   type View,
 } from "./define/selection.ts";
+import type { FeatureService } from "./define/service.ts";
 import { featureStoreError } from "./errors.ts";
 import {
   createMaterializer,
@@ -23,7 +24,14 @@ import { memory } from "./online/memory.ts";
 import type { OnlineStore } from "./online/port.ts";
 import { createHandler } from "./serve/handler.ts";
 import { type Reading, readOnline } from "./serve/read.ts";
-import { makeTrainingSet, type TrainingSet, type TrainingSetOptions } from "./training/training-set.ts";
+import type { TrainingManifest } from "./training/manifest.ts";
+import { replay, type ReplayOptions } from "./training/replay.ts";
+import {
+  makeTrainingSet,
+  type ServiceTrainingSetOptions,
+  type TrainingSet,
+  type TrainingSetOptions,
+} from "./training/training-set.ts";
 
 export interface FeatureStoreOptions<Views extends readonly View[]> {
   readonly views: Views;
@@ -44,6 +52,14 @@ export interface ReadOptions<Row, Selection> {
   readonly signal?: AbortSignal;
 }
 
+export interface ServiceReadOptions<Row, Service extends FeatureService> extends Omit<
+  ReadOptions<Row, never>,
+  "features"
+> {
+  /** Read the features it selects, by its pinned definitions. */
+  readonly service: Service;
+}
+
 /** The values of one entity, each with its status and age. */
 export type Vector<Views extends readonly View[], Selection extends string> = {
   readonly [Name in Selected<Views, Selection>]: Reading<FeatureValue<Views, Name>>;
@@ -62,11 +78,21 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
    * Joins features to labels as they were known at each label's time. Rows out are rows in, in their order.
    *
    * @throws FEATURE_UNKNOWN, COLUMN_MISSING, COLUMN_TYPE_MISMATCH, TIMESTAMP_NAIVE, TIMESTAMP_INVALID, LABEL_TIME_NULL,
-   * VALUE_OUT_OF_RANGE, ON_DEMAND_FAILED
+   * VALUE_OUT_OF_RANGE, ON_DEMAND_FAILED, TIE_FOUND
    */
   trainingSet<const Selection extends Selector<Views>>(
     options: TrainingSetOptions<Selection>,
   ): Promise<TrainingSet<TrainingRow<Views, Selection>>>;
+  /** The same for the features of a service, by the definitions it pins. */
+  trainingSet<Service extends FeatureService>(
+    options: ServiceTrainingSetOptions<Service>,
+  ): Promise<TrainingSet<TrainingRow<Service["views"], Service["selection"][number]>>>;
+  /**
+   * Makes the training set of a manifest again, with the same digest.
+   *
+   * @throws REPLAY_MISMATCH naming what changed since
+   */
+  replay(manifest: TrainingManifest, options: ReplayOptions): Promise<TrainingSet>;
   /**
    * Brings the online store up to `until` (epoch milliseconds): rows visible at or before it. Goes on from the watermark,
    * or from `from`; it can be repeated and, when killed, done again.
@@ -88,6 +114,10 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
   read<const Selection extends Selector<Views>>(
     options: ReadOptions<EntityRow<Views, Selection>, Selection>,
   ): Promise<Vector<Views, Selection>[]>;
+  /** The same for the features of a service, by the definitions it pins. */
+  read<Service extends FeatureService>(
+    options: ServiceReadOptions<EntityRow<Service["views"], Service["selection"][number]>, Service>,
+  ): Promise<Vector<Service["views"], Service["selection"][number]>[]>;
   /** Serves reads over HTTP: `POST /read`, and `POST /get-online-features` in Feast's shape. */
   handler(): (request: Request) => Promise<Response>;
 }
@@ -129,7 +159,12 @@ export function createFeatureStore<const Views extends readonly View[]>(
   return {
     views,
     materializer,
-    trainingSet: (request) => makeTrainingSet(offline, views, request),
+    // What a row is, the overloads say.
+    trainingSet(request: TrainingSetOptions | ServiceTrainingSetOptions) {
+      if (!("service" in request)) return makeTrainingSet<never>(offline, views, request);
+      return makeTrainingSet<never>(offline, request.service.views, { ...request, features: request.service.features });
+    },
+    replay: (manifest, request) => replay(offline, views, manifest, request),
     async materialize(view, request) {
       const reached = await online.watermark(namespaceOf(view));
       if (request.from === undefined && reached !== undefined && request.until <= reached) {
@@ -143,9 +178,12 @@ export function createFeatureStore<const Views extends readonly View[]>(
       return result;
     },
     watermark: (view) => online.watermark(namespaceOf(view)),
-    async read<const Selection extends Selector<Views>>(request: ReadOptions<EntityRow<Views, Selection>, Selection>) {
+    async read(request: ReadOptions<unknown, string> | ServiceReadOptions<unknown, FeatureService>) {
+      const service = "service" in request ? request.service : undefined;
+      const features = "service" in request ? request.service.features : request.features;
       const entities = request.entities as readonly Readonly<Record<string, unknown>>[];
-      return (await read({ at: clock.now(), ...request, entities })) as Vector<Views, Selection>[];
+      const { at = clock.now(), signal } = request;
+      return (await readOnline(service?.views ?? views, online, { entities, features, at, signal })) as never[];
     },
     handler: () => createHandler({ views, read, now: () => clock.now(), logger }),
     [Symbol.asyncDispose]: async () => online[Symbol.asyncDispose](),

@@ -1,5 +1,6 @@
 import { featureStoreError } from "../errors.ts";
 import type { TableSource } from "../source/table-source.ts";
+import { type About, about, type AboutOptions } from "./about.ts";
 import type { ColumnFeature } from "./column.ts";
 import { contentHash } from "./content-hash.ts";
 import { type Duration, ttlMicros } from "./duration.ts";
@@ -35,11 +36,16 @@ export interface FeatureView<
   readonly ttl: number;
   readonly features: Shape;
   readonly keys: readonly ViewKey[];
+  readonly about: About;
   /** The content hash of the definition: its version. */
   readonly version: string;
 }
 
-export interface FeatureViewOptions<Name extends string, Entities extends readonly Entity[], Shape extends Features> {
+export interface FeatureViewOptions<
+  Name extends string,
+  Entities extends readonly Entity[],
+  Shape extends Features,
+> extends AboutOptions {
   readonly name: Name;
   readonly entities: Entities;
   readonly source: TableSource;
@@ -81,6 +87,7 @@ export function featureView<
     ttl,
     features,
     keys,
+    about: about(`The view "${name}"`, options),
     version: contentHash(definition),
   };
 }

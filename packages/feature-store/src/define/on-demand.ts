@@ -1,4 +1,5 @@
 import { featureStoreError } from "../errors.ts";
+import { type About, about, type AboutOptions } from "./about.ts";
 import { contentHash } from "./content-hash.ts";
 import { assertName } from "./name.ts";
 import { isValueOf, type Value, type ValuesOf, type ValueType, valueTypes } from "./value-type.ts";
@@ -13,6 +14,7 @@ export interface OnDemandView<Name extends string = string, Input extends Shape 
   readonly output: Output;
   /** Runs the function on one row and checks what it returns. */
   readonly apply: (input: Readonly<Record<string, Value>>) => Readonly<Record<string, Value | null>>;
+  readonly about: About;
   /** The content hash of the definition, the function's source text included: its version. */
   readonly version: string;
 }
@@ -24,12 +26,14 @@ export interface OnDemandView<Name extends string = string, Input extends Shape 
  *
  * @throws DEFINITION_INVALID for a bad name or type, or no output
  */
-export function onDemand<const Name extends string, const Input extends Shape, const Output extends Shape>(options: {
-  readonly name: Name;
-  readonly input: Input;
-  readonly output: Output;
-  readonly compute: (input: ValuesOf<Input>) => { readonly [Key in keyof Output]: ValuesOf<Output>[Key] | null };
-}): OnDemandView<Name, Input, Output> {
+export function onDemand<const Name extends string, const Input extends Shape, const Output extends Shape>(
+  options: AboutOptions & {
+    readonly name: Name;
+    readonly input: Input;
+    readonly output: Output;
+    readonly compute: (input: ValuesOf<Input>) => { readonly [Key in keyof Output]: ValuesOf<Output>[Key] | null };
+  },
+): OnDemandView<Name, Input, Output> {
   const { name, input, output, compute } = options;
   assertName("An on-demand view", name);
   const of = `The on-demand view "${name}"`;
@@ -65,5 +69,5 @@ export function onDemand<const Name extends string, const Input extends Shape, c
   }
 
   const version = contentHash({ kind: "on-demand", name, input, output, compute: compute.toString() });
-  return { kind: "on-demand", name, input, output, apply, version };
+  return { kind: "on-demand", name, input, output, apply, about: about(of, options), version };
 }

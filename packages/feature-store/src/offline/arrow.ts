@@ -8,6 +8,7 @@ import type { FeatureColumn } from "./feature-column.ts";
 import { gatherLatest, type GroupedLabels, inputColumns, joinWindows, latestRows } from "./join.ts";
 import { assertKeyColumn, KeyDictionary } from "./key-dictionary.ts";
 import type { EngineOptions, JoinRequest, LabelSession, OfflineEngine } from "./port.ts";
+import { assertNoTies } from "./ties.ts";
 import { timeColumn } from "./time-column.ts";
 import { buildTimeline, groupByKey, sortWithinKeys, type Timeline } from "./timeline.ts";
 import { visibility } from "./visibility.ts";
@@ -147,6 +148,7 @@ class ArrowLabels implements LabelSession {
     const table = this.#tables.get(view.source) ?? new ScannedTable(view.source);
     this.#tables.set(view.source, table);
     const { keys, timeline: rows } = await timeline(view, table, request);
+    if (request.onTie === "error") assertNoTies(view, rows);
     const visible = visibility(rows, request);
     const labels = this.#group(view, keys);
     const windows = joinWindows(request, rows, visible, labels);

@@ -13,6 +13,7 @@ import type { FeatureColumn } from "./feature-column.ts";
 import { gatherLatest, joinWindows } from "./join.ts";
 import type { EngineOptions, JoinRequest, LabelSession, OfflineEngine } from "./port.ts";
 import { scratchFolder } from "./scratch.ts";
+import { assertNoTies } from "./ties.ts";
 import { visibility } from "./visibility.ts";
 
 export type { DuckdbConnection, DuckdbLibrary } from "./duckdb-library.ts";
@@ -148,6 +149,7 @@ class DuckdbLabels implements LabelSession {
     const { view } = request;
     const numbered = await this.#run.timeline(view, request);
     const { timeline } = numbered;
+    if (request.onTie === "error") assertNoTies(view, timeline);
     const labels = await this.#run.groupLabels(view, numbered, await this.#keys(view), this.#time);
     const windows = joinWindows(request, timeline, visibility(timeline, request), labels);
     const plain = request.features.some((name) => view.features[name]?.kind === "column")

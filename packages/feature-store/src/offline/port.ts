@@ -40,5 +40,7 @@ export interface JoinRequest extends EngineOptions {
   readonly knownAt: boolean;
   /** True: an event at exactly the label's time does not count. */
   readonly strict: boolean;
+  /** `"error"`: refuse rows of one key that only the order of ingestion tells apart. @throws TIE_FOUND */
+  readonly onTie: "last" | "error";
   readonly output: OutputOptions;
 }

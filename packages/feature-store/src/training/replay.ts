@@ -1,0 +1,64 @@
+import type { View } from "../define/selection.ts";
+import type { FeatureService } from "../define/service.ts";
+import { featureStoreError } from "../errors.ts";
+import type { OfflineEngine } from "../offline/port.ts";
+import type { Labels } from "./label-source.ts";
+import type { TrainingManifest } from "./manifest.ts";
+import { makeTrainingSet, type TrainingSet } from "./training-set.ts";
+
+export interface ReplayOptions {
+  /** The labels it was made with. */
+  readonly labels: Labels;
+  /** The service it was made by, when its views are other versions than the store's. */
+  readonly service?: FeatureService;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Makes the training set of a manifest again.
+ *
+ * @throws REPLAY_MISMATCH naming what changed: before the join when a definition did, after it when rows did
+ */
+export async function replay(
+  engine: OfflineEngine,
+  views: readonly View[],
+  manifest: TrainingManifest,
+  { labels, service, signal }: ReplayOptions,
+): Promise<TrainingSet> {
+  const { lookBack, timezone, ...join } = manifest.options;
+  const redefined = changedViews(service?.views ?? views, manifest);
+  if (redefined.length > 0) throw mismatch(manifest, redefined);
+  const set = await makeTrainingSet<Readonly<Record<string, unknown>>>(engine, service?.views ?? views, {
+    ...join,
+    labels,
+    features: manifest.features,
+    ...(lookBack === null ? {} : { lookBack }),
+    ...(timezone === null ? {} : { timezone }),
+    ...(service === undefined ? {} : { service }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (set.digest !== manifest.digest) throw mismatch(manifest, changedRows(set.manifest, manifest));
+  return set;
+}
+
+function changedViews(views: readonly View[], manifest: TrainingManifest): string[] {
+  return Object.entries(manifest.views).flatMap(([name, version]) => {
+    const found = views.find((view) => view.name === name)?.version;
+    if (found === version) return [];
+    return [found === undefined ? `the view "${name}" is not there` : `the view "${name}" is ${found}, not ${version}`];
+  });
+}
+
+function changedRows(now: TrainingManifest, then: TrainingManifest): string[] {
+  const changed: string[] = [];
+  if (now.labels !== then.labels) changed.push(`the labels are ${now.labels}, not ${then.labels}`);
+  if (now.rows !== then.rows) changed.push(`there are ${now.rows} labels, not ${then.rows}`);
+  for (const [name, fingerprint] of Object.entries(then.sources)) {
+    const found = now.sources[name] ?? null;
+    if (found !== fingerprint) changed.push(`the source "${name}" is ${found}, not ${fingerprint}`);
+  }
+  return changed.length > 0 ? changed : ["rows of a source or label table without a fingerprint, or a label column"];
+}
+
+const mismatch = ({ digest }: TrainingManifest, changed: readonly string[]): Error =>
+  featureStoreError("REPLAY_MISMATCH", { digest, changed });
