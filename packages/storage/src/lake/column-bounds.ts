@@ -33,7 +33,7 @@ type NullTest = ((row: number) => boolean) | undefined;
 
 function extremes(column: Column, isNull: NullTest): Extremes {
   const { data, numbers, length } = column;
-  if (numbers instanceof BigInt64Array) return ofWords(halves(numbers), 2, length, isNull);
+  if (numbers instanceof BigInt64Array) return ofHalves(numbers, isNull);
   if (numbers !== undefined) return ofNumbers(numbers, isNull);
   if (data.typeId === Type.Decimal) return ofWords(data.values as Uint32Array, 4, length, isNull);
   if (data.typeId === Type.Utf8 && data.valueOffsets instanceof Int32Array) {
@@ -42,8 +42,31 @@ function extremes(column: Column, isNull: NullTest): Extremes {
   return ofValues(column, isNull);
 }
 
-const halves = (numbers: BigInt64Array): Uint32Array =>
-  new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length * 2);
+/** 64-bit integers by their halves: reading one as a bigint would make an object of it. */
+function ofHalves(numbers: BigInt64Array, isNull: NullTest): Extremes {
+  const found: Extremes = { min: -1, max: -1, unordered: false };
+  const low = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length * 2);
+  const high = new Int32Array(numbers.buffer, numbers.byteOffset, numbers.length * 2);
+  let [minLow, minHigh, maxLow, maxHigh] = [0, 2 ** 32, 0, -(2 ** 32)];
+  for (let row = 0, at = 0; row < numbers.length; row++, at += 2) {
+    const rowLow = low[at] as number;
+    const rowHigh = high[at + 1] as number;
+    const below = rowHigh < minHigh || (rowHigh === minHigh && rowLow < minLow);
+    const above = rowHigh > maxHigh || (rowHigh === maxHigh && rowLow > maxLow);
+    if ((!below && !above) || (isNull !== undefined && isNull(row))) continue;
+    if (below) {
+      found.min = row;
+      minLow = rowLow;
+      minHigh = rowHigh;
+    }
+    if (above) {
+      found.max = row;
+      maxLow = rowLow;
+      maxHigh = rowHigh;
+    }
+  }
+  return found;
+}
 
 function ofNumbers(numbers: ArrayLike<number>, isNull: NullTest): Extremes {
   const found: Extremes = { min: -1, max: -1, unordered: false };
@@ -88,12 +111,17 @@ function lessThan(words: Uint32Array, a: number, b: number, width: number): bool
 
 function ofBytes(bytes: Uint8Array, offsets: Int32Array, rows: number, isNull: NullTest): Extremes {
   const found: Extremes = { min: -1, max: -1, unordered: false };
+  // Most values are told from both bounds by their first byte.
+  let [firstOfMin, firstOfMax] = [256, -1];
   for (let row = 0; row < rows; row++) {
+    const start = offsets[row] as number;
+    const first = start === offsets[row + 1] ? -1 : (bytes[start] as number);
+    if (first > firstOfMin && first < firstOfMax) continue;
     const below = found.min < 0 || precedes(bytes, offsets, row, found.min);
     const above = found.max < 0 || (!below && precedes(bytes, offsets, found.max, row));
     if ((!below && !above) || isNull?.(row) === true) continue;
-    if (below) found.min = row;
-    if (above) found.max = row;
+    if (below) [found.min, firstOfMin] = [row, first];
+    if (above) [found.max, firstOfMax] = [row, first];
   }
   return found;
 }
