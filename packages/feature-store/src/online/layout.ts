@@ -76,26 +76,108 @@ export class VectorLayout {
 
   /** @throws VECTOR_CORRUPT when the bytes are of another layout or too short */
   unpack(vector: Uint8Array): PackedVector {
-    const bytes = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
-    if (bytes.length < this.#fixed) throw corrupt(`it has ${bytes.length} bytes and needs ${this.#fixed}`);
-    if (bytes.compare(this.id, 0, 8, 0, 8) !== 0) throw corrupt("it was written with another layout");
-    const time = (i: number): bigint => BigInt.asIntN(64, bytes.readBigUInt64BE(8 + 8 * i) ^ signBit);
+    const reader = this.reader();
+    reader.open(vector);
+    const stampTime = (at: number): bigint => BigInt.asIntN(64, viewOf(vector).getBigUint64(at) ^ signBit);
     return {
-      event: time(0),
-      known: time(1),
-      asOf: time(2),
-      get: (name) => {
-        const i = this.names.indexOf(name);
-        if (((bytes[headerBytes + (i >> 3)] as number) & (1 << (i & 7))) === 0) return null;
-        return readSlot(bytes, this.#types[i] as ValueType, this.#offsets[i] as number);
-      },
+      event: stampTime(8),
+      known: stampTime(16),
+      asOf: stampTime(24),
+      get: (name) => reader.value(this.names.indexOf(name)),
     };
+  }
+
+  /** Reads one vector after another: no object is made for each. */
+  reader(): VectorReader {
+    return new VectorReader(this.id, this.#types, this.#offsets, this.#fixed);
   }
 }
 
 export interface PackedVector extends Stamp {
   get(name: string): Value | null;
 }
+
+/** A place to read vectors of one layout at. Made by {@link VectorLayout.reader}. */
+export class VectorReader {
+  readonly #id: DataView;
+  readonly #types: readonly ValueType[];
+  readonly #offsets: readonly number[];
+  readonly #fixed: number;
+  #bytes: Uint8Array;
+  #view: DataView;
+
+  constructor(id: Uint8Array, types: readonly ValueType[], offsets: readonly number[], fixed: number) {
+    this.#id = viewOf(id);
+    this.#types = types;
+    this.#offsets = offsets;
+    this.#fixed = fixed;
+    this.#bytes = id;
+    this.#view = this.#id;
+  }
+
+  /** Moves on to another vector. @throws VECTOR_CORRUPT */
+  open(bytes: Uint8Array): void {
+    if (bytes.length < this.#fixed) throw corrupt(`it has ${bytes.length} bytes and needs ${this.#fixed}`);
+    const view = viewOf(bytes);
+    if (view.getUint32(0) !== this.#id.getUint32(0) || view.getUint32(4) !== this.#id.getUint32(4)) {
+      throw corrupt("it was written with another layout");
+    }
+    this.#bytes = bytes;
+    this.#view = view;
+  }
+
+  /** The event time in epoch milliseconds, with the microseconds as fraction. */
+  eventMs(): number {
+    return this.#millisecondsAt(8);
+  }
+
+  /** The as-of time in epoch milliseconds. */
+  asOfMs(): number {
+    return this.#millisecondsAt(24);
+  }
+
+  #millisecondsAt(at: number): number {
+    return ((this.#view.getUint32(at) - 0x80000000) * 0x100000000 + this.#view.getUint32(at + 4)) / 1000;
+  }
+
+  /** @param i the place of the feature in the layout */
+  value(i: number): Value | null {
+    if (((this.#bytes[headerBytes + (i >> 3)] as number) & (1 << (i & 7))) === 0) return null;
+    const offset = this.#offsets[i] as number;
+    switch (this.#types[i] as ValueType) {
+      case "float64":
+        return this.#view.getFloat64(offset, true);
+      case "int32":
+        return this.#view.getInt32(offset, true);
+      case "int64":
+      case "timestamp":
+        return this.#view.getBigInt64(offset, true);
+      case "boolean":
+        return this.#bytes[offset] === 1;
+      case "string":
+        return this.#string(offset);
+    }
+  }
+
+  #string(offset: number): string {
+    const bytes = this.#bytes;
+    const start = this.#view.getUint32(offset, true);
+    const end = start + this.#view.getUint32(offset + 4, true);
+    if (end > bytes.length) throw corrupt(`a string ends at byte ${end} of ${bytes.length}`);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8", start, end);
+  }
+}
+
+const layouts = new WeakMap<Features, VectorLayout>();
+
+/** The layout of a view's features, made once. */
+export function layoutOf(features: Features): VectorLayout {
+  const kept = layouts.get(features) ?? new VectorLayout(features);
+  layouts.set(features, kept);
+  return kept;
+}
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
 const corrupt = (reason: string): Error => featureStoreError("VECTOR_CORRUPT", { reason });
 
@@ -104,24 +186,4 @@ function writeSlot(bytes: Buffer, type: ValueType, offset: number, value: Value)
   else if (type === "float64") bytes.writeDoubleLE(value as number, offset);
   else if (type === "int32") bytes.writeInt32LE(value as number, offset);
   else bytes[offset] = value === true ? 1 : 0;
-}
-
-function readSlot(bytes: Buffer, type: ValueType, offset: number): Value {
-  switch (type) {
-    case "float64":
-      return bytes.readDoubleLE(offset);
-    case "int32":
-      return bytes.readInt32LE(offset);
-    case "int64":
-    case "timestamp":
-      return bytes.readBigInt64LE(offset);
-    case "boolean":
-      return bytes[offset] === 1;
-    case "string": {
-      const start = bytes.readUInt32LE(offset);
-      const end = start + bytes.readUInt32LE(offset + 4);
-      if (end > bytes.length) throw corrupt(`a string ends at byte ${end} of ${bytes.length}`);
-      return bytes.toString("utf8", start, end);
-    }
-  }
 }

@@ -1,9 +1,8 @@
-import { mayReplace, type OnlineStore } from "./port.ts";
+import { keyId, mayReplace, type OnlineStore } from "./port.ts";
 
 /** An online store in this process: the default, and as fast as it gets. It forgets everything when the process ends. */
 export function memory(): OnlineStore {
   const namespaces = new Map<string, { readonly vectors: Map<string, Uint8Array>; watermark: number | undefined }>();
-  const idOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
 
   function space(name: string): { readonly vectors: Map<string, Uint8Array>; watermark: number | undefined } {
     const kept = namespaces.get(name) ?? { vectors: new Map<string, Uint8Array>(), watermark: undefined };
@@ -12,11 +11,12 @@ export function memory(): OnlineStore {
   }
 
   return {
+    capabilities: { atomicBatch: true, expiry: false },
     async write(namespace, entries, options = {}) {
       options.signal?.throwIfAborted();
       const into = space(namespace);
       for (const { key, vector } of entries) {
-        const id = idOf(key);
+        const id = keyId(key);
         if (mayReplace(into.vectors.get(id), vector)) into.vectors.set(id, vector);
       }
       if (options.watermark !== undefined) into.watermark = Math.max(into.watermark ?? -Infinity, options.watermark);
@@ -24,7 +24,7 @@ export function memory(): OnlineStore {
     async read(namespace, keys, options = {}) {
       options.signal?.throwIfAborted();
       const from = namespaces.get(namespace);
-      return { vectors: keys.map((key) => from?.vectors.get(idOf(key))), watermark: from?.watermark };
+      return { vectors: keys.map((key) => from?.vectors.get(keyId(key))), watermark: from?.watermark };
     },
     watermark: async (namespace) => namespaces.get(namespace)?.watermark,
     [Symbol.asyncDispose]: async () => namespaces.clear(),

@@ -1,5 +1,6 @@
 /** A vector of one entity as {@link VectorLayout} packs it. Bytes 8 to 31 are its stamp: a later one compares greater. */
 export interface OnlineEntry {
+  /** At most 512 bytes, of any value. */
   readonly key: Uint8Array;
   readonly vector: Uint8Array;
 }
@@ -7,8 +8,31 @@ export interface OnlineEntry {
 export interface OnlineRead {
   /** One per key asked for, in order. */
   readonly vectors: readonly (Uint8Array | undefined)[];
-  /** Epoch milliseconds up to which the namespace is materialised. */
+  /**
+   * Epoch milliseconds up to which the namespace is materialised, as of a moment no later than the vectors are from: no
+   * vector is older than it says.
+   */
   readonly watermark: number | undefined;
+}
+
+/** What a store does by itself. */
+export interface OnlineStoreCapabilities {
+  /**
+   * True: a write is all entries and the watermark, or nothing, and a reader sees all of it or nothing. False: every entry
+   * is written whole, by itself, and the watermark after the last of them; a write that rejects may have written some, and
+   * doing it again writes the rest.
+   */
+  readonly atomicBatch: boolean;
+  /** True: vectors written with `keepMs` go when it is over. False: they stay until they are replaced. */
+  readonly expiry: boolean;
+}
+
+export interface OnlineWriteOptions {
+  /** Epoch milliseconds; kept if it is later than the one kept. */
+  readonly watermark?: number | undefined;
+  /** For how many milliseconds from now these vectors are of use, a positive whole number; default for ever. */
+  readonly keepMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -16,15 +40,15 @@ export interface OnlineRead {
  * by side. `describeOnlineStore` of `@ashlar/feature-store/testing` proves an implementation.
  */
 export interface OnlineStore extends AsyncDisposable {
+  readonly capabilities: OnlineStoreCapabilities;
   /**
-   * Writes all entries and the watermark, or nothing. A vector whose stamp is lower than the stored one's is left out, and
-   * the watermark never goes back. What this resolved with is durable where the store is.
+   * Writes entries, then the watermark. A vector whose stamp is lower than the stored one's is left out, by a comparison
+   * that no concurrent writer can come between; the watermark never goes back. What this resolved with is durable where
+   * the store is. Whatever the order of writes, and however often one is repeated, the greatest stamp stays.
+   *
+   * @throws ONLINE_STORE_UNAVAILABLE, which is retryable, and ONLINE_STORE_REFUSED, from stores behind a network
    */
-  write(
-    namespace: string,
-    entries: readonly OnlineEntry[],
-    options?: { readonly watermark?: number | undefined; readonly signal?: AbortSignal | undefined },
-  ): Promise<void>;
+  write(namespace: string, entries: readonly OnlineEntry[], options?: OnlineWriteOptions): Promise<void>;
   read(
     namespace: string,
     keys: readonly Uint8Array[],
@@ -44,4 +68,19 @@ export function mayReplace(stored: Uint8Array | undefined, next: Uint8Array): bo
     if (difference !== 0) return difference > 0;
   }
   return true;
+}
+
+/** The entries with one per key, that of the greatest stamp, for stores that take a key once in a write. */
+export function latestPerKey(entries: readonly OnlineEntry[]): OnlineEntry[] {
+  const latest = new Map<string, OnlineEntry>();
+  for (const entry of entries) {
+    const id = keyId(entry.key);
+    if (mayReplace(latest.get(id)?.vector, entry.vector)) latest.set(id, entry);
+  }
+  return [...latest.values()];
+}
+
+/** A key as a string of its bytes, to look it up by. */
+export function keyId(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
 }

@@ -1,7 +1,7 @@
 import type { SqlDatabase } from "@ashlar/core";
 import { type Migration, openSqlite } from "@ashlar/core/sqlite";
 import { featureStoreError } from "../errors.ts";
-import type { OnlineRead, OnlineStore } from "./port.ts";
+import { keyId, type OnlineRead, type OnlineStore } from "./port.ts";
 
 const migrations: readonly Migration[] = [
   {
@@ -24,7 +24,11 @@ const advance = `
   INSERT INTO online_watermark (namespace, reached) VALUES (?, ?)
   ON CONFLICT (namespace) DO UPDATE SET reached = max(reached, excluded.reached)`;
 
-const select = "SELECT vector FROM online_vector WHERE namespace = ? AND entity = ?";
+/** SQLite takes 32,766 parameters; far fewer keep the statements few and their plans alike. */
+const keysPerQuery = 512;
+
+const selectOf = (keys: number): string =>
+  `SELECT entity, vector FROM online_vector WHERE namespace = ? AND entity IN (${"?,".repeat(keys - 1)}?)`;
 
 /**
  * An online store in one SQLite file, for one machine. WAL with `synchronous=FULL`: what a write resolved with survives
@@ -49,7 +53,25 @@ export function sqlite(options: { readonly path: string }): OnlineStore {
     return row?.reached;
   }
 
+  async function vectorsOf(
+    db: SqlDatabase,
+    namespace: string,
+    keys: readonly Uint8Array[],
+  ): Promise<Map<string, Uint8Array>> {
+    const found = new Map<string, Uint8Array>();
+    for (let at = 0; at < keys.length; at += keysPerQuery) {
+      const part = keys.slice(at, at + keysPerQuery);
+      // Of a few sizes, so that the statement is one that was prepared before.
+      const size = 2 ** Math.ceil(Math.log2(part.length));
+      while (part.length < size) part.push(part[0] as Uint8Array);
+      const rows = await db.query<{ entity: Uint8Array; vector: Uint8Array }>(selectOf(size), [namespace, ...part]);
+      for (const { entity, vector } of rows) found.set(keyId(entity), vector);
+    }
+    return found;
+  }
+
   return {
+    capabilities: { atomicBatch: true, expiry: false },
     watermark,
     async write(namespace, entries, { watermark: reached, signal } = {}) {
       const db = await database();
@@ -62,8 +84,10 @@ export function sqlite(options: { readonly path: string }): OnlineStore {
     async read(namespace, keys, { signal } = {}): Promise<OnlineRead> {
       const db = await database();
       signal?.throwIfAborted();
-      const rows = await Promise.all(keys.map((key) => db.query<{ vector: Uint8Array }>(select, [namespace, key])));
-      return { vectors: rows.map(([row]) => row?.vector), watermark: await watermark(namespace) };
+      // Before the vectors: a write that comes in between makes them newer than it, never older.
+      const reached = await watermark(namespace);
+      const found = await vectorsOf(db, namespace, keys);
+      return { vectors: keys.map((key) => found.get(keyId(key))), watermark: reached };
     },
     async [Symbol.asyncDispose]() {
       closed = true;

@@ -6,7 +6,7 @@ import { featureStoreError } from "../errors.ts";
 import { namespaceOf } from "../materialize/materializer.ts";
 import { exactInteger, type KeyPart } from "../offline/key-dictionary.ts";
 import { entityKey } from "../online/entity-key.ts";
-import { VectorLayout } from "../online/layout.ts";
+import { layoutOf } from "../online/layout.ts";
 import type { OnlineStore } from "../online/port.ts";
 
 /** One feature of one entity, with how it is and how old. */
@@ -35,46 +35,61 @@ export async function readOnline(
   online: OnlineStore,
   request: ReadRequest,
 ): Promise<Readings[]> {
+  const { entities } = request;
   const selection = resolveSelection(views, request.features);
-  const found = new Map<string, Reading>();
-  const keys = selection.views.map(({ view }) => request.entities.map((row, i) => keyOf(view, row, i)));
-  selection.onDemand.forEach((each) => onDemandReadings(each, request, found));
-  await Promise.all(selection.views.map((each, i) => viewReadings(each, keys[i] ?? [], online, request, found)));
-  return request.entities.map((_, i) =>
-    Object.fromEntries(selection.names.map((name) => [name, found.get(`${i} ${name}`) as Reading])),
+  const keys = selection.views.map(({ view }) => entities.map((row, i) => keyOf(view, row, i)));
+  const cells = new Map<string, CellAt>();
+  for (const each of selection.onDemand) onDemandCells(each, request, cells);
+  const read = await Promise.all(
+    selection.views.map((each, i) => viewCells(each, keys[i] ?? [], online, request, cells)),
   );
+  const columns = selection.names.map((name) => [name, cells.get(name) as CellAt] as const);
+  return entities.map((_, i) => {
+    for (const moveTo of read) moveTo(i);
+    const row: Readings = {};
+    for (const [name, cellAt] of columns) row[name] = cellAt(i);
+    return row;
+  });
 }
+
+/** One feature of the entity at `i`, which the reader of its view has been moved to. */
+type CellAt = (i: number) => Reading;
 
 const notFound: Reading = { status: "NOT_FOUND", value: null, ageMs: null };
 
-async function viewReadings(
+/** Reads the vectors of a view, and adds a cell for each of its features. @returns what moves on to an entity */
+async function viewCells(
   { view, features }: SelectedView<FeatureView>,
   keys: readonly (Uint8Array | undefined)[],
   online: OnlineStore,
   { at, signal }: ReadRequest,
-  found: Map<string, Reading>,
-): Promise<void> {
-  const layout = new VectorLayout(view.features);
+  cells: Map<string, CellAt>,
+): Promise<(i: number) => void> {
+  const layout = layoutOf(view.features);
+  const reader = layout.reader();
+  const ttlMs = view.ttl / 1000;
   const asked = keys.filter((key) => key !== undefined);
-  const { vectors, watermark } = await online.read(namespaceOf(view), asked, { signal });
+  const { vectors, watermark = -Infinity } = await online.read(namespaceOf(view), asked, { signal });
   let next = 0;
-  keys.forEach((key, i) => {
-    const bytes = key === undefined ? undefined : vectors[next++];
-    const vector = bytes === undefined ? undefined : layout.unpack(bytes);
-    for (const name of features) {
-      const id = `${i} ${view.name}:${name}`;
-      if (vector === undefined) {
-        found.set(id, notFound);
-        continue;
-      }
-      // A plain value is as old as its event. A window is right as of the watermark: the vector would else have changed.
-      const from =
-        view.features[name]?.kind === "column"
-          ? Number(vector.event) / 1000
-          : Math.max(Number(vector.asOf) / 1000, watermark ?? -Infinity);
-      found.set(id, reading(vector.get(name), Math.max(0, at - from), view.ttl / 1000));
-    }
-  });
+  let found = false;
+  let plainAge = 0;
+  let windowAge = 0;
+  for (const name of features) {
+    const slot = layout.names.indexOf(name);
+    const plain = view.features[name]?.kind === "column";
+    cells.set(`${view.name}:${name}`, () =>
+      found ? reading(reader.value(slot), plain ? plainAge : windowAge, ttlMs) : notFound,
+    );
+  }
+  return (i) => {
+    const vector = keys[i] === undefined ? undefined : vectors[next++];
+    found = vector !== undefined;
+    if (vector === undefined) return;
+    reader.open(vector);
+    // A plain value is as old as its event. A window is right as of the watermark: the vector would else have changed.
+    plainAge = Math.max(0, at - reader.eventMs());
+    windowAge = Math.max(0, at - Math.max(reader.asOfMs(), watermark));
+  };
 }
 
 function reading(value: Value | null, ageMs: number, ttlMs: number): Reading {
@@ -82,16 +97,16 @@ function reading(value: Value | null, ageMs: number, ttlMs: number): Reading {
   return value === null ? { status: "NULL", value, ageMs } : { status: "PRESENT", value, ageMs };
 }
 
-function onDemandReadings(
+function onDemandCells(
   { view, features }: SelectedView<OnDemandView>,
   { entities, at }: ReadRequest,
-  found: Map<string, Reading>,
+  cells: Map<string, CellAt>,
 ): void {
   const inputs = entities.map((row, i) => inputOf(view, row, i, at));
-  inputs.forEach((input, i) => {
-    const result = input === undefined ? {} : view.apply(input);
-    for (const name of features) found.set(`${i} ${view.name}:${name}`, reading(result[name] ?? null, 0, Infinity));
-  });
+  const results = inputs.map((input) => (input === undefined ? {} : view.apply(input)));
+  for (const name of features) {
+    cells.set(`${view.name}:${name}`, (i) => reading(results[i]?.[name] ?? null, 0, Infinity));
+  }
 }
 
 function inputOf(

@@ -1,0 +1,101 @@
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { featureStoreError } from "../errors.ts";
+import { loadLibrary } from "./load.ts";
+import { mayReplace, type OnlineStore } from "./port.ts";
+
+/** What this store uses of the `lmdb` package. */
+export interface LmdbLibrary {
+  open(options: {
+    readonly path: string;
+    readonly encoding: "binary";
+    readonly keyEncoding: "binary";
+    readonly overlappingSync: boolean;
+  }): LmdbDatabase;
+}
+
+export interface LmdbDatabase {
+  getBinary(key: Uint8Array): Uint8Array | undefined;
+  put(key: Uint8Array, value: Uint8Array): unknown;
+  childTransaction<Result>(action: () => Result): Promise<Result>;
+  close(): Promise<void>;
+}
+
+export interface LmdbOptions {
+  /** The file, with a lock file `-lock` beside it. Missing folders are made. */
+  readonly path: string;
+  /** The library, when the caller has imported it; by default `lmdb` is imported on first use. */
+  readonly lib?: LmdbLibrary;
+}
+
+const watermarkKind = 0;
+const vectorKind = 1;
+
+/**
+ * An online store in one LMDB file, for the processes of one machine: the fastest to read. A write is one transaction,
+ * on disk when it resolves; a read sees one snapshot and waits for nobody. The file is opened at the first use.
+ *
+ * @throws ENGINE_NOT_INSTALLED, at the first use, without `lmdb` (^3.5.6)
+ */
+export function lmdb({ path, lib }: LmdbOptions): OnlineStore {
+  let opened: Promise<LmdbDatabase> | undefined;
+  let closed = false;
+
+  async function open(): Promise<LmdbDatabase> {
+    const library = lib ?? (await loadLibrary<LmdbLibrary>("lmdb", "^3.5.6", () => import("lmdb")));
+    await mkdir(dirname(path), { recursive: true });
+    return library.open({ path, encoding: "binary", keyEncoding: "binary", overlappingSync: false });
+  }
+
+  function database(): Promise<LmdbDatabase> {
+    if (closed) throw featureStoreError("CLOSED", { what: `online store ${path}` });
+    return (opened ??= open());
+  }
+
+  const watermarkOf = (db: LmdbDatabase, namespace: string): number | undefined => {
+    const bytes = db.getBinary(keyOf(namespace, watermarkKind, new Uint8Array()));
+    return bytes && new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getFloat64(0);
+  };
+
+  return {
+    capabilities: { atomicBatch: true, expiry: false },
+    watermark: async (namespace) => watermarkOf(await database(), namespace),
+    async write(namespace, entries, { watermark, signal } = {}) {
+      const db = await database();
+      signal?.throwIfAborted();
+      await db.childTransaction(() => {
+        for (const { key, vector } of entries) {
+          const at = keyOf(namespace, vectorKind, key);
+          if (mayReplace(db.getBinary(at), vector)) db.put(at, vector);
+        }
+        if (watermark === undefined || watermark < (watermarkOf(db, namespace) ?? -Infinity)) return;
+        const bytes = Buffer.alloc(8);
+        bytes.writeDoubleBE(watermark);
+        db.put(keyOf(namespace, watermarkKind, new Uint8Array()), bytes);
+      });
+    },
+    async read(namespace, keys, { signal } = {}) {
+      const db = await database();
+      signal?.throwIfAborted();
+      // All in one turn of the event loop, and so from one snapshot.
+      const vectors = keys.map((key) => db.getBinary(keyOf(namespace, vectorKind, key)));
+      return { vectors, watermark: watermarkOf(db, namespace) };
+    },
+    async [Symbol.asyncDispose]() {
+      closed = true;
+      const db = await opened?.catch(() => undefined);
+      await db?.close();
+    },
+  };
+}
+
+/** The namespace with its length, what kind of record it is, and the key. */
+function keyOf(namespace: string, kind: number, key: Uint8Array): Uint8Array {
+  const length = Buffer.byteLength(namespace);
+  const bytes = Buffer.allocUnsafe(3 + length + key.length);
+  bytes.writeUInt16BE(length, 0);
+  bytes.write(namespace, 2);
+  bytes[2 + length] = kind;
+  bytes.set(key, 3 + length);
+  return bytes;
+}
