@@ -61,7 +61,8 @@ export interface ListOptions {
  * Keys are relative and slash-separated, at most 1,024 bytes of UTF-8, with no empty, `.` or `..` segment and no NUL;
  * anything else is `INVALID_KEY`. Two keys that differ in any byte are two objects; a store that cannot keep them apart
  * refuses the second with `OBJECT_KEY_CONFLICT`. A `put` is atomic and durable when it resolves: a reader sees the old
- * object, the new object, or none, and never a part. A body that fails, and a signal that aborts, leave what was there.
+ * object, the new object, or none, and never a part or a mix; a store that cannot go on reading a version that was
+ * replaced says OBJECT_REPLACED. A body that fails, and a signal that aborts, leave what was there.
  *
  * Streams may be larger than memory: a store takes a body no faster than it can pass it on, and gives one no faster
  * than it is read.
