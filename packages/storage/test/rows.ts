@@ -1,0 +1,20 @@
+import type { RecordBatch } from "apache-arrow";
+import { columnsOf } from "../src/parquet/column.ts";
+
+/** Batches as plain objects, in their order. */
+export async function rowsOf(batches: AsyncIterable<RecordBatch>): Promise<Record<string, unknown>[]> {
+  const rows: Record<string, unknown>[] = [];
+  for await (const batch of batches) {
+    const columns = columnsOf(batch);
+    for (let row = 0; row < batch.numRows; row++) {
+      rows.push(Object.fromEntries(columns.map((column) => [column.name, column.get(row)])));
+    }
+  }
+  return rows;
+}
+
+/** One column of batches, sorted. */
+export async function valuesOf(batches: AsyncIterable<RecordBatch>, column: string): Promise<unknown[]> {
+  const values = (await rowsOf(batches)).map((row) => row[column] as number | bigint | string | null);
+  return values.sort((a, b) => (a === null ? -1 : b === null ? 1 : a < b ? -1 : a > b ? 1 : 0));
+}
