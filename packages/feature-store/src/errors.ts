@@ -32,6 +32,30 @@ export const featureStoreErrors = {
     message: (d: { service: string; view: string; pinned: string; found: string | undefined }): string =>
       `The service "${d.service}" pins the view "${d.view}" at version ${d.pinned}, but ${d.found === undefined ? "uses no such view" : `was given version ${d.found}`}. Give it the pinned definition, or pin the new one and train again.`,
   },
+  SERVICE_NAME_COLLISION: {
+    status: 400,
+    retryable: false,
+    message: (d: { name: string }): string =>
+      `Two services are named "${d.name}", so the registry could keep only one. Rename one of them.`,
+  },
+  DEFINITION_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: (d: { kind: string; name: string; version: string | undefined }): string =>
+      `The registry has no ${d.kind} "${d.name}"${d.version === undefined ? " in force" : ` of version ${d.version}`}. Look for it with search() or versions(), or apply its definition.`,
+  },
+  REGISTRY_CONFLICT: {
+    status: 409,
+    retryable: false,
+    message: (d: { expected: number; found: number }): string =>
+      `The plan was made for revision ${d.expected}, but the registry is at revision ${d.found}. Nothing was changed: plan again, look at what differs now, and apply that.`,
+  },
+  PLAN_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { digest: string; found: string }): string =>
+      `The plan says its digest is ${d.digest}, but its contents give ${d.found}: it was altered after it was made. Nothing was changed: plan again.`,
+  },
   TIE_FOUND: {
     status: 409,
     retryable: false,

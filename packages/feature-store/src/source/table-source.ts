@@ -14,6 +14,8 @@ export interface TableSource {
   localFiles?(): Promise<readonly string[] | undefined>;
   /** Changes whenever the rows do, e.g. a table version. */
   fingerprint?(): Promise<string>;
+  /** How large the rows are together, as far as that is known without reading them. */
+  statistics?(): Promise<{ readonly rows?: number; readonly bytes?: number }>;
   /** How timestamps without a zone are to be read. Without it they are refused. */
   readonly timezone?: "UTC" | undefined;
 }
@@ -28,6 +30,10 @@ export function fromTable(name: string, table: Table, options: SourceOptions = {
   return {
     ...fromBatches(name, () => table.batches, options),
     fingerprint: async () => createHash("sha256").update(tableToIPC(table)).digest("hex"),
+    statistics: async () => ({
+      rows: table.numRows,
+      bytes: table.batches.reduce((sum, batch) => sum + batch.data.byteLength, 0),
+    }),
   };
 }
 
@@ -58,6 +64,7 @@ export function inUtc(source: TableSource): TableSource {
     ...(source.localFiles === undefined
       ? {}
       : { localFiles: () => source.localFiles?.() ?? Promise.resolve(undefined) }),
+    ...(source.statistics === undefined ? {} : { statistics: () => source.statistics?.() ?? Promise.resolve({}) }),
     ...(source.fingerprint === undefined ? {} : { fingerprint: () => source.fingerprint?.() ?? Promise.resolve("") }),
   };
 }

@@ -1,0 +1,163 @@
+import type { SqlExecutor } from "@ashlar/core";
+import { contentHash } from "../define/content-hash.ts";
+import type { FeatureService } from "../define/service.ts";
+import { assertDistinctNames, type View } from "../define/selection.ts";
+import { featureStoreError } from "../errors.ts";
+import { type Backfill, backfill } from "./cost.ts";
+import { definitionNode, walk } from "./lineage.ts";
+import { type DefinitionRecord, serviceRecord, viewRecord } from "./version.ts";
+
+/** Everything the registry is to hold: what it holds besides is removed. */
+export interface Definitions {
+  readonly views: readonly View[];
+  readonly services?: readonly FeatureService[];
+}
+
+export interface PlannedChange {
+  readonly kind: "view" | "service";
+  readonly name: string;
+  /** `"describe"`: only owner, description or tags. */
+  readonly action: "add" | "change" | "describe" | "remove";
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly features: {
+    readonly added: readonly string[];
+    readonly changed: readonly string[];
+    readonly removed: readonly string[];
+  };
+  /** Other options that say something else now: ttl, eventTime, source, pins, ... */
+  readonly options: readonly string[];
+  /** Of an added or changed view: what it takes to serve it. */
+  readonly backfill: Backfill | null;
+  /** Services, training sets and models that were made of the version before. */
+  readonly affects: readonly string[];
+}
+
+/** What `apply` would do, as plain JSON that can be kept, shown and approved. */
+export interface RegistryPlan {
+  /** The revision it was made for: `apply` refuses it at any other. */
+  readonly revision: number;
+  readonly changes: readonly PlannedChange[];
+  readonly definitions: readonly DefinitionRecord[];
+  /** Versions that services pin and that are not the newest of their views. */
+  readonly pinned: readonly DefinitionRecord[];
+  /** Of the source rows and bytes that must be read again, each source once; null when none of them tells. */
+  readonly cost: { readonly rows: number | null; readonly bytes: number | null };
+  /** SHA-256 over all the rest. */
+  readonly digest: string;
+}
+
+/** @throws VIEW_NAME_COLLISION, SERVICE_NAME_COLLISION */
+export async function makePlan(
+  database: SqlExecutor,
+  { revision, active }: { readonly revision: number; readonly active: readonly DefinitionRecord[] },
+  { views, services = [] }: Definitions,
+  now: number,
+): Promise<RegistryPlan> {
+  assertDistinctNames(views);
+  const twice = services.find(({ name }, i) => services.findIndex((other) => other.name === name) !== i);
+  if (twice !== undefined) throw featureStoreError("SERVICE_NAME_COLLISION", { name: twice.name });
+  const definitions = [...views.map(viewRecord), ...services.map(serviceRecord)];
+  const changes: PlannedChange[] = [];
+  for (const to of definitions) {
+    const from = active.find((each) => each.kind === to.kind && each.name === to.name);
+    const view = to.kind === "view" ? views.find(({ name }) => name === to.name) : undefined;
+    const change = await compare(database, from, to, view, now);
+    if (change !== undefined) changes.push(change);
+  }
+  for (const from of active) {
+    if (definitions.some((each) => each.kind === from.kind && each.name === from.name)) continue;
+    const features = { added: [], changed: [], removed: Object.keys(from.features) };
+    const affects = await affected(database, from);
+    changes.push({ ...blank(from), action: "remove", from: from.version, features, affects });
+  }
+  const pinned = services.flatMap((service) =>
+    service.views.filter(({ name, version }) => service.pins[name] === version).map(viewRecord),
+  );
+  const known = new Set(definitions.map(definitionNode));
+  const older = pinned.filter((record) => {
+    const node = definitionNode(record);
+    return !known.has(node) && known.add(node);
+  });
+  const plan = { revision, changes, definitions, pinned: older, cost: total(changes, views) };
+  return { ...plan, digest: contentHash(plan) };
+}
+
+/** @throws PLAN_INVALID when it is not what `plan` returned */
+export function assertPlan(plan: RegistryPlan): void {
+  const { digest, ...rest } = plan;
+  const found = contentHash(rest);
+  if (found !== digest) throw featureStoreError("PLAN_INVALID", { digest, found });
+}
+
+const blank = ({ kind, name }: DefinitionRecord): Omit<PlannedChange, "action"> => ({
+  kind,
+  name,
+  from: null,
+  to: null,
+  features: { added: [], changed: [], removed: [] },
+  options: [],
+  backfill: null,
+  affects: [],
+});
+
+async function compare(
+  database: SqlExecutor,
+  from: DefinitionRecord | undefined,
+  to: DefinitionRecord,
+  view: View | undefined,
+  now: number,
+): Promise<PlannedChange | undefined> {
+  const described = from !== undefined && contentHash(from.about) !== contentHash(to.about);
+  if (from?.version === to.version) {
+    return described ? { ...blank(to), action: "describe", from: to.version, to: to.version } : undefined;
+  }
+  const before = from?.features ?? {};
+  const names = Object.keys(to.features);
+  return {
+    ...blank(to),
+    action: from === undefined ? "add" : "change",
+    from: from?.version ?? null,
+    to: to.version,
+    features: {
+      added: names.filter((name) => !(name in before)),
+      changed: names.filter((name) => name in before && before[name] !== to.features[name]),
+      removed: Object.keys(before).filter((name) => !(name in to.features)),
+    },
+    options: from === undefined ? [] : changedOptions(from, to),
+    backfill: view === undefined ? null : await backfill(view, now),
+    affects: from === undefined ? [] : await affected(database, from),
+  };
+}
+
+function changedOptions(from: DefinitionRecord, to: DefinitionRecord): string[] {
+  const before = options(from);
+  const after = options(to);
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  return names.filter((name) => contentHash(before[name]) !== contentHash(after[name])).sort();
+}
+
+/** All that a definition says besides its features. */
+function options({ body, source, pins, entities }: DefinitionRecord): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries({ ...body, source, pins, entities }).filter(([name]) => name !== "features"),
+  );
+}
+
+async function affected(database: SqlExecutor, record: DefinitionRecord): Promise<string[]> {
+  const { nodes } = await walk(database, definitionNode(record), "downstream");
+  return nodes.slice(1);
+}
+
+function total(changes: readonly PlannedChange[], views: readonly View[]): RegistryPlan["cost"] {
+  const sources = new Map<string, Backfill>();
+  for (const { name, backfill: needed } of changes) {
+    const view = views.find((each) => each.name === name);
+    if (needed !== null && view?.kind === "view") sources.set(view.source.name, needed);
+  }
+  const sum = (of: "rows" | "bytes"): number | null => {
+    const told = [...sources.values()].map((each) => each[of]).filter((count) => count !== null);
+    return told.length === 0 && sources.size > 0 ? null : told.reduce((all, count) => all + count, 0);
+  };
+  return { rows: sum("rows"), bytes: sum("bytes") };
+}

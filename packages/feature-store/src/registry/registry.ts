@@ -1,0 +1,117 @@
+import { type Clock, type Page, type SqlDatabase, systemClock } from "@ashlar/core";
+import { featureStoreError } from "../errors.ts";
+import type { TrainingManifest } from "../training/manifest.ts";
+import { type ApplyOptions, applyPlan, assertApplyOptions, currentRevision } from "./apply.ts";
+import type { DatabaseFactory } from "./database.ts";
+import { addEdges, assertEdges, type LineageEdge, type LineageGraph, manifestEdges, walk } from "./lineage.ts";
+import { assertPlan, type Definitions, makePlan, type PlannedChange, type RegistryPlan } from "./plan.ts";
+import { activeDefinitions, search, type SearchRequest } from "./search.ts";
+import { type DefinitionKind, type DefinitionRecord, listVersions, readVersion, type VersionEntry } from "./version.ts";
+
+export interface FeatureRegistryOptions {
+  /** Where definitions are kept, e.g. `sqlite({ path })`. */
+  readonly database: DatabaseFactory;
+  readonly clock?: Clock;
+}
+
+export interface RevisionEntry {
+  readonly revision: number;
+  readonly by: string;
+  readonly message: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly changes: readonly PlannedChange[];
+}
+
+/** Which definitions are in force, which were, and what was made of them. Every method may throw CLOSED. */
+export interface FeatureRegistry extends AsyncDisposable {
+  /**
+   * What would change were these the definitions, and what it would cost. Nothing is changed.
+   *
+   * @throws VIEW_NAME_COLLISION, SERVICE_NAME_COLLISION
+   */
+  plan(definitions: Definitions): Promise<RegistryPlan>;
+  /**
+   * Carries a plan out, all of it or nothing, if nothing was applied since it was made.
+   *
+   * @returns the revision reached
+   * @throws REGISTRY_CONFLICT when another plan was applied meanwhile; PLAN_INVALID when the plan was altered; REQUEST_INVALID without `by`
+   */
+  apply(plan: RegistryPlan, options: ApplyOptions): Promise<number>;
+  /** The newest revision; 0 before the first. */
+  revision(): Promise<number>;
+  /** Newest first, at most `limit` (default 100). */
+  revisions(options?: { readonly limit?: number }): Promise<readonly RevisionEntry[]>;
+  /** A definition: the one in force, or any version that ever was. @throws DEFINITION_NOT_FOUND */
+  get(kind: DefinitionKind, name: string, options?: { readonly version?: string }): Promise<DefinitionRecord>;
+  /** Newest first. @throws DEFINITION_NOT_FOUND */
+  versions(kind: DefinitionKind, name: string): Promise<readonly VersionEntry[]>;
+  /** Definitions in force. @throws REQUEST_INVALID, INVALID_CURSOR */
+  search(request?: SearchRequest): Promise<Page<DefinitionRecord>>;
+  /** Records that a training set was made of its service or views; `model` (`model:delay/3`) was made of it in turn. */
+  recordTrainingSet(manifest: TrainingManifest, options?: { readonly model?: string }): Promise<void>;
+  /** Records edges; those that exist are left. @throws REQUEST_INVALID */
+  link(edges: readonly LineageEdge[]): Promise<void>;
+  /** What a node was made of (`upstream`, the default), or what was made of it. @throws REQUEST_INVALID */
+  lineage(node: string, options?: { readonly direction?: "upstream" | "downstream" }): Promise<LineageGraph>;
+}
+
+/** Makes a registry. The first call opens the database. */
+export function createFeatureRegistry({ database, clock = systemClock }: FeatureRegistryOptions): FeatureRegistry {
+  let opened: Promise<SqlDatabase> | undefined;
+  let closed = false;
+
+  function open(): Promise<SqlDatabase> {
+    if (closed) throw featureStoreError("CLOSED", { what: "feature registry" });
+    opened ??= database().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  }
+
+  async function link(edges: readonly LineageEdge[]): Promise<void> {
+    assertEdges(edges);
+    await (await open()).transaction((tx) => addEdges(tx, edges, clock.now()));
+  }
+
+  return {
+    async plan(definitions) {
+      const database = await open();
+      // What is in force and its revision must belong together.
+      const snapshot = await database.transaction(async (tx) => ({
+        revision: await currentRevision(tx),
+        active: await activeDefinitions(tx),
+      }));
+      return makePlan(database, snapshot, definitions, clock.now());
+    },
+    async apply(plan, options) {
+      assertPlan(plan);
+      assertApplyOptions(options);
+      return (await open()).transaction((tx) => applyPlan(tx, plan, options, clock.now()));
+    },
+    revision: async () => currentRevision(await open()),
+    async revisions({ limit = 100 } = {}) {
+      const rows = await (
+        await open()
+      ).query<Omit<RevisionEntry, "changes"> & { plan: string }>(
+        "SELECT revision, plan, by, message, at FROM feature_revision ORDER BY revision DESC LIMIT ?",
+        [limit],
+      );
+      return rows.map(({ plan, ...row }) => ({ ...row, changes: JSON.parse(plan) as readonly PlannedChange[] }));
+    },
+    get: async (kind, name, { version } = {}) => readVersion(await open(), kind, name, version),
+    versions: async (kind, name) => listVersions(await open(), kind, name),
+    search: async (request = {}) => search(await open(), request),
+    async recordTrainingSet(manifest, { model } = {}) {
+      const made = model === undefined ? [] : [{ from: `trainingSet:${manifest.digest}`, to: model }];
+      await link([...manifestEdges(manifest), ...made]);
+    },
+    link,
+    lineage: async (node, { direction = "upstream" } = {}) => walk(await open(), node, direction),
+    async [Symbol.asyncDispose]() {
+      closed = true;
+      await (await opened)?.[Symbol.asyncDispose]();
+    },
+  };
+}
