@@ -1,0 +1,72 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { fileSystem } from "@ashlar/storage/file-system";
+import { hyparquet } from "@ashlar/storage/hyparquet";
+import { batchFrom, type LakeTable, openLake } from "@ashlar/storage/lake";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { valuesOf } from "./rows.ts";
+
+const open = (root: string): Promise<LakeTable> =>
+  openLake({ objects: fileSystem({ root }), codec: hyparquet() }).table("t", { partitionBy: ["part"] });
+
+const before = [1n, 2n, 3n, 4n, 5n, 6n];
+const after = {
+  update: [1n, 2n, 100n, 100n, 100n, 100n],
+  merge: [2n, 3n, 4n, 5n, 6n, 50n, 51n],
+  optimize: before,
+  overwrite: [2n, 4n, 6n, 7n],
+} as const;
+
+describe("an operation killed at any change of the store", () => {
+  let root = "";
+  let original = "";
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), "ashlar-kill-"));
+    original = join(root, "original");
+    const table = await open(original);
+    for (const n of [before.slice(0, 3), before.slice(3)]) {
+      const part = n.map((one) => (one % 2n === 0n ? "even" : "odd"));
+      await table.append(batchFrom({ n: ["long", n], part: ["string", part] }));
+    }
+  });
+  afterAll(() => rm(root, { recursive: true, force: true }));
+
+  const killedAt = async (folder: string, operation: string, at: number, when: string): Promise<boolean> => {
+    const script = fileURLToPath(new URL("kill-operation.ts", import.meta.url));
+    const condition = ["--conditions=@ashlar/source"];
+    const child = spawn(process.execPath, [...condition, script, folder, operation, String(at), when]);
+    let output = "";
+    let problems = "";
+    child.stdout.on("data", (data: Buffer) => (output += data.toString()));
+    child.stderr.on("data", (data: Buffer) => (problems += data.toString()));
+    await once(child, "close");
+    expect(problems).toBe("");
+    return output !== "done";
+  };
+
+  it.each(["update", "merge", "optimize", "overwrite"] as const)(
+    "leaves the table as it was, or as %s makes it",
+    { timeout: 120_000 },
+    async (operation) => {
+      const outcomes = new Set<string>();
+      for (let step = 0; step < 24; step++) {
+        const folder = join(root, `${operation}-${step}`);
+        await cp(original, folder, { recursive: true });
+        const killed = await killedAt(folder, operation, 1 + (step >> 1), step % 2 === 0 ? "before" : "after");
+        const table = await open(folder);
+        const { version } = await table.snapshot();
+        expect(await valuesOf(table.scan(), "n")).toEqual(version === 1 ? before : after[operation]);
+        outcomes.add(`${killed ? "killed" : "done"} at ${version}`);
+        // What the dead process left does not stand in the way.
+        await table.append(batchFrom({ n: ["long", [9n]], part: ["string", ["odd"]] }));
+        expect(await valuesOf(table.scan({ where: { n: 9 } }), "n")).toEqual([9n]);
+        if (!killed) break;
+      }
+      expect([...outcomes].sort()).toEqual(["done at 2", "killed at 1", "killed at 2"]);
+    },
+  );
+});
