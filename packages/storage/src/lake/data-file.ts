@@ -94,13 +94,14 @@ export async function* readDataFile(
   // Rows are told apart by their place in the file, so that none may be left out before the deleted ones are.
   const where = keep === undefined ? narrowing(plan, present) : {};
   const columns = inFile.map(physicalName);
+  const constant = constants(values);
   try {
     let place = 0;
     for await (const batch of reader.scan({ columns, where, ...(signal ? { signal } : {}) })) {
       const kept = keep?.(place, batch.numRows);
       place += batch.numRows;
       if (kept?.length === 0 || batch.numRows === 0) continue;
-      yield complete(kept === undefined ? batch : takeRows(batch, kept), inFile, values, plan);
+      yield complete(kept === undefined ? batch : takeRows(batch, kept), inFile, constant, plan);
     }
   } catch (cause) {
     if (!isAshlarError(cause, "PARQUET_CORRUPT")) throw cause;
@@ -200,17 +201,29 @@ function assertType(file: string, { name, type }: TableColumn, found: ColumnType
   throw storageError("DATA_FILE_CORRUPT", { file, reason });
 }
 
+/** Columns of one value; batches of a file are mostly of one length, so that each is made once. */
+function constants(values: PartitionValues): (column: TableColumn, rows: number) => Data {
+  const made = new Map<TableColumn, Data>();
+  return (column, rows) => {
+    const known = made.get(column);
+    if (known?.length === rows) return known;
+    const data = constantData(column.type, values.get(column.name) ?? null, rows);
+    made.set(column, data);
+    return data;
+  };
+}
+
 /** The columns of the plan: from the file, from its partition, or null where the file is older than the column. */
 function complete(
   batch: RecordBatch,
   inFile: readonly TableColumn[],
-  values: PartitionValues,
+  constant: (column: TableColumn, rows: number) => Data,
   plan: FilePlan,
 ): RecordBatch {
   const found = typesOf(batch.schema);
   const data = plan.columns.map((column, index): Data => {
     const at = inFile.indexOf(column);
-    if (at < 0) return constantData(column.type, values.get(column.name) ?? null, batch.numRows);
+    if (at < 0) return constant(column, batch.numRows);
     const own = batch.data.children[at] as Data;
     const type = found.get(physicalName(column)) ?? column.type;
     return widens(type, column.type) ? widened(own, type, column.type) : own.clone(plan.schema.fields[index]?.type);
