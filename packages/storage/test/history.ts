@@ -29,7 +29,8 @@ export type HistoryOperation =
       readonly whenNotMatchedBySource: "delete" | "ignore";
     }
   | { readonly kind: "optimize"; readonly order: "none" | "sort" | "z-order" }
-  | { readonly kind: "restore"; readonly back: number };
+  | { readonly kind: "restore"; readonly back: number }
+  | { readonly kind: "vacuum" };
 
 const parts = ["a", "b", "ü/1", null] as const;
 
@@ -98,6 +99,7 @@ const operation: fc.Arbitrary<HistoryOperation> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant("optimize"), order: fc.constantFrom("none", "sort", "z-order") }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("restore"), back: fc.nat(5) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("vacuum") }) },
 );
 
 /** A history of a table: the rows it begins with, and what is done to it then, up to `operations` times. */
@@ -146,6 +148,7 @@ export function applied(past: readonly HistoryRows[], operation: HistoryOperatio
     case "merge":
       return merged(rows, operation);
     case "optimize":
+    case "vacuum":
       return rows;
     case "restore":
       return past[Math.max(0, past.length - 1 - operation.back)] ?? [];

@@ -51,6 +51,10 @@ async function played(
         ...(operation.order === "sort" ? { sortBy: ["score", "id"] } : {}),
         ...(operation.order === "z-order" ? { zOrderBy: ["id", "score"] } : {}),
       });
+    case "vacuum":
+      // Nothing is older than the retention: no version may lose a file.
+      await table.vacuum();
+      return { version: versions.at(-1) ?? 0 };
     case "restore":
       return table.restore({ version: versions[Math.max(0, versions.length - 1 - operation.back)] ?? 0 });
   }

@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import { memoryObjectStore } from "@ashlar/core/memory";
 import type { ObjectStore } from "@ashlar/core";
+import { parquetMetadata } from "hyparquet";
 import { describe, expect, it } from "vitest";
 import { bitmapArray } from "../../test/bitmap-array.ts";
 import { rowsOf, valuesOf } from "../../test/rows.ts";
@@ -117,5 +118,49 @@ describe("changes by deletion vectors", () => {
       ["delete", 9n],
       ["insert", 3n],
     ]);
+  });
+});
+
+describe.each([
+  ["hyparquet", hyparquet],
+  ["duckdb", duckdb],
+])("a table whose columns are mapped, with %s", (_, codecOf) => {
+  it("is written and read by physical names and ids", async () => {
+    await using codec = codecOf();
+    const objects = memoryObjectStore();
+    const fields = ["n", "part"].map((name, i) => ({
+      name,
+      type: i === 0 ? "long" : "string",
+      nullable: true,
+      metadata: { "delta.columnMapping.id": i + 1, "delta.columnMapping.physicalName": `col-${name}` },
+    }));
+    const metaData = {
+      id: "t",
+      format: { provider: "parquet", options: {} },
+      schemaString: JSON.stringify({ type: "struct", fields }),
+      partitionColumns: ["part"],
+      configuration: { "delta.columnMapping.mode": "name" },
+    };
+    const lines = [{ protocol: { minReaderVersion: 1, minWriterVersion: 2 } }, { metaData }];
+    const text = lines.map((action) => JSON.stringify(action)).join("\n");
+    await objects.put("t/_delta_log/00000000000000000000.json", new TextEncoder().encode(text));
+    const table = await openLake({ objects, codec }).table("t");
+    await table.append(batchFrom({ n: ["long", [1n, 2n, 3n]], part: ["string", ["a", "b", "b"]] }));
+    await table.append(batchFrom({ n: ["long", [30n]], part: ["string", ["b"]] }));
+    expect(await rowsOf(table.scan({ where: { n: { gte: 30 } } }))).toEqual([{ n: 30n, part: "b" }]);
+    expect(await table.delete({ where: { part: "b", n: 2 } })).toMatchObject({
+      deleted: 1,
+      copied: 1,
+      filesRemoved: 1,
+    });
+    expect(await table.update({ where: { n: 3 }, set: { part: "a" } })).toMatchObject({ updated: 1 });
+    expect(await valuesOf(table.scan({ where: { part: "a" } }), "n")).toEqual([1n, 3n]);
+    expect(await valuesOf(table.scan(), "n")).toEqual([1n, 3n, 30n]);
+    const [file] = (await table.snapshot()).files;
+    expect(Object.keys(file?.partition ?? {})).toEqual(["col-part"]);
+    const bytes = await (await objects.get(file?.key ?? "")).bytes();
+    const { schema } = parquetMetadata(new Uint8Array(bytes).buffer);
+    expect(schema[1]).toMatchObject({ name: "col-n", field_id: 1 });
+    expect(await table.localFiles()).toBeUndefined();
   });
 });

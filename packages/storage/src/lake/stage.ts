@@ -1,9 +1,10 @@
 import type { Clock, Logger, ObjectStore } from "@ashlar/core";
 import { Field, type RecordBatch, Schema } from "apache-arrow";
 import { batchOf } from "../parquet/batch.ts";
+import { fieldIdKey } from "../parquet/field-id.ts";
 import type { ParquetCodec, ParquetWriter } from "../parquet/port.ts";
 import type { AddFile } from "./actions.ts";
-import { physicalName } from "./column-mapping.ts";
+import { columnIdKey, physicalName } from "./column-mapping.ts";
 import type { LatestStates } from "./latest-states.ts";
 import { encodePath, partitionPath, partitions } from "./partition.ts";
 import { arrange, arrowOf, type TableColumn } from "./schema.ts";
@@ -68,7 +69,7 @@ export class Stage implements AsyncDisposable {
     this.#options = options;
     const inFile = options.columns.filter((column) => !options.partitionBy.includes(column.name));
     this.#mapped = options.columns.some((column) => physicalName(column) !== column.name);
-    this.#fileSchema = arrowOf(inFile.map((column) => ({ ...column, name: physicalName(column) })));
+    this.#fileSchema = arrowOf(inFile.map(fileColumn));
   }
 
   /** @throws SCHEMA_MISMATCH, PARTITION_INVALID */
@@ -158,4 +159,11 @@ export class Stage implements AsyncDisposable {
     if (this.#offered) return;
     for (const key of this.#written) await this.#context.objects.delete(key);
   }
+}
+
+/** A column as it stands in files: "Writer Requirements for Column Mapping" of the protocol asks for its name and id. */
+function fileColumn(column: TableColumn): TableColumn {
+  const id = column.metadata[columnIdKey];
+  const metadata = id === undefined ? column.metadata : { ...column.metadata, [fieldIdKey]: id };
+  return { ...column, name: physicalName(column), metadata };
 }
