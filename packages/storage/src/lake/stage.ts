@@ -119,7 +119,10 @@ export class Stage implements AsyncDisposable {
   async #store({ folder, values, writer, statistics }: OpenFile, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     const { folder: root = "", prefix = "part", dataChange = true, tags, partitionBy, columns } = this.#options;
-    const path = `${root}${folder}${prefix}-${String(this.#names++).padStart(5, "0")}-${crypto.randomUUID()}.c000.parquet`;
+    // Files are encoded side by side; their numbers keep the order in which they were begun.
+    const number = this.#names++;
+    const name = `${prefix}-${String(number).padStart(5, "0")}-${crypto.randomUUID()}.c000.parquet`;
+    const path = `${root}${folder}${name}`;
     const key = `${this.#table}/${path}`;
     await using finishing = writer;
     this.#open.delete(folder);
@@ -127,7 +130,7 @@ export class Stage implements AsyncDisposable {
     this.#written.push(key);
     const { size } = await this.#context.objects.put(key, body, { ifAbsent: true, ...(signal ? { signal } : {}) });
     const partitioned = columns.filter((column) => partitionBy.includes(column.name));
-    this.#files.push({
+    this.#files[number] = {
       path: encodePath(path),
       partitionValues: Object.fromEntries(
         partitioned.map((column) => [physicalName(column), values[column.name] ?? null]),
@@ -137,7 +140,7 @@ export class Stage implements AsyncDisposable {
       dataChange,
       stats: statistics.toJson(),
       ...(tags === undefined ? {} : { tags }),
-    });
+    };
   }
 
   /**
