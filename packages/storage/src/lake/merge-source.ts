@@ -1,8 +1,9 @@
 import type { Data, RecordBatch } from "apache-arrow";
 import { storageError } from "../errors.ts";
 import { batchOf, dataOf } from "../parquet/batch.ts";
-import { isNested, type Value } from "../parquet/column-type.ts";
-import { type Column, columnsOf } from "../parquet/column.ts";
+import { type ColumnType, isNested, type Value } from "../parquet/column-type.ts";
+import { type Column, columnsOf, type Numbers } from "../parquet/column.ts";
+import { numbersFor } from "../parquet/data-of.ts";
 import { compare, type Condition, type Predicate, type PredicateValue } from "../parquet/predicate.ts";
 import { columnNamed } from "./data-file.ts";
 import { fitted } from "./evolve.ts";
@@ -145,12 +146,26 @@ export function concatenated(columns: readonly TableColumn[], batches: readonly 
   const [only] = batches;
   if (batches.length === 1 && only !== undefined) return only;
   const rows = batches.reduce((sum, batch) => sum + batch.numRows, 0);
+  const parts = batches.map(columnsOf);
   const data = columns.map(({ type }, index): Data => {
-    const values = batches.flatMap((batch) => {
-      const column = columnsOf(batch)[index] as Column;
-      return Array.from({ length: column.length }, (_, row) => column.get(row));
-    });
-    return dataOf(type, values);
+    const own = parts.map((batch) => batch[index] as Column);
+    return dataOf(type, joinedNumbers(type, own, rows) ?? own.flatMap(plainValues));
   });
   return batchOf(arrowOf(columns), data, rows);
 }
+
+/** Numbers without a null among them are joined as they are: a value of its own each would take some four times the memory. */
+function joinedNumbers(type: ColumnType, columns: readonly Column[], rows: number): Numbers | undefined {
+  if (columns.some((column) => column.numbers === undefined || column.nullCount > 0 || column.type !== type))
+    return undefined;
+  const joined = numbersFor(type, rows);
+  let at = 0;
+  for (const { numbers, length } of columns) {
+    joined.set(numbers as never, at);
+    at += length;
+  }
+  return joined;
+}
+
+const plainValues = (column: Column): (Value | null)[] =>
+  Array.from({ length: column.length }, (_, row) => column.get(row));

@@ -21,7 +21,7 @@ export interface OptimizeOptions extends ChangeOptions {
   readonly sortBy?: readonly string[];
   /** Lays the rows of each partition out on a Z-order curve, so that each of these columns prunes files. @default none */
   readonly zOrderBy?: readonly string[];
-  /** Bytes of files that are clustered together, in memory: some ten times that. @default 256 MiB */
+  /** Bytes of files that are clustered together, in memory, where they take some twenty times that. @default 128 MiB */
   readonly clusterSize?: number;
 }
 
@@ -107,7 +107,7 @@ function clusteringOf({ definition }: Base, { sortBy, zOrderBy }: OptimizeOption
 
 /** The files that are written anew together: each group of one partition. */
 function groupsOf(base: Base, options: OptimizeOptions, clustering: Clustering | undefined): AddFile[][] {
-  const { where = {}, targetSize = defaultFileSize, clusterSize = 256 * 1024 * 1024 } = options;
+  const { where = {}, targetSize = defaultFileSize, clusterSize = defaultFileSize } = options;
   const matches = fileMatcher(base.definition, where);
   const partitionOf = partitionReader(base.definition);
   const partitions = Map.groupBy([...base.state.files.values()].filter(matches), partitionOf);
