@@ -20,6 +20,18 @@ export const storageErrors = {
     message: (d: { key: string; store: string; limit: string }): string =>
       `The object "${d.key}" is too large for ${d.store}: it has more than ${d.limit}. Give the store a larger partSize.`,
   },
+  STORAGE_DENIED: {
+    status: 403,
+    retryable: false,
+    message: (d: { root: string; operation: string; key: string; reason: string }): string =>
+      `The ${d.operation} of "${d.key}" in the folder ${d.root} was denied: ${d.reason}. Give this process the permission; nothing was changed.`,
+  },
+  STORAGE_FULL: {
+    status: 507,
+    retryable: false,
+    message: (d: { root: string; operation: string; key: string; reason: string }): string =>
+      `There is no room for the ${d.operation} of "${d.key}" in the folder ${d.root}: ${d.reason}. Free some, or raise the quota; nothing was changed.`,
+  },
   STORE_REFUSED: {
     status: 403,
     retryable: false,

@@ -13,6 +13,7 @@ import { open, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import {
   assertObjectKey,
+  type Bytes,
   coreError,
   type ListOptions,
   type ObjectInfo,
@@ -21,7 +22,7 @@ import {
 } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import { CommitLock } from "./commit-lock.ts";
-import { hasCode, isMissing } from "./file-errors.ts";
+import { hasCode, isMissing, namedFileError } from "./file-errors.ts";
 import { etagOf, infoOf } from "./file-info.ts";
 import { openObject } from "./file-read.ts";
 import { walk } from "./file-walk.ts";
@@ -42,10 +43,18 @@ export interface FileSystemStore extends ObjectStore, AsyncDisposable {
  * A key cannot be the folder of another here (`a` and `a/b`): OBJECT_KEY_CONFLICT. On a file system that folds case,
  * keys that differ only by case are one object; use such a store only with keys of one case.
  *
+ * A full disk, quota or file size limit is STORAGE_FULL, a missing permission STORAGE_DENIED.
+ *
  * @param options.root the folder; it is made on the first write
  */
 export function fileSystem(options: { readonly root: string }): FileSystemStore {
   return new FileSystem(resolve(options.root));
+}
+
+interface Target {
+  readonly key: string;
+  readonly path: string;
+  readonly options: PutOptions;
 }
 
 class FileSystem implements FileSystemStore {
@@ -68,12 +77,16 @@ class FileSystem implements FileSystemStore {
   async get(key: string, options: Parameters<ObjectStore["get"]>[1] = {}): ReturnType<ObjectStore["get"]> {
     const path = this.pathOf(key);
     options.signal?.throwIfAborted();
-    return openObject(key, path, options);
+    return this.#named("get", key, () => openObject(key, path, options));
   }
 
   async put(key: string, body: Parameters<ObjectStore["put"]>[1], options: PutOptions = {}): Promise<ObjectInfo> {
     const path = this.pathOf(key);
     options.signal?.throwIfAborted();
+    return this.#named("put", key, () => this.#write({ key, path, options }, body));
+  }
+
+  async #write({ key, path, options }: Target, body: Bytes): Promise<ObjectInfo> {
     const staged = await this.#staging.write(body, options.signal);
     try {
       const info = infoOf(key, statSync(staged, { bigint: true }));
@@ -90,12 +103,16 @@ class FileSystem implements FileSystemStore {
   async head(key: string, options: { readonly signal?: AbortSignal } = {}): Promise<ObjectInfo | undefined> {
     const path = this.pathOf(key);
     options.signal?.throwIfAborted();
-    return infoIfFile(key, path);
+    return this.#named("head", key, () => infoIfFile(key, path));
   }
 
   async delete(key: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const path = this.pathOf(key);
     options.signal?.throwIfAborted();
+    await this.#named("delete", key, () => this.#delete(key, path));
+  }
+
+  async #delete(key: string, path: string): Promise<void> {
     if ((await infoIfFile(key, path)) === undefined) return;
     makeFolders(key, dirname(join(this.#root, reservedFolder, "lock")));
     const kept = await this.#lock.hold(() => this.#remove(path));
@@ -112,6 +129,14 @@ class FileSystem implements FileSystemStore {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lock[Symbol.asyncDispose]();
+  }
+
+  async #named<Result>(operation: string, key: string, work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (error) {
+      throw namedFileError(error, { root: this.#root, operation, key });
+    }
   }
 
   #place(key: string, path: string, options: PutOptions, commit: () => void): void {

@@ -1,0 +1,14 @@
+import { fileSystem } from "@ashlar/storage/file-system";
+import { killAtCall } from "./kill-at-call.ts";
+
+// Does one thing to one object, and dies at one of its calls: `kill-put.ts <root> <what> <call>`.
+const [root = "", what = "", call = "0"] = process.argv.slice(2);
+const { arm } = await killAtCall(Number(call));
+const store = fileSystem({ root });
+const body = new Blob([new Uint8Array(100_000).fill(2), new Uint8Array(100_000).fill(2)]).stream();
+const old = await store.head("a/b/k");
+arm();
+if (what === "delete") await store.delete("a/b/k");
+else if (what === "ifAbsent") await store.put("a/b/new", body, { ifAbsent: true });
+else await store.put("a/b/k", body, what === "ifMatch" ? { ifMatch: old?.etag ?? "" } : {});
+process.send?.("acknowledged");
