@@ -19,6 +19,8 @@ export const decompressors: Compressors = {
 function exactly(decompress: Decompress): Decompress {
   return (input, size) => {
     if (size < 0 || size > largestPage) throw new RangeError(`a page of ${size} bytes`);
+    // A block of nothing is not known to every one of them.
+    if (size === 0) return new Uint8Array();
     const output = decompress(input, size);
     if (output.byteLength !== size) throw new RangeError(`a page has ${output.byteLength} bytes, not ${size}`);
     return output;

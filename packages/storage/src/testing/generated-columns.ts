@@ -100,9 +100,11 @@ function valueOf(type: ColumnType): fc.Arbitrary<Value> {
     case "array":
       return fc.array(fc.option(valueOf(type.elementType), { freq: 4 }), { maxLength: 4 });
     case "map":
-      return fc.uniqueArray(fc.tuple(valueOf(type.keyType), fc.option(valueOf(type.valueType), { freq: 4 })), {
-        maxLength: 4,
-        selector: ([key]) => key,
-      });
+      return fc
+        .uniqueArray(fc.tuple(valueOf(type.keyType), fc.option(valueOf(type.valueType), { freq: 4 })), {
+          maxLength: 4,
+          selector: ([key]) => key,
+        })
+        .map((pairs): Value => pairs);
   }
 }
