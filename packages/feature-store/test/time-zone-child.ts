@@ -1,8 +1,9 @@
 import { arrow, column, createFeatureStore, entity, featureView, fromTable, mean, window } from "../src/index.ts";
 import { duckdb } from "../src/offline/duckdb.ts";
 import { arrowTable } from "../src/testing/tables.ts";
+import { traps } from "../src/testing/traps.ts";
 
-// Prints the digest of one training set by each engine; naive and zoned timestamps meet in it.
+// Prints by each engine the digest of one training set, in which naive and zoned timestamps meet, and the traps withstood.
 const hour = 3_600_000_000;
 const source = arrowTable({
   id: ["string", ["a", "a", "b", "a"]],
@@ -23,5 +24,6 @@ const labels = arrowTable({ id: ["string", ["a", "b", "a"]], at: ["naive", [9 * 
 for (const offline of [arrow(), duckdb()]) {
   const store = createFeatureStore({ views: [view], offline });
   const set = await store.trainingSet({ labels, time: "at", features: ["v:*"], timezone: "UTC" });
-  process.stdout.write(`${set.digest}\n`);
+  for (const trap of traps) await trap.run(offline);
+  process.stdout.write(`${set.digest} ${traps.map(({ id }) => id).join()}\n`);
 }

@@ -23,6 +23,7 @@ import type { OfflineEngine } from "../offline/port.ts";
 import { fromTable } from "../source/table-source.ts";
 import { createFeatureStore } from "../store.ts";
 import { type OracleLabel, type OracleRow, oracle } from "./oracle.ts";
+import { describeShapes } from "./shapes.ts";
 import { arrowTable } from "./tables.ts";
 import { trapTable } from "./trap-table.ts";
 
@@ -48,6 +49,7 @@ export function describeOfflineEngine(name: string, suite: OfflineEngineSuite): 
       await expect(proof).resolves.toBeUndefined();
     });
     trapTable(suite.create);
+    describeShapes(suite.create);
   });
 }
 
