@@ -122,30 +122,6 @@ export const featureStoreErrors = {
     message: (d: { package: string; range: string }): string =>
       `What was asked for needs the package ${d.package} (${d.range}), which cannot be loaded. Install it: npm install ${d.package}@${d.range}.`,
   },
-  ONLINE_STORE_UNAVAILABLE: {
-    status: 503,
-    retryable: true,
-    message: (d: { store: string; operation: string; reason: string }): string =>
-      `The ${d.store} online store did not answer a ${d.operation}: ${d.reason}. Do it again: what was written already is kept, and nothing counts twice.`,
-  },
-  ONLINE_STORE_REFUSED: {
-    status: 502,
-    retryable: false,
-    message: (d: { store: string; operation: string; reason: string }): string =>
-      `The ${d.store} online store refused a ${d.operation}: ${d.reason}. Check the permissions, memory and settings of the store.`,
-  },
-  PUSH_INVALID: {
-    status: 400,
-    retryable: false,
-    message: (d: { view: string; row: number; rule: string }): string =>
-      `Row ${d.row} cannot be pushed to "${d.view}": ${d.rule}. Correct it and push again; nothing was written.`,
-  },
-  PUSH_UNSUPPORTED: {
-    status: 400,
-    retryable: false,
-    message: (d: { view: string; rule: string }): string =>
-      `Nothing can be pushed to "${d.view}": ${d.rule}. Nothing was written.`,
-  },
   VECTOR_CORRUPT: {
     status: 500,
     retryable: false,

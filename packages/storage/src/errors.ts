@@ -284,18 +284,6 @@ export const storageErrors = {
     message: (d: { table: string; expectation: string; observed: string }): string =>
       `The rows for the table "${d.table}" together break the expectation ${d.expectation}: it is ${d.observed}. Correct them, or give the expectation the severity "warn"; nothing was committed.`,
   },
-  BLOB_NOT_FOUND: {
-    status: 404,
-    retryable: false,
-    message: (d: { name: string; table: string }): string =>
-      `There is no blob ${JSON.stringify(d.name)} in the table "${d.table}". List its prefix, or correct the name.`,
-  },
-  BLOB_INVALID: {
-    status: 400,
-    retryable: false,
-    message: (d: { name: string; rule: string }): string =>
-      `The blob ${JSON.stringify(d.name)} is not allowed: ${d.rule}. Correct it; nothing was stored.`,
-  },
 } as const;
 
 /** @see storageErrors */

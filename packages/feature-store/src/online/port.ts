@@ -70,16 +70,6 @@ export function mayReplace(stored: Uint8Array | undefined, next: Uint8Array): bo
   return true;
 }
 
-/** The entries with one per key, that of the greatest stamp, for stores that take a key once in a write. */
-export function latestPerKey(entries: readonly OnlineEntry[]): OnlineEntry[] {
-  const latest = new Map<string, OnlineEntry>();
-  for (const entry of entries) {
-    const id = keyId(entry.key);
-    if (mayReplace(latest.get(id)?.vector, entry.vector)) latest.set(id, entry);
-  }
-  return [...latest.values()];
-}
-
 /** A key as a string of its bytes, to look it up by. */
 export function keyId(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");

@@ -22,7 +22,7 @@ export const manifestMediaType = "application/vnd.ashlar.manifest.v2+json";
 export const unknownMediaType = "application/octet-stream";
 export const maxFiles = 100_000;
 /** Of the text of a manifest. */
-export const maxManifestBytes = 64 * 1024 * 1024;
+export const maxManifestBytes: number = 64 * 1024 * 1024;
 
 /**
  * The one text of a manifest, so that equal manifests have equal digests: JSON without spaces, every object's names in

@@ -7,7 +7,7 @@ import { groups } from "./grouping.ts";
 import { encodeValue } from "./partition-value.ts";
 import type { TableColumn } from "./schema.ts";
 
-export { decodeValue, encodeValue, parseTimestamp, timestampText } from "./partition-value.ts";
+export { decodeValue } from "./partition-value.ts";
 
 /** @throws PARTITION_INVALID */
 export function assertPartitionable(

@@ -37,12 +37,6 @@ export function columnsFromArrow(table: string, schema: Schema, given: "as given
   });
 }
 
-/** The table features that columns need beyond reader version 1 and writer version 2: "Table Features" of the protocol. */
-export function featuresOfColumns(columns: readonly TableColumn[]): string[] {
-  const naive = columns.some(({ type }) => [...typesWithin(type)].includes("timestamp_ntz"));
-  return naive ? ["timestampNtz"] : [];
-}
-
 export function arrowOf(columns: readonly TableColumn[]): Schema {
   return new Schema(columns.map(({ name, type, nullable, metadata }) => arrowField(name, type, nullable, metadata)));
 }

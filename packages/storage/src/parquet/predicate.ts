@@ -157,18 +157,3 @@ function testOf(column: string, type: ColumnType, condition: Omit<Condition, "eq
     },
   };
 }
-
-/** The rows of a batch for which every test holds. */
-export function matchingRows(
-  tests: readonly ColumnTest[],
-  columns: ReadonlyMap<string, Column>,
-  rows: number,
-): Int32Array {
-  const matching = new Int32Array(rows);
-  let count = 0;
-  const pairs = tests.map((test) => [test, columns.get(test.column)] as const);
-  for (let row = 0; row < rows; row++) {
-    if (pairs.every(([test, column]) => test.matches(column?.get(row) ?? null))) matching[count++] = row;
-  }
-  return matching.subarray(0, count);
-}

@@ -8,9 +8,9 @@ import { snowflake } from "./snowflake.ts";
 import { spark } from "./spark.ts";
 import { trino } from "./trino.ts";
 
-const dialects = { spark, trino, bigquery, snowflake, duckdb } as const satisfies Readonly<Record<string, SqlDialect>>;
+export type SqlDialectName = "spark" | "trino" | "bigquery" | "snowflake" | "duckdb";
 
-export type SqlDialectName = keyof typeof dialects;
+const dialects: Readonly<Record<SqlDialectName, SqlDialect>> = { spark, trino, bigquery, snowflake, duckdb };
 
 export interface CompileJoinOptions extends JoinPlanOptions {
   /** A dialect by name, or one of your own. */
