@@ -2,7 +2,7 @@ import { Field, type RecordBatch, Schema } from "apache-arrow";
 import { storageError } from "../errors.ts";
 import { arrowField, columnTypeOf } from "../parquet/arrow-type.ts";
 import { batchOf } from "../parquet/batch.ts";
-import { type ColumnType, type StructField, typesWithin, typeText } from "../parquet/column-type.ts";
+import { type ColumnType, type StructField, typeText } from "../parquet/column-type.ts";
 import { fitsColumn, forbiddenNull, inUtc, isRecord, mapType, parseFields } from "./schema-type.ts";
 
 export { isRecord } from "./schema-type.ts";

@@ -1,7 +1,6 @@
 import { compareObjectKeys } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import { type ColumnType, decimalOf, isNested, type PrimitiveType, type Value, typeText } from "./column-type.ts";
-import type { Column } from "./column.ts";
 import { fitsPrecision, parseDecimal } from "./decimal.ts";
 
 /**
