@@ -98,7 +98,10 @@ function rowsPart(view: ViewPlan, i: number, dialect: SqlDialect): Part {
   };
 }
 
-/** The distinct keys and times asked for. A label without a time fails the query. */
+/**
+ * The distinct keys and times asked for. A label without a time fails the query in DuckDB; Spark may let it pass with null
+ * features, so labels are to be checked before.
+ */
 function asksPart({ labels }: JoinPlan, view: ViewPlan, i: number, dialect: SqlDialect): Part {
   const { quote } = dialect;
   const column = quote(labels.time);
