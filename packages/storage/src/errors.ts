@@ -98,6 +98,12 @@ export const storageErrors = {
     message: (d: { table: string; version: number; earliest: number; latest: number }): string =>
       `The table "${d.table}" has no version ${d.version}; its log goes from ${d.earliest} to ${d.latest}. Ask for a version that stands in its history.`,
   },
+  ALTER_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { table: string; problem: string }): string =>
+      `The table "${d.table}" cannot be altered so: ${d.problem}. Correct the change; nothing was committed.`,
+  },
   TIMESTAMP_NOT_FOUND: {
     status: 404,
     retryable: false,

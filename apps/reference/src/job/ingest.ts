@@ -22,7 +22,10 @@ export interface Ingested {
 
 const totalRows = 3_000_000;
 
-/** Reads the Parquet file and appends it to a Delta table by month. A step tried again finds its own commit. */
+/**
+ * Reads the Parquet file and makes it the rows of a Delta table by month, in place of those of an earlier run with another
+ * sample. A step tried again finds its own commit.
+ */
 export async function ingest(platform: Platform, { rows }: { rows: number }, context: StepContext): Promise<Ingested> {
   const { codec, flights } = platform;
   const { path, digest } = flightsFile();
@@ -40,7 +43,7 @@ export async function ingest(platform: Platform, { rows }: { rows: number }, con
   }
 
   const table = await flights({ schema: flightSchema, partitionBy: ["month"] });
-  const appended = await table.append(batches(), {
+  const written = await table.overwrite(batches(), {
     expect: [
       notNull("date"),
       notNull("origin"),
@@ -52,13 +55,13 @@ export async function ingest(platform: Platform, { rows }: { rows: number }, con
     transaction: { appId: context.idempotencyKey, version: 1 },
     signal: context.signal,
   });
-  const snapshot = await table.snapshot({ version: appended.version });
-  const files = await digests(platform, (await table.at(appended.version).localFiles()) ?? []);
+  const snapshot = await table.snapshot({ version: written.version });
+  const files = await digests(platform, (await table.at(written.version).localFiles()) ?? []);
   context.lineage({
     inputs: [{ namespace: "npm", name: `vega-datasets/data/flights-3m.parquet@${digest}` }],
-    outputs: [{ namespace: "lake", name: `flights@${appended.version}` }],
+    outputs: [{ namespace: "lake", name: `flights@${written.version}` }],
   });
-  return { table: "flights", version: appended.version, rows: snapshot.rows, quarantined: appended.quarantined, files };
+  return { table: "flights", version: written.version, rows: snapshot.rows, quarantined: written.quarantined, files };
 }
 
 async function digests(platform: Platform, paths: readonly string[]): Promise<Ingested["files"]> {

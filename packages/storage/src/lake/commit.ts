@@ -2,6 +2,7 @@ import { storageError } from "../errors.ts";
 import type { Action } from "./actions.ts";
 import { afterCommit } from "./after-commit.ts";
 import { type Conflict, conflictOf, type ReadSet, shapeConflict, shapeOf } from "./conflict.ts";
+import { withProtocol } from "./features.ts";
 import type { TableLog } from "./log.ts";
 import { assertWritable } from "./protocol.ts";
 import type { LakeContext } from "./stage.ts";
@@ -72,7 +73,7 @@ export async function commit(
     if (isRepeated(state, request.transaction)) return "repeated";
     if (state.protocol && state.definition) assertWritable(state.table, state.protocol, state.definition);
     const version = state.version + 1;
-    const entry = entryOf({ ...request, actions }, commitId);
+    const entry = entryOf({ ...request, actions: withProtocol(state.protocol, actions) }, commitId);
     const info = await log.write(version, entry, signal);
     if (info !== undefined) {
       await afterCommit(context, log, state, { version, actions: entry, info });

@@ -28,6 +28,7 @@ export type { RestoreOptions, RestoreResult } from "./restore.ts";
 export type { SetValue, UpdateOptions, UpdateResult } from "./update.ts";
 export type { ScanOptions } from "./scan.ts";
 export type { DataFile, HistoryEntry, LakeTable, LakeTableView, Snapshot, TableOptions } from "./table.ts";
+export type { AlterOptions, Rename, TableChanges, Widening } from "./alter.ts";
 export type { PointInTime } from "./time-travel.ts";
 export type { VacuumOptions, VacuumResult } from "./vacuum.ts";
 export { batchFrom, type PlainColumns } from "../parquet/batch-from.ts";

@@ -2,7 +2,7 @@ import { Field, type RecordBatch, Schema } from "apache-arrow";
 import { storageError } from "../errors.ts";
 import { arrowField, columnTypeOf } from "../parquet/arrow-type.ts";
 import { batchOf } from "../parquet/batch.ts";
-import { type ColumnType, type StructField, typeText } from "../parquet/column-type.ts";
+import { type ColumnType, type StructField, typesWithin, typeText } from "../parquet/column-type.ts";
 import { fitsColumn, forbiddenNull, inUtc, isRecord, mapType, parseFields } from "./schema-type.ts";
 
 export { isRecord } from "./schema-type.ts";
@@ -35,6 +35,12 @@ export function columnsFromArrow(table: string, schema: Schema, given: "as given
       metadata,
     };
   });
+}
+
+/** The table features that columns need beyond reader version 1 and writer version 2: "Table Features" of the protocol. */
+export function featuresOfColumns(columns: readonly TableColumn[]): string[] {
+  const naive = columns.some(({ type }) => [...typesWithin(type)].includes("timestamp_ntz"));
+  return naive ? ["timestampNtz"] : [];
 }
 
 export function arrowOf(columns: readonly TableColumn[]): Schema {

@@ -1,6 +1,7 @@
 import { storageError } from "../errors.ts";
 import type { Action, AddFile, DomainMetadata, Metadata, Protocol, RemoveFile } from "./actions.ts";
 import type { Checkpoint, CheckpointFiles } from "./checkpoint.ts";
+import { mappedWithin, mappingModeKey, unmapped } from "./column-mapping.ts";
 import { logicalKey } from "./logical-file.ts";
 import type { TableLog } from "./log.ts";
 import { assertReadable } from "./protocol.ts";
@@ -104,6 +105,7 @@ export class TableState {
     if (this.definition === undefined || this.protocol === undefined) {
       throw corrupt(file, "the log begins without a protocol and metadata");
     }
+    assertMapping(this.table, this.definition);
     if (version !== undefined) this.version = version;
   }
 
@@ -125,6 +127,14 @@ export class TableState {
   }
 }
 
+/** @throws PROTOCOL_UNSUPPORTED where fields within columns have other names in files, which is not resolved here */
+function assertMapping(table: string, { columns }: Definition): void {
+  const field = columns.map(({ name, type }) => mappedWithin(name, type)).find((path) => path !== undefined);
+  if (field === undefined) return;
+  const features = [`columnMapping of the nested field "${field}"`];
+  throw storageError("PROTOCOL_UNSUPPORTED", { table, action: "read", features });
+}
+
 function transactionOf(
   { version, lastUpdated }: { readonly version: number; readonly lastUpdated?: number },
   committed: number | undefined,
@@ -138,7 +148,13 @@ export function definitionOf(metadata: Metadata, file: string): Definition {
   const missing = metadata.partitionColumns.find((name) => !columns.some((column) => column.name === name));
   if (missing !== undefined) throw corrupt(file, `the partition column "${missing}" is not in the schema`);
   const { id, partitionColumns, configuration } = metadata;
-  return { id, columns, partitionBy: partitionColumns, configuration: configuration ?? {} };
+  const mapped = ["name", "id"].includes(configuration?.[mappingModeKey] ?? "");
+  return {
+    id,
+    columns: mapped ? columns : unmapped(columns),
+    partitionBy: partitionColumns,
+    configuration: configuration ?? {},
+  };
 }
 
 function parseColumns(text: string, file: string): readonly TableColumn[] {

@@ -184,18 +184,21 @@ describe("refusals", () => {
     await put("r", {
       minReaderVersion: 3,
       minWriterVersion: 7,
-      readerFeatures: ["deletionVectors"],
-      writerFeatures: ["deletionVectors"],
+      readerFeatures: ["deletionVectors", "variantType"],
+      writerFeatures: ["deletionVectors", "variantType"],
     });
-    await put("w", { minReaderVersion: 1, minWriterVersion: 4 });
+    await put("w", { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ["appendOnly", "rowTracking"] });
     const lake = openLake({ objects, codec: hyparquet() });
     const refusal = { code: "PROTOCOL_UNSUPPORTED" };
     await expect(read(await lake.table("r"))).rejects.toMatchObject({
       ...refusal,
-      details: { features: ["deletionVectors"] },
+      details: { features: ["variantType"] },
     });
     expect(await read(await lake.table("w"))).toEqual([]);
-    await expect((await lake.table("w")).append(batch({ n: ["long", [1n]] }))).rejects.toMatchObject(refusal);
+    await expect((await lake.table("w")).append(batch({ n: ["long", [1n]] }))).rejects.toMatchObject({
+      ...refusal,
+      details: { features: ["rowTracking"] },
+    });
   });
 });
 

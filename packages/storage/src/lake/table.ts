@@ -5,6 +5,7 @@ import type { Expectation, Severity } from "../expect/expectation.ts";
 import { type ExpectationRecord, recordOf } from "../expect/result.ts";
 import { pathInStore } from "../parquet/source.ts";
 import { checkpoint } from "./after-commit.ts";
+import { alter, type AlterOptions, type TableChanges } from "./alter.ts";
 import { append, type AppendOptions, type AppendResult } from "./append.ts";
 import type { IntakeTarget, Rows } from "./intake.ts";
 import { TableLog } from "./log.ts";
@@ -129,6 +130,13 @@ export interface LakeTable extends Omit<LakeTableView, "scan" | "snapshot"> {
   at(when: number | PointInTime): LakeTableView;
   /** Every version in the log, latest first. Versions that only a checkpoint remembers are not in it. */
   history(): Promise<readonly HistoryEntry[]>;
+  /**
+   * Adds, renames, drops and widens columns, and sets table properties, as one version that writes no data. Upgrades the
+   * protocol where the change needs a table feature; engines without it can then not open the table any more.
+   *
+   * @throws TABLE_NOT_FOUND, ALTER_INVALID, COLUMN_UNKNOWN, TYPE_UNSUPPORTED, COMMIT_CONFLICT, PROTOCOL_UNSUPPORTED, TABLE_READ_ONLY
+   */
+  alter(changes: TableChanges, options?: AlterOptions): Promise<{ readonly version: number }>;
   /**
    * Writes a checkpoint of the latest version now, and cleans up the log behind it. Every tenth commit
    * (`delta.checkpointInterval`) does it by itself.
@@ -255,6 +263,10 @@ export class DeltaTable implements LakeTable {
 
   async *#scanAt(version: () => Promise<number>, options: ScanOptions): AsyncGenerator<RecordBatch> {
     yield* this.scan({ ...options, version: await version() });
+  }
+
+  alter(changes: TableChanges, options: AlterOptions = {}): Promise<{ readonly version: number }> {
+    return alter(this.#context, this.name, changes, options);
   }
 
   async checkpoint(): Promise<{ readonly version: number }> {
