@@ -1,45 +1,34 @@
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { createServer } from "node:net";
 import type * as Sdk from "@aws-sdk/client-kms";
 import { toBytes } from "@ashlar/core";
 import { describeKeyProvider } from "@ashlar/core/testing";
 import { awsKms } from "@ashlar/security/aws-kms";
 import { createEnvelope } from "@ashlar/security/encrypt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isThere, type Moto, startMoto } from "../moto.ts";
+import { freePort } from "../server.ts";
 
 // Against the KMS of moto (PyPI `moto[server]`). What moto does not do, and so is not shown here: it does not check
 // signatures or key policies, does not throttle, sends errors
 // without their messages, and has no key material of its own kind (it wraps with AES-GCM).
-const root = new URL("../../", import.meta.url);
-const python = process.env["ASHLAR_PYTHON"] ?? new URL(".venv/bin/python", root).pathname;
-const isThere = existsSync(python);
 
 describe.skipIf(!isThere && process.env["CI"] === undefined)(
   `KMS of moto (python: ${isThere ? "found" : "missing"})`,
   () => {
-    let server: ReturnType<typeof spawn> | undefined;
+    let moto: Moto | undefined;
     let sdk: typeof Sdk;
     let client: Sdk.KMSClient;
 
     beforeAll(async () => {
       sdk = await import("@aws-sdk/client-kms");
-      const port = await freePort();
-      server = spawn(python, ["-m", "moto.server", "-H", "127.0.0.1", "-p", String(port)], { stdio: "ignore" });
-      const failed = new Promise<never>((_, reject) => {
-        server?.once("error", reject);
-        server?.once("exit", (code) => reject(new Error(`moto ended with ${code}`)));
-      });
-      const endpoint = `http://127.0.0.1:${port}`;
-      await Promise.race([answering(endpoint), failed]);
+      moto = await startMoto();
+      const { endpoint } = moto;
       const credentials = { accessKeyId: "test", secretAccessKey: "test" };
       client = new sdk.KMSClient({ endpoint, region: "eu-central-1", credentials, maxAttempts: 1 });
     }, 60_000);
 
-    afterAll(() => {
+    afterAll(async () => {
       client?.destroy();
-      server?.removeAllListeners("exit");
-      server?.kill();
+      await moto?.[Symbol.asyncDispose]();
     });
 
     const newKey = async (): Promise<string> =>
@@ -83,20 +72,3 @@ describe.skipIf(!isThere && process.env["CI"] === undefined)(
     });
   },
 );
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => void probe.listen(0, "127.0.0.1", resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
-
-async function answering(endpoint: string): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt++) {
-    const answer = await fetch(`${endpoint}/moto-api/data.json`).catch(() => undefined);
-    if (answer?.ok === true) return;
-    await new Promise((resolve) => setTimeout(resolve, 150));
-  }
-  throw new Error("moto did not answer");
-}

@@ -8,7 +8,8 @@ import { retrying } from "@ashlar/storage/retrying";
 import { s3 } from "@ashlar/storage/s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CuttingProxy, startCuttingProxy } from "./cutting-proxy.ts";
-import { freePort, isThere, type Moto, startMoto } from "./moto.ts";
+import { isThere, type Moto, startMoto } from "../moto.ts";
+import { freePort } from "../server.ts";
 
 // Against the S3 of moto (PyPI `moto[server]`). What moto does not do, and so is not shown here: it checks no signatures
 // and no permissions, ignores If-Match on CompleteMultipartUpload, never answers 409 ConditionalRequestConflict, and

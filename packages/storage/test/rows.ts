@@ -1,15 +1,10 @@
 import type { RecordBatch } from "apache-arrow";
-import { columnsOf } from "../src/parquet/column.ts";
+import { rowsOf as rowsOfBatch } from "../src/parquet/rows-of.ts";
 
 /** Batches as plain objects, in their order. */
 export async function rowsOf(batches: AsyncIterable<RecordBatch>): Promise<Record<string, unknown>[]> {
   const rows: Record<string, unknown>[] = [];
-  for await (const batch of batches) {
-    const columns = columnsOf(batch);
-    for (let row = 0; row < batch.numRows; row++) {
-      rows.push(Object.fromEntries(columns.map((column) => [column.name, column.get(row)])));
-    }
-  }
+  for await (const batch of batches) rows.push(...rowsOfBatch(batch));
   return rows;
 }
 
