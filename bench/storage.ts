@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { sourceOfFile } from "@ashlar/storage";
 import { duckdb } from "@ashlar/storage/duckdb";
 import { fileSystem } from "@ashlar/storage/file-system";
-import { between, type LakeTable, notNull, openLake, type ScanOptions } from "@ashlar/storage/lake";
+import { batchFrom, between, type LakeTable, notNull, openLake, type ScanOptions } from "@ashlar/storage/lake";
 import { bareDuckDb, writeFlights } from "./flights.ts";
 import { perSecond, type Suite } from "./harness.ts";
+import { deltaRs, hasDeltaRs } from "./peers/delta-rs.ts";
 
 /** A Delta table of flights by month, against the same Parquet files written and read by DuckDB alone. */
 export const storage: Suite = async ({ rows, folder, pair }) => {
@@ -39,6 +40,35 @@ export const storage: Suite = async ({ rows, folder, pair }) => {
     ours: () => perSecond(rows, append),
     peer: () => perSecond(rows, copy),
   });
+
+  if (hasDeltaRs) {
+    await pair({
+      name: `append ${rows / 1e6} M flights by month, two expectations`,
+      unit: "rows/s",
+      peerName: "delta-rs, no expectations",
+      rounds: 3,
+      ours: () => perSecond(rows, append),
+      peer: async () => rows / (await deltaRs("append-file", join(folder, `rust-${round++}`), file)),
+    });
+    const few = batchFrom({
+      n: ["long", Array.from({ length: 10 }, (_, n) => BigInt(n))],
+      s: ["string", Array.from({ length: 10 }, (_, n) => `row ${n}`)],
+    });
+    await pair({
+      name: "append 10 rows, 100 times",
+      unit: "commits/s",
+      peerName: "delta-rs",
+      rounds: 3,
+      async ours() {
+        const target = await lake.table(`few-${round++}`);
+        await target.append(few);
+        return perSecond(100, async () => {
+          for (let commit = 0; commit < 100; commit++) await target.append(few);
+        });
+      },
+      peer: async () => 100 / (await deltaRs("small-commits", join(folder, `rust-${round++}`), "100")),
+    });
+  }
 
   const table = await append();
   const hive = `read_parquet('${await copy()}/*/*.parquet', hive_partitioning = true)`;

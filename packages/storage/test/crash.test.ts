@@ -84,18 +84,18 @@ describe("a killed writer", () => {
   }, 60_000);
 });
 
-it("two processes append fifty commits each, and nothing is lost", async () => {
-  const exits = ["a", "b"].map((writer) => once(start("./append-loop.ts", writer, "50"), "exit"));
+it("two processes append two hundred commits each, and nothing is lost", async () => {
+  const exits = ["a", "b"].map((writer) => once(start("./append-loop.ts", writer, "200"), "exit"));
   expect(await Promise.all(exits)).toEqual([
     [0, null],
     [0, null],
   ]);
   const rows = await rowsByWriter();
   for (const writer of ["a", "b"]) {
-    expect(rows.get(writer)).toEqual(Array.from({ length: 50 }, (_, index) => BigInt(index + 1)));
+    expect(rows.get(writer)).toEqual(Array.from({ length: 200 }, (_, index) => BigInt(index + 1)));
   }
   const table = await openLake({ objects: fileSystem({ root }), codec: hyparquet() }).table("t");
-  expect((await table.snapshot()).version).toBe(99);
+  expect((await table.snapshot()).version).toBe(399);
 }, 60_000);
 
 async function assertWhole(store: ReturnType<typeof fileSystem>): Promise<number> {
