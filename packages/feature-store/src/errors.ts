@@ -50,6 +50,12 @@ export const featureStoreErrors = {
     message: (d: { expected: number; found: number }): string =>
       `The plan was made for revision ${d.expected}, but the registry is at revision ${d.found}. Nothing was changed: plan again, look at what differs now, and apply that.`,
   },
+  ACCESS_DENIED: {
+    status: 403,
+    retryable: false,
+    message: (d: { principal: string; action: string; resource: string; reason: string }): string =>
+      `${d.principal} may not do ${d.action} on ${d.resource}: ${d.reason} Nothing was changed. Ask for the permission, or leave that definition out of the plan.`,
+  },
   PLAN_INVALID: {
     status: 400,
     retryable: false,

@@ -1,4 +1,5 @@
-import { manualClock } from "@ashlar/core/memory";
+import type { Authorizer } from "@ashlar/core";
+import { allowList, manualClock } from "@ashlar/core/memory";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -156,6 +157,59 @@ describe("applying", () => {
       ["bob", ""],
       ["ada", "start"],
     ]);
+  });
+});
+
+describe("permissions", () => {
+  const permitted = (...resources: readonly string[]): Authorizer =>
+    allowList(resources.map((resource) => ({ principal: "User::ada", action: "*", resource })));
+
+  function guarded(authorizer: Authorizer): FeatureRegistry {
+    const registry = createFeatureRegistry({ database: sqlite({ path: ":memory:" }), authorizer });
+    onTestFinished(() => registry[Symbol.asyncDispose]());
+    return registry;
+  }
+
+  it("refuses a plan for one change its principal may not make, and changes nothing", async () => {
+    const registry = guarded(permitted("FeatureView::departures"));
+    const plan = await registry.plan({ views: [first, calendar] });
+    const refused = { code: "ACCESS_DENIED", status: 403, details: { resource: "FeatureView::calendar" } };
+    await expect(registry.apply(plan, { by: "User::ada" })).rejects.toMatchObject(refused);
+    expect([await registry.revision(), (await registry.search()).items]).toEqual([0, []]);
+    const allowed = await registry.plan({ views: [first] });
+    await expect(registry.apply(allowed, { by: "User::eve" })).rejects.toMatchObject({ code: "ACCESS_DENIED" });
+    expect(await registry.apply(allowed, { by: "User::ada" })).toBe(1);
+  });
+
+  it("tells the authorizer what is done to which version", async () => {
+    const asked: unknown[] = [];
+    const registry = guarded({
+      decide(request) {
+        asked.push(request);
+        return { allowed: true, policies: [], explain: () => "" };
+      },
+    });
+    await registry.apply(await registry.plan({ views: [first], services: [delay] }), { by: "User::ada" });
+    await registry.apply(await registry.plan({ views: [second] }), { by: "User::ada" });
+    expect(asked).toEqual(
+      [
+        ["add", "FeatureView::departures", { to: first.version }],
+        ["add", "FeatureService::delay", { to: delay.version }],
+        ["change", "FeatureView::departures", { from: first.version, to: second.version }],
+        ["remove", "FeatureService::delay", { from: delay.version }],
+      ].map(([verb, resource, context]) => ({
+        principal: "User::ada",
+        action: `Feature::${String(verb)}`,
+        resource,
+        context,
+      })),
+    );
+  });
+
+  it("takes a failing authorizer for a refusal", async () => {
+    const registry = guarded({ decide: () => Promise.reject(new Error("no policies")) });
+    const apply = registry.apply(await registry.plan({ views: [first] }), { by: "User::ada" });
+    await expect(apply).rejects.toMatchObject({ code: "ACCESS_DENIED" });
   });
 });
 

@@ -1,9 +1,10 @@
-import { type Clock, type Page, type SqlDatabase, systemClock } from "@ashlar/core";
+import { type Authorizer, type Clock, type Page, type SqlDatabase, systemClock } from "@ashlar/core";
 import { featureStoreError } from "../errors.ts";
 import type { TrainingManifest } from "../training/manifest.ts";
 import { type ApplyOptions, applyPlan, assertApplyOptions, currentRevision } from "./apply.ts";
 import type { DatabaseFactory } from "./database.ts";
 import { addEdges, assertEdges, type LineageEdge, type LineageGraph, manifestEdges, walk } from "./lineage.ts";
+import { assertPermitted } from "./permission.ts";
 import { assertPlan, type Definitions, makePlan, type PlannedChange, type RegistryPlan } from "./plan.ts";
 import { activeDefinitions, search, type SearchRequest } from "./search.ts";
 import { type DefinitionKind, type DefinitionRecord, listVersions, readVersion, type VersionEntry } from "./version.ts";
@@ -11,6 +12,13 @@ import { type DefinitionKind, type DefinitionRecord, listVersions, readVersion, 
 export interface FeatureRegistryOptions {
   /** Where definitions are kept, e.g. `sqlite({ path })`. */
   readonly database: DatabaseFactory;
+  /**
+   * Decides each change of a plan for the principal who applies it: `Feature::add`, `Feature::change`, `Feature::describe` or
+   * `Feature::remove` on `FeatureView::<name>` or `FeatureService::<name>`; default everyone may. The context has `from` and
+   * `to`, the versions. One refusal refuses the plan. (To guard reads too, and to record them, wrap the registry in
+   * `guarded` of `@ashlar/security`.)
+   */
+  readonly authorizer?: Authorizer;
   readonly clock?: Clock;
 }
 
@@ -35,7 +43,8 @@ export interface FeatureRegistry extends AsyncDisposable {
    * Carries a plan out, all of it or nothing, if nothing was applied since it was made.
    *
    * @returns the revision reached
-   * @throws REGISTRY_CONFLICT when another plan was applied meanwhile; PLAN_INVALID when the plan was altered; REQUEST_INVALID without `by`
+   * @throws REGISTRY_CONFLICT when another plan was applied meanwhile; PLAN_INVALID when the plan was altered; REQUEST_INVALID without `by`;
+   *   ACCESS_DENIED when the authorizer refuses a change
    */
   apply(plan: RegistryPlan, options: ApplyOptions): Promise<number>;
   /** The newest revision; 0 before the first. */
@@ -57,7 +66,11 @@ export interface FeatureRegistry extends AsyncDisposable {
 }
 
 /** Makes a registry. The first call opens the database. */
-export function createFeatureRegistry({ database, clock = systemClock }: FeatureRegistryOptions): FeatureRegistry {
+export function createFeatureRegistry({
+  database,
+  authorizer,
+  clock = systemClock,
+}: FeatureRegistryOptions): FeatureRegistry {
   let opened: Promise<SqlDatabase> | undefined;
   let closed = false;
 
@@ -88,6 +101,7 @@ export function createFeatureRegistry({ database, clock = systemClock }: Feature
     async apply(plan, options) {
       assertPlan(plan);
       assertApplyOptions(options);
+      if (authorizer !== undefined) await assertPermitted(authorizer, options.by, plan);
       return (await open()).transaction((tx) => applyPlan(tx, plan, options, clock.now()));
     },
     revision: async () => currentRevision(await open()),
