@@ -4,6 +4,7 @@ import { batchOf, constantData, dataOf } from "../parquet/batch.ts";
 import { type ColumnType, decimalOf, isNested, typeText, type Value } from "../parquet/column-type.ts";
 import { columnsOf } from "../parquet/column.ts";
 import { columnNamed } from "./data-file.ts";
+import { assertJsonText } from "./json-column.ts";
 import type { TableColumn } from "./schema.ts";
 
 /** A row as an object of plain values by column. */
@@ -35,6 +36,7 @@ export function assignmentsOf<Set>(
 }
 
 function checked(table: string, column: TableColumn, value: Value | null): Value | null {
+  assertJsonText(table, column, value);
   if (value === null ? column.nullable : holds(column.type, value)) return value;
   const shown = typeof value === "string" ? JSON.stringify(value) : `${String(value)} (${typeof value})`;
   throw storageError("UPDATE_INVALID", {

@@ -97,6 +97,8 @@ export function predicateText(where: Predicate): string {
     return Object.entries(condition).map(([name, value]: [string, unknown]) => {
       if (name === "null") return `${column} IS ${value === true ? "" : "NOT "}NULL`;
       if (name === "in") return `${column} IN (${(value as readonly unknown[]).map(literal).join(", ")})`;
+      if (name === "at")
+        return `${column} AT ${JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? String(inner) : inner))}`;
       return `${column} ${operators[name as keyof typeof operators]} ${literal(value)}`;
     });
   });

@@ -32,9 +32,12 @@ export type { AlterOptions, Rename, TableChanges, Widening } from "./alter.ts";
 export type { PointInTime } from "./time-travel.ts";
 export type { VacuumOptions, VacuumResult } from "./vacuum.ts";
 export { batchFrom, type PlainColumns } from "../parquet/batch-from.ts";
+export { jsonField, jsonValues } from "./json-column.ts";
 export { columnTypeOf } from "../parquet/arrow-type.ts";
 export type { ColumnType, Scalar, Value } from "../parquet/column-type.ts";
 export { rowsOf } from "../parquet/rows-of.ts";
+export type { JsonCondition, JsonConditions, JsonScalar } from "../parquet/json-condition.ts";
+export type { Json } from "../parquet/json-text.ts";
 export type { Condition, Predicate, PredicateValue } from "../parquet/predicate.ts";
 
 export interface LakeOptions {

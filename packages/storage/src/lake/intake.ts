@@ -11,6 +11,7 @@ import { shapeOf } from "./conflict.ts";
 import { creationActions } from "./creation.ts";
 import { type ChangeOptions, isRefusal } from "./change.ts";
 import { type Evolution, evolved, fitted } from "./evolve.ts";
+import { jsonExpectations } from "./json-column.ts";
 import { assertPartitionable } from "./partition.ts";
 import { scan } from "./scan.ts";
 import { arrange, columnsFromArrow, type TableColumn, typesByName } from "./schema.ts";
@@ -162,7 +163,8 @@ async function inspectionOf(
           return known ? scan(context, state, { columns: wanted, ...signal }) : none();
         };
   const write = { table: name, types, now, previous, onViolation, logger };
-  return { now, inspected: await inspection([...expect, ...(options.expect ?? [])], write) };
+  const expected = [...jsonExpectations(columns, onViolation), ...expect, ...(options.expect ?? [])];
+  return { now, inspected: await inspection(expected, write) };
 }
 
 async function* none(): AsyncGenerator<never> {}

@@ -8,6 +8,7 @@ import { compare, type Condition, type Predicate, type PredicateValue } from "..
 import { columnNamed } from "./data-file.ts";
 import { fitted } from "./evolve.ts";
 import { peek, type Rows } from "./intake.ts";
+import { assertJson } from "./json-column.ts";
 import { arrange, arrowOf, type TableColumn } from "./schema.ts";
 import type { Definition } from "./state.ts";
 
@@ -47,6 +48,7 @@ export async function mergeSource(
   const parts: RecordBatch[] = [];
   for await (const batch of batches) {
     signal?.throwIfAborted();
+    assertJson(table, columns, batch);
     parts.push(arrange(table, columns, fitted(table, columns, batch)));
   }
   return indexed(concatenated(columns, parts), columns, keys);

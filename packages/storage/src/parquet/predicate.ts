@@ -2,6 +2,7 @@ import { compareObjectKeys } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import { type ColumnType, decimalOf, isNested, type PrimitiveType, type Value, typeText } from "./column-type.ts";
 import { fitsPrecision, parseDecimal } from "./decimal.ts";
+import { type JsonConditions, jsonTest } from "./json-condition.ts";
 
 /**
  * A value to compare with: see `Scalar`; a `long` may also be a safe integer `number`. A decimal is compared with a
@@ -19,6 +20,11 @@ export interface Condition {
   readonly lte?: PredicateValue;
   /** True: only nulls. False: no nulls. */
   readonly null?: boolean;
+  /**
+   * Of a string column that holds JSON texts: what must hold at places in them, by JSON pointer (RFC 6901). Every text is
+   * parsed; files are not skipped by it.
+   */
+  readonly at?: JsonConditions;
 }
 
 /** Conditions by column, all of which must hold. A bare value means `eq`. Strings compare by their UTF-8 bytes. */
@@ -54,8 +60,9 @@ export function testsOf(predicate: Predicate, types: ReadonlyMap<string, ColumnT
       ...mapBounds(rest, check),
       ...(rest.null === undefined ? {} : { null: rest.null }),
       ...(alternatives.length === 0 ? {} : { in: intersection(alternatives.map((values) => values.map(check))) }),
+      ...(rest.at === undefined ? {} : { at: rest.at }),
     };
-    return testOf(column, type, condition);
+    return testOf(column, type, condition, rest.at === undefined ? undefined : checkedJson(column, type, rest.at));
   });
 }
 
@@ -75,6 +82,12 @@ function mapBounds(
     return value === undefined ? [] : [[name, check(value)] as const];
   });
   return Object.fromEntries(pairs);
+}
+
+function checkedJson(column: string, type: ColumnType, conditions: JsonConditions): (text: string) => boolean {
+  const test = type === "string" ? jsonTest(conditions) : `only a column of type string holds JSON texts`;
+  if (typeof test === "function") return test;
+  throw storageError("PREDICATE_INVALID", { column, type: typeText(type), value: test });
 }
 
 function checked(column: string, type: ColumnType, value: PredicateValue): PredicateValue {
@@ -126,14 +139,20 @@ export function compare(a: Value, b: Value): number {
   return a < b ? -1 : a > b ? 1 : a === b ? 0 : Number.NaN;
 }
 
-function testOf(column: string, type: ColumnType, condition: Omit<Condition, "eq">): ColumnTest {
+function testOf(
+  column: string,
+  type: ColumnType,
+  condition: Omit<Condition, "eq">,
+  json?: (text: string) => boolean,
+): ColumnTest {
   const { in: values, gt, gte, lt, lte } = condition;
   const holds = (value: Value): boolean =>
     (values === undefined || values.some((other) => compare(value, other) === 0)) &&
     (gt === undefined || compare(value, gt) > 0) &&
     (gte === undefined || compare(value, gte) >= 0) &&
     (lt === undefined || compare(value, lt) < 0) &&
-    (lte === undefined || compare(value, lte) <= 0);
+    (lte === undefined || compare(value, lte) <= 0) &&
+    (json === undefined || json(value as string));
   const onlyNulls = condition.null === true;
   const bare = Object.keys(condition).every((name) => name === "null");
   return {
