@@ -242,6 +242,18 @@ export const storageErrors = {
     message: (d: { digest: string; reason: string }): string =>
       `The artifact ${d.digest} is damaged: ${d.reason}. Restore it from a copy; do not use what was read of it.`,
   },
+  BLOB_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { path: string; field: string; value: unknown; rule: string }): string =>
+      `The blob ${JSON.stringify(d.path)} cannot be put with the ${d.field} ${JSON.stringify(d.value)}: ${d.rule}. Correct it; nothing was committed.`,
+  },
+  BLOB_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: (d: { path: string; table: string }): string =>
+      `The table "${d.table}" has no blob ${JSON.stringify(d.path)}. List its paths with list(), or read an older version.`,
+  },
   MANIFEST_INVALID: {
     status: 400,
     retryable: false,

@@ -46,6 +46,8 @@ export interface ArtifactStore {
    * stream that failed. @throws ARTIFACT_NOT_FOUND, ARTIFACT_CORRUPT, DIGEST_INVALID
    */
   getBlob(digest: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>>;
+  /** The key in the object store where a blob lies, and will for as long as a root reaches it. @throws ARTIFACT_NOT_FOUND, DIGEST_INVALID */
+  locate(digest: string, options?: CallOptions): Promise<string>;
   /** @throws DIGEST_INVALID */
   has(digest: string, options?: CallOptions): Promise<boolean>;
   /** Stores a manifest whose blobs are all there. @throws MANIFEST_INVALID, DIGEST_INVALID, ARTIFACT_NOT_FOUND */
@@ -207,6 +209,13 @@ class ObjectArtifactStore implements ArtifactStore {
   async getBlob(digest: string, options: CallOptions = {}): Promise<ReadableStream<Uint8Array>> {
     assertDigest(digest);
     return verified((await this.#blobs.open(digest, options)).stream(), { digest });
+  }
+
+  async locate(digest: string, options: CallOptions = {}): Promise<string> {
+    assertDigest(digest);
+    const found = await this.#blobs.find(digest, options);
+    if (found === undefined) throw storageError("ARTIFACT_NOT_FOUND", { digest });
+    return found.key;
   }
 
   async has(digest: string, options: CallOptions = {}): Promise<boolean> {

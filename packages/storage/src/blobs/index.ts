@@ -1,0 +1,8 @@
+export type { BlobInfo, BlobInput, BlobMetadata } from "./blob.ts";
+export {
+  type BlobTable,
+  type BlobTableOptions,
+  type ListOptions,
+  openBlobTable,
+  type StoredBlobBody,
+} from "./table.ts";
