@@ -1,4 +1,4 @@
-import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
+import { DuckDBDataChunk, DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import { fileURLToPath } from "node:url";
 
 /** Three million US flights of 2001: date, delay, distance, origin, destination. */
@@ -7,6 +7,10 @@ const published = fileURLToPath(new URL("../data/flights-3m.parquet", import.met
 /** DuckDB as it comes, with the rows of a query as its callers get them. */
 export interface BareDuckDb extends Disposable {
   run(sql: string): Promise<void>;
+  /** Brings the rows of a query to JavaScript chunk by chunk, and appends them to a new table from there. */
+  intake(sql: string, table: string): Promise<void>;
+  /** Brings every value of every row to JavaScript; gives the number of rows. */
+  values(sql: string): Promise<number>;
   /** Brings every row to JavaScript and adds up the first column; gives the sum and the number of rows. */
   sum(sql: string): Promise<{ readonly sum: number; readonly rows: number }>;
 }
@@ -14,9 +18,34 @@ export interface BareDuckDb extends Disposable {
 export async function bareDuckDb(): Promise<BareDuckDb> {
   const instance = await DuckDBInstance.create(":memory:");
   const connection: DuckDBConnection = await instance.connect();
+  // Any other use of a connection ends the stream it gives.
+  const streaming: DuckDBConnection = await instance.connect();
   return {
     async run(sql) {
       await connection.run(sql);
+    },
+    async intake(sql, table) {
+      await connection.run(`CREATE OR REPLACE TABLE ${table} AS FROM (${sql}) LIMIT 0`);
+      const appender = await connection.createAppender(table);
+      const result = await streaming.stream(sql);
+      for (;;) {
+        const chunk = await result.fetchChunk();
+        if (chunk === null || chunk.rowCount === 0) break;
+        const taken = DuckDBDataChunk.create(result.columnTypes(), chunk.rowCount);
+        taken.setColumns(chunk.getColumns());
+        appender.appendDataChunk(taken);
+      }
+      appender.closeSync();
+    },
+    async values(sql) {
+      const result = await connection.stream(sql);
+      let rows = 0;
+      for (;;) {
+        const chunk = await result.fetchChunk();
+        if (chunk === null || chunk.rowCount === 0) return rows;
+        chunk.getColumns();
+        rows += chunk.rowCount;
+      }
     },
     async sum(sql) {
       const result = await connection.stream(sql);
@@ -30,6 +59,7 @@ export async function bareDuckDb(): Promise<BareDuckDb> {
       }
     },
     [Symbol.dispose]() {
+      streaming.closeSync();
       connection.closeSync();
       instance.closeSync();
     },

@@ -35,10 +35,26 @@ export const storage: Suite = async ({ rows, folder, pair }) => {
   await pair({
     name: `append ${rows / 1e6} M flights by month, two expectations`,
     unit: "rows/s",
-    peerName: "DuckDB COPY, same files, no commit",
+    peerName: "DuckDB COPY, no row in JS, no commit",
     rounds: 3,
     ours: () => perSecond(rows, append),
     peer: () => perSecond(rows, copy),
+  });
+
+  const throughJs = async (): Promise<void> => {
+    await bare.intake(`FROM '${file}'`, "taken");
+    const options = "FORMAT parquet, COMPRESSION zstd, PARTITION_BY (month)";
+    const wanted = "FROM taken WHERE date IS NOT NULL AND delay BETWEEN -1500 AND 3000";
+    strictEqual((await bare.sum("SELECT count(*) FROM taken")).sum, rows);
+    await bare.run(`COPY (${wanted}) TO '${join(folder, `js-${round++}`)}' (${options})`);
+  };
+  await pair({
+    name: `append ${rows / 1e6} M flights by month, two expectations`,
+    unit: "rows/s",
+    peerName: "DuckDB, the rows through JS, then COPY",
+    rounds: 3,
+    ours: () => perSecond(rows, append),
+    peer: () => perSecond(rows, throughJs),
   });
 
   if (hasDeltaRs) {
@@ -78,10 +94,18 @@ export const storage: Suite = async ({ rows, folder, pair }) => {
   await pair({
     name: "scan five columns of it",
     unit: "rows/s",
-    peerName: "DuckDB read_parquet, streamed to JS",
+    peerName: "DuckDB read_parquet, chunks of which one column is read",
     rounds: 3,
     ours: () => perSecond(rows, () => sum(table, { columns })),
     peer: () => perSecond(rows, () => bare.sum(`SELECT ${columns.join(", ")} FROM ${hive}`)),
+  });
+  await pair({
+    name: "scan five columns of it",
+    unit: "rows/s",
+    peerName: "DuckDB read_parquet, every value to JS",
+    rounds: 3,
+    ours: () => perSecond(rows, () => sum(table, { columns })),
+    peer: () => perSecond(rows, () => bare.values(`SELECT ${columns.join(", ")} FROM ${hive}`)),
   });
 
   const month = "2001-01";
@@ -92,9 +116,9 @@ export const storage: Suite = async ({ rows, folder, pair }) => {
   await pair({
     name: "scan two columns of one month, pruned",
     unit: "rows/s",
-    peerName: "DuckDB read_parquet, same pruning",
+    peerName: "DuckDB read_parquet, same pruning, every value",
     ours: () => perSecond(peer.rows, () => sum(table, pruned)),
-    peer: () => perSecond(peer.rows, () => bare.sum(query)),
+    peer: () => perSecond(peer.rows, () => bare.values(query)),
   });
 };
 
