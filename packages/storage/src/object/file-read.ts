@@ -35,19 +35,27 @@ async function openFile(key: string, path: string): Promise<FileHandle> {
 
 function streamOf(file: FileHandle, start: number, end: number, signal?: AbortSignal): ReadableStream<Uint8Array> {
   let position = start;
-  return new ReadableStream<Uint8Array>(
+  return new ReadableStream(
     {
+      type: "bytes",
       async pull(controller) {
         try {
           signal?.throwIfAborted();
+          // Into the reader's own memory, where it brings some: new memory costs more than the bytes do.
+          const view = controller.byobRequest?.view;
           if (position < end) {
-            const chunk = await readAt(file, position, Math.min(chunkBytes, end - position));
-            position += chunk.byteLength;
-            controller.enqueue(chunk);
+            const wanted = Math.min(view?.byteLength ?? chunkBytes, end - position);
+            const chunk = view == null ? new Uint8Array(wanted) : new Uint8Array(view.buffer, view.byteOffset, wanted);
+            await fill(file, position, chunk);
+            position += wanted;
+            if (view == null) controller.enqueue(chunk);
+            else controller.byobRequest?.respond(wanted);
           }
           if (position < end) return;
           await file.close();
           controller.close();
+          // A read that found nothing left is still waiting for its answer.
+          controller.byobRequest?.respond(0);
         } catch (error) {
           await file.close();
           throw error;
@@ -62,17 +70,16 @@ function streamOf(file: FileHandle, start: number, end: number, signal?: AbortSi
 async function bytesOf(file: FileHandle, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
   try {
     signal?.throwIfAborted();
-    return await readAt(file, start, end - start);
+    return await fill(file, start, new Uint8Array(end - start));
   } finally {
     await file.close();
   }
 }
 
-async function readAt(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  for (let filled = 0; filled < length;) {
-    const { bytesRead } = await file.read(bytes, filled, length - filled, position + filled);
-    if (bytesRead === 0) throw new Error(`the file ended ${length - filled} bytes early`);
+async function fill(file: FileHandle, position: number, bytes: Uint8Array): Promise<Uint8Array> {
+  for (let filled = 0; filled < bytes.byteLength;) {
+    const { bytesRead } = await file.read(bytes, filled, bytes.byteLength - filled, position + filled);
+    if (bytesRead === 0) throw new Error(`the file ended ${bytes.byteLength - filled} bytes early`);
     filled += bytesRead;
   }
   return bytes;

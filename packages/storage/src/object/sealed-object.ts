@@ -8,6 +8,7 @@ import {
   type StoredObject,
 } from "@ashlar/core";
 import { storageError } from "../errors.ts";
+import { prefixed } from "./prefixed.ts";
 
 /** More than the header of an envelope with a KMS key needs. */
 const beginningBytes = 1024;
@@ -78,44 +79,32 @@ async function readVersion(
 
 /** The beginning of a stream, read on demand, and then the whole of it. */
 export class Peeked {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #stream: ReadableStream<Uint8Array>;
   #held: Uint8Array = new Uint8Array();
 
   constructor(stream: ReadableStream<Uint8Array>) {
-    this.#reader = stream.getReader();
+    this.#stream = stream;
   }
 
   async read(start: number, end: number): Promise<Uint8Array> {
-    while (this.#held.byteLength < end) {
-      const { value, done } = await this.#reader.read();
-      if (done) break;
-      this.#held = concatBytes([this.#held, value]);
+    const reader = this.#stream.getReader();
+    try {
+      while (this.#held.byteLength < end) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        this.#held = concatBytes([this.#held, value]);
+      }
+    } finally {
+      reader.releaseLock();
     }
     return this.#held.subarray(start, end);
   }
 
   whole(): ReadableStream<Uint8Array> {
-    const reader = this.#reader;
-    let held: Uint8Array | undefined = this.#held;
-    return new ReadableStream<Uint8Array>(
-      {
-        async pull(controller) {
-          if (held !== undefined && held.byteLength > 0) {
-            controller.enqueue(held);
-            held = undefined;
-            return;
-          }
-          const { value, done } = await reader.read();
-          if (done) controller.close();
-          else controller.enqueue(value);
-        },
-        cancel: (reason) => reader.cancel(reason),
-      },
-      { highWaterMark: 0 },
-    );
+    return prefixed(this.#held, this.#stream);
   }
 
   cancel(reason: unknown): Promise<void> {
-    return this.#reader.cancel(reason);
+    return this.#stream.cancel(reason);
   }
 }
