@@ -1,23 +1,15 @@
 import { strictEqual } from "node:assert";
 import { join } from "node:path";
-import type { ObjectStore } from "@ashlar/core";
-import { memoryKeyProvider } from "@ashlar/core/memory";
-import { createEnvelope } from "@ashlar/security";
-import { encrypted, sourceOfFile } from "@ashlar/storage";
+import { sourceOfFile } from "@ashlar/storage";
 import { duckdb } from "@ashlar/storage/duckdb";
 import { fileSystem } from "@ashlar/storage/file-system";
 import { batchFrom, between, type LakeTable, notNull, openLake, type ScanOptions } from "@ashlar/storage/lake";
 import { bareDuckDb, writeFlights } from "./flights.ts";
-import { type Bench, perSecond, type Suite } from "./harness.ts";
+import { perSecond, type Suite } from "./harness.ts";
 import { deltaRs, hasDeltaRs } from "./peers/delta-rs.ts";
 
 /** A Delta table of flights by month, against the same Parquet files written and read by DuckDB alone. */
-export const storage: Suite = async (bench) => {
-  await encryption(bench);
-  await tables(bench);
-};
-
-async function tables({ rows, folder, pair }: Bench): Promise<void> {
+export const storage: Suite = async ({ rows, folder, pair }) => {
   const file = join(folder, "flights.parquet");
   await writeFlights(file, rows);
   await using codec = duckdb();
@@ -102,7 +94,7 @@ async function tables({ rows, folder, pair }: Bench): Promise<void> {
   await pair({
     name: "scan five columns of it",
     unit: "rows/s",
-    peerName: "DuckDB read_parquet, chunks of which one column is read",
+    peerName: "DuckDB read_parquet, one column of each chunk",
     rounds: 3,
     ours: () => perSecond(rows, () => sum(table, { columns })),
     peer: () => perSecond(rows, () => bare.sum(`SELECT ${columns.join(", ")} FROM ${hive}`)),
@@ -128,47 +120,7 @@ async function tables({ rows, folder, pair }: Bench): Promise<void> {
     ours: () => perSecond(peer.rows, () => sum(table, pruned)),
     peer: () => perSecond(peer.rows, () => bare.values(query)),
   });
-}
-
-const streamedBytes = 256 * 1024 * 1024;
-
-/** A long stream through the encrypted store, against the store below it. */
-async function encryption({ folder, pair }: Bench): Promise<void> {
-  const plain = fileSystem({ root: join(folder, "objects") });
-  const sealed = encrypted(plain, { cipher: createEnvelope({ keys: memoryKeyProvider() }) });
-  const mebibytes = streamedBytes / 1024 / 1024;
-  const put = (store: ObjectStore, key: string) => perSecond(mebibytes, () => store.put(key, generated(streamedBytes)));
-  const get = (store: ObjectStore, key: string) =>
-    perSecond(mebibytes, async () => {
-      let bytes = 0;
-      for await (const part of (await store.get(key)).stream()) bytes += part.byteLength;
-      strictEqual(bytes, streamedBytes);
-    });
-  const shared = { unit: "MiB/s", peerName: "the file system store below it" };
-  const [ours, peer] = ["sealed", "plain"];
-  await pair({
-    ...shared,
-    name: "put 256 MiB through encrypted",
-    ours: () => put(sealed, ours),
-    peer: () => put(plain, peer),
-  });
-  await pair({
-    ...shared,
-    name: "get 256 MiB through encrypted",
-    ours: () => get(sealed, ours),
-    peer: () => get(plain, peer),
-  });
-}
-
-/** A body of so many bytes, made as it is read. */
-function generated(size: number): ReadableStream<Uint8Array> {
-  const chunk = new Uint8Array(256 * 1024).fill(5);
-  let left = size / chunk.byteLength;
-  return new ReadableStream(
-    { pull: (controller) => (left-- > 0 ? controller.enqueue(chunk) : controller.close()) },
-    { highWaterMark: 0 },
-  );
-}
+};
 
 async function sum(table: LakeTable, options: ScanOptions): Promise<number> {
   let total = 0;

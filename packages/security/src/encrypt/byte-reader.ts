@@ -4,6 +4,8 @@ import { type Bytes } from "@ashlar/core";
 export interface ByteReader {
   /** Exactly `size` bytes, or fewer at the end of the body. They are good until the read after the next one. */
   read(size: number): Promise<Uint8Array>;
+  /** Bytes that can be read without waiting. */
+  readonly buffered: number;
   /** True when no byte is left. */
   atEnd(): Promise<boolean>;
   /** Lets go of the body; a pending read ends as if the body had. */
@@ -44,6 +46,9 @@ export function byteReader(body: Bytes): ByteReader {
   };
 
   return {
+    get buffered() {
+      return chunk.byteLength;
+    },
     atEnd,
     async read(size) {
       if ((await atEnd()) || chunk.byteLength >= size) return take(size);

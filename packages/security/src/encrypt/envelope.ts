@@ -1,6 +1,7 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import {
   type Bytes,
+  concatBytes,
   type CipherOptions,
   type CiphertextSource,
   type Clock,
@@ -15,6 +16,7 @@ import { type ByteReader, byteReader } from "./byte-reader.ts";
 import { contextDigest } from "./context.ts";
 import { cachedDataKeys, type DataKeyCacheOptions, type DataKeys, freshDataKeys } from "./data-key-cache.ts";
 import { deriveMessageKey, encodePrefix, type Header, type MessageKey, readHeader } from "./header.ts";
+import { oneAhead } from "./one-ahead.ts";
 import { pullStream } from "./pull-stream.ts";
 import { decryptRange, type DecryptRangeOptions, type RangeSource } from "./range.ts";
 import { openedCiphertext, readLayout } from "./seek.ts";
@@ -65,13 +67,18 @@ export function createEnvelope(options: EnvelopeOptions): Envelope {
     open,
     plaintextSize: async (source) => (await readLayout(source)).layout.size,
     encrypt: (plaintext, given = {}) =>
-      transformed(plaintext, given.signal, (reader) => encrypted(reader, { dataKeys, segmentSize, ...given })),
+      transformed(plaintext, given.signal, (reader) =>
+        oneAhead(encrypted(reader, { dataKeys, segmentSize, ...given })),
+      ),
     decrypt: (ciphertext, given = {}) =>
       transformed(ciphertext, given.signal, (reader) => decrypted(reader, { dataKeys, ...given })),
     decryptRange: (source, given) => decryptRange((opened) => open(opened, given), source, given),
     [Symbol.dispose]: () => dataKeys[Symbol.dispose](),
   };
 }
+
+/** Sealed segments that go out as one piece, where their plaintext is there: fewer, longer pieces are cheaper to pass on. */
+const runSegments = 4;
 
 async function* encrypted(
   reader: ByteReader,
@@ -84,13 +91,15 @@ async function* encrypted(
   const message = deriveMessageKey(dataKey.plaintext, { prefix, salt, context: digest });
   dataKey.plaintext.fill(0);
   yield Buffer.concat([prefix, message.commitment]);
+  const run: Uint8Array[] = [];
   for (let index = 0, last = false; !last; index++) {
     const segment = await reader.read(segmentSize);
     last = await reader.atEnd();
     // A cancelled body ends early: that must not become a message that is whole, and short.
     signal?.throwIfAborted();
     dataKey.used(segment.byteLength);
-    yield sealSegment(message, { index, last }, segment);
+    run.push(sealSegment(message, { index, last }, segment));
+    if (last || run.length === runSegments || reader.buffered < segmentSize) yield concatBytes(run.splice(0));
   }
 }
 
