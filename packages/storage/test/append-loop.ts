@@ -14,4 +14,5 @@ const table = await openLake({ objects: fileSystem({ root }), codec: hyparquet()
 for (let n = 1; n <= Number(commits); n++) {
   const batch = batchOf(schema, [dataOf("string", [writer]), dataOf("long", [BigInt(n)])], 1);
   await table.append(batch, { transaction: { appId: writer, version: n } });
+  process.send?.(n);
 }

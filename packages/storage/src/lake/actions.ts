@@ -1,5 +1,6 @@
 import { storageError } from "../errors.ts";
-import { isRecord } from "./schema.ts";
+import { problemOf } from "./action-problem.ts";
+import { isRecord } from "./schema-type.ts";
 
 /** Which rows of a data file are deleted: "Deletion Vector Descriptor Schema" of the protocol. */
 export interface DeletionVectorDescriptor {
@@ -100,11 +101,27 @@ export function parseActions(file: string, text: string): Action[] {
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   if (lines.length === 0) throw storageError("LOG_CORRUPT", { file, reason: "it is empty" });
   return lines.map((line, index) => {
-    const action = parseLine(file, line, index + 1);
+    const action = withoutNulls(parseLine(file, line, index + 1));
     const problem = problemOf(action);
     if (problem !== undefined) throw storageError("LOG_CORRUPT", { file, reason: `line ${index + 1}: ${problem}` });
     return action as Action;
   });
+}
+
+/** Some writers give what is absent as null. */
+function withoutNulls(action: unknown): unknown {
+  if (!isRecord(action)) return action;
+  const present = Object.entries(action).filter(([, value]) => value !== null);
+  return Object.fromEntries(
+    present.map(([name, value]) => [name, isRecord(value) && name !== "commitInfo" ? stripped(value) : value]),
+  );
+}
+
+function stripped(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const entries = Object.entries(fields);
+  return entries.some(([, value]) => value === null)
+    ? Object.fromEntries(entries.filter(([, value]) => value !== null))
+    : fields;
 }
 
 function parseLine(file: string, line: string, number: number): unknown {
@@ -113,47 +130,4 @@ function parseLine(file: string, line: string, number: number): unknown {
   } catch (cause) {
     throw storageError("LOG_CORRUPT", { file, reason: `line ${number} is not JSON` }, { cause });
   }
-}
-
-/** What is wrong with an action, from a log entry or a checkpoint. */
-export function problemOf(action: unknown): string | undefined {
-  if (!isRecord(action)) return "it is no action";
-  const { add, remove, metaData, protocol, txn, domainMetadata } = action;
-  if (add !== undefined && !isAdd(add)) return "the add action lacks a path, a size or partition values";
-  if (remove !== undefined && (!isRecord(remove) || typeof remove["path"] !== "string")) return "remove lacks a path";
-  if (metaData !== undefined && !isMetadata(metaData)) return "metaData lacks an id, a schema or partition columns";
-  if (protocol !== undefined && !isProtocol(protocol)) return "protocol lacks a version";
-  if (txn !== undefined && (!isRecord(txn) || typeof txn["appId"] !== "string" || typeof txn["version"] !== "number")) {
-    return "txn lacks an application id or a version";
-  }
-  if (domainMetadata !== undefined && !isDomainMetadata(domainMetadata)) return "domainMetadata lacks a domain";
-  return undefined;
-}
-
-function isDomainMetadata(value: unknown): boolean {
-  return isRecord(value) && typeof value["domain"] === "string" && typeof value["configuration"] === "string";
-}
-
-function isAdd(value: unknown): boolean {
-  return (
-    isRecord(value) &&
-    typeof value["path"] === "string" &&
-    typeof value["size"] === "number" &&
-    isRecord(value["partitionValues"])
-  );
-}
-
-function isMetadata(value: unknown): boolean {
-  return (
-    isRecord(value) &&
-    typeof value["id"] === "string" &&
-    typeof value["schemaString"] === "string" &&
-    Array.isArray(value["partitionColumns"])
-  );
-}
-
-function isProtocol(value: unknown): boolean {
-  return (
-    isRecord(value) && typeof value["minReaderVersion"] === "number" && typeof value["minWriterVersion"] === "number"
-  );
 }

@@ -1,7 +1,8 @@
 import type { ObjectStore } from "@ashlar/core";
 import { isAshlarError } from "@ashlar/core";
 import { storageError } from "../errors.ts";
-import { type Action, type AddFile, parseActions, problemOf, type RemoveFile } from "./actions.ts";
+import { problemOf } from "./action-problem.ts";
+import { type Action, type AddFile, parseActions, type RemoveFile } from "./actions.ts";
 import { type Accessor, readNested } from "./nested-columns.ts";
 
 /** The objects that make up the checkpoint of one version. */

@@ -3,7 +3,10 @@ import { type Json, parseJson, pointedAt, pointerSteps } from "./json-text.ts";
 
 export type JsonScalar = string | number | bigint | boolean;
 
-/** What must hold of one place in a JSON text. Values of another kind (a number for a string) match nothing. */
+/**
+ * What must hold of one place in a JSON text. Values of another kind (a number for a string) match nothing. Whole numbers beyond
+ * 2^53 are told apart by a `bigint`.
+ */
 export interface JsonCondition {
   readonly eq?: JsonScalar;
   readonly in?: readonly JsonScalar[];
@@ -71,7 +74,11 @@ function holdsOf({
 /** NaN for values of different kinds. */
 function order(value: Json, bound: JsonScalar): number {
   if (typeof value === "string" && typeof bound === "string") return compareObjectKeys(value, bound);
-  if (isNumber(value) && isNumber(bound)) return value < bound ? -1 : value > bound ? 1 : 0;
+  if (isNumber(value) && isNumber(bound)) {
+    // A number is the nearest double of what was meant, and so is compared with the nearest double of what is there.
+    const number = typeof bound === "number" ? Number(value) : value;
+    return number < bound ? -1 : number > bound ? 1 : 0;
+  }
   if (typeof value === "boolean" && typeof bound === "boolean") return Number(value) - Number(bound);
   return Number.NaN;
 }
