@@ -123,7 +123,7 @@ describe("types", () => {
 describe("a read", () => {
   const at = 60 * 60_000;
 
-  it("tells present, null, not found and expired values apart", async () => {
+  it("tells present, null, not found, expired and missing values apart", async () => {
     const store = createFeatureStore({ views, clock: manualClock(at) });
     await store.materialize(departures, { until: at });
     const entities = [{ origin: "JFK" }, { origin: "SFO" }, { origin: "LAX" }, { origin: null }];
@@ -136,7 +136,7 @@ describe("a read", () => {
       "calendar:hour": { status: "PRESENT", value: 1, ageMs: 0 },
     });
     expect(rows[1]?.["departures:last_delay"].value).toBe(7);
-    expect(rows.slice(2).map((row) => row["departures:flights_6h"].status)).toEqual(["NOT_FOUND", "NOT_FOUND"]);
+    expect(rows.slice(2).map((row) => row["departures:flights_6h"].status)).toEqual(["NOT_FOUND", "MISSING_KEY"]);
     const [later] = await store.read({
       entities: [{ origin: "JFK" }],
       features: ["departures:*"],
@@ -192,20 +192,20 @@ describe("the handler", () => {
   });
 
   it("answers in Feast's shape", async () => {
-    const entities = { origin: ["JFK", "LAX"] };
+    const entities = { origin: ["JFK", "LAX", null] };
     const { json } = await ask("/get-online-features", { features: ["departures:last_delay"], entities });
     expect(json).toEqual({
       metadata: { feature_names: ["origin", "last_delay"] },
       results: [
         {
-          values: ["JFK", "LAX"],
-          statuses: ["PRESENT", "PRESENT"],
-          event_timestamps: Array(2).fill("1970-01-01T00:00:00.000Z"),
+          values: ["JFK", "LAX", null],
+          statuses: ["PRESENT", "PRESENT", "PRESENT"],
+          event_timestamps: Array(3).fill("1970-01-01T00:00:00.000Z"),
         },
         {
-          values: [40, null],
-          statuses: ["PRESENT", "NOT_FOUND"],
-          event_timestamps: ["1970-01-01T00:10:00.000Z", "1970-01-01T00:00:00.000Z"],
+          values: [40, null, null],
+          statuses: ["PRESENT", "NOT_FOUND", "NOT_FOUND"],
+          event_timestamps: ["1970-01-01T00:10:00.000Z", ...Array<string>(2).fill("1970-01-01T00:00:00.000Z")],
         },
       ],
     });

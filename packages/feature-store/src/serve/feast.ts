@@ -6,6 +6,8 @@ const statuses: Readonly<Record<Reading["status"], string>> = {
   PRESENT: "PRESENT",
   NULL: "NULL_VALUE",
   NOT_FOUND: "NOT_FOUND",
+  // Feast has no name for it.
+  MISSING_KEY: "NOT_FOUND",
   EXPIRED: "OUTSIDE_MAX_AGE",
 };
 

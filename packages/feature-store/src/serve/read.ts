@@ -16,8 +16,10 @@ export type Reading<Type = Value> =
   | { readonly status: "NULL"; readonly value: null; readonly ageMs: number }
   /** Older than the view's ttl. */
   | { readonly status: "EXPIRED"; readonly value: null; readonly ageMs: number }
-  /** The entity was never materialised, or its key is null. */
-  | { readonly status: "NOT_FOUND"; readonly value: null; readonly ageMs: null };
+  /** The entity was never materialised. */
+  | { readonly status: "NOT_FOUND"; readonly value: null; readonly ageMs: null }
+  /** Its key is null, or a part of it: it stands for no entity. */
+  | { readonly status: "MISSING_KEY"; readonly value: null; readonly ageMs: null };
 
 export type Readings = Record<string, Reading>;
 
@@ -56,6 +58,7 @@ export async function readOnline(
 type CellAt = (i: number) => Reading;
 
 const notFound: Reading = { status: "NOT_FOUND", value: null, ageMs: null };
+const missingKey: Reading = { status: "MISSING_KEY", value: null, ageMs: null };
 
 /** Reads the vectors of a view, and adds a cell for each of its features. @returns what moves on to an entity */
 async function viewCells(
@@ -72,18 +75,20 @@ async function viewCells(
   const { vectors, watermark = -Infinity } = await online.read(namespaceOf(view), asked, { signal });
   let next = 0;
   let found = false;
+  let absent = notFound;
   let plainAge = 0;
   let windowAge = 0;
   for (const name of features) {
     const slot = layout.names.indexOf(name);
     const plain = view.features[name]?.kind === "column";
     cells.set(`${view.name}:${name}`, () =>
-      found ? reading(reader.value(slot), plain ? plainAge : windowAge, ttlMs) : notFound,
+      found ? reading(reader.value(slot), plain ? plainAge : windowAge, ttlMs) : absent,
     );
   }
   return (i) => {
     const vector = keys[i] === undefined ? undefined : vectors[next++];
     found = vector !== undefined;
+    absent = keys[i] === undefined ? missingKey : notFound;
     if (vector === undefined) return;
     reader.open(vector);
     // A plain value is as old as its event. A window is right as of the watermark: the vector would else have changed.
