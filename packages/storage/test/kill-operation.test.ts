@@ -19,6 +19,7 @@ const after = {
   merge: [2n, 3n, 4n, 5n, 6n, 50n, 51n],
   optimize: before,
   overwrite: [2n, 4n, 6n, 7n],
+  restore: [1n, 2n, 3n],
 } as const;
 
 describe("an operation killed at any change of the store", () => {
@@ -48,7 +49,7 @@ describe("an operation killed at any change of the store", () => {
     return output !== "done";
   };
 
-  it.each(["update", "merge", "optimize", "overwrite"] as const)(
+  it.each(["update", "merge", "optimize", "overwrite", "restore"] as const)(
     "leaves the table as it was, or as %s makes it",
     { timeout: 120_000 },
     async (operation) => {
@@ -67,6 +68,37 @@ describe("an operation killed at any change of the store", () => {
         if (!killed) break;
       }
       expect([...outcomes].sort()).toEqual(["done at 2", "killed at 1", "killed at 2"]);
+    },
+  );
+
+  it.each(["checkpoint", "vacuum"] as const)(
+    "changes no row however far %s has come, and the next one ends its work",
+    { timeout: 120_000 },
+    async (operation) => {
+      const grown = join(root, `grown-${operation}`);
+      await cp(original, grown, { recursive: true });
+      // Garbage for the vacuum, and entries enough for a clean-up: they are older than they are kept.
+      const table = await open(grown);
+      await table.update({ where: { n: { gte: 3 } }, set: { n: 100n } });
+      await table.alter({ properties: { "delta.logRetentionDuration": "interval 0 seconds" } });
+      let killed = true;
+      let kills = 0;
+      for (let step = 0; killed && step < 24; step++) {
+        const folder = join(root, `${operation}-${step}`);
+        await cp(grown, folder, { recursive: true });
+        killed = await killedAt(folder, operation, 1 + (step >> 1), step % 2 === 0 ? "before" : "after");
+        kills += Number(killed);
+        const left = await open(folder);
+        expect(await valuesOf(left.scan(), "n")).toEqual(after.update);
+        expect((await left.snapshot()).version).toBe(3);
+        const again = operation === "vacuum" ? left.vacuum({ retention: 0, force: true }) : left.checkpoint();
+        await again;
+        const { files } = await left.vacuum({ retention: 0, force: true, dryRun: true });
+        expect(operation === "vacuum" ? files : 0).toBe(0);
+        await left.append(batchFrom({ n: ["long", [9n]], part: ["string", ["odd"]] }));
+        expect(await valuesOf((await open(folder)).scan(), "n")).toEqual([1n, 2n, 9n, ...after.update.slice(2)]);
+      }
+      expect([killed, kills > 1]).toEqual([false, true]);
     },
   );
 });

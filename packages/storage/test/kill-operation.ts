@@ -19,6 +19,9 @@ const operations: Readonly<Record<string, () => Promise<unknown>>> = {
   update: () => table.update({ where: { n: { gte: 3 } }, set: { n: 100n } }),
   merge: () => table.merge(rows([1n, 50n, 51n]), { on: ["n"], whenMatched: "delete" }),
   optimize: () => table.optimize(),
+  checkpoint: () => table.checkpoint(),
+  vacuum: () => table.vacuum({ retention: 0, force: true }),
+  restore: () => table.restore({ version: 0 }),
   overwrite: () => table.overwrite(rows([7n]), { where: { part: "odd" } }),
 };
 await operations[operation]?.();
