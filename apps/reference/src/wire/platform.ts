@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { createPublicKey } from "node:crypto";
 import { rmSync } from "node:fs";
 import type { ObjectStore } from "@ashlar/core";
@@ -32,6 +33,8 @@ import { entities, policies, type Principal } from "./policies.ts";
 import { createServing, type ServingState } from "./serving.ts";
 
 export type FlightStore = FeatureStore<ReturnType<typeof flightViews>>;
+
+const verifyAttempts = 5;
 
 /** Everything the packages give, wired together over one data directory. */
 export interface Platform extends AsyncDisposable {
@@ -133,9 +136,15 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
     },
     registryAs: (principal) => guardRegistry(registry, { authorizer, audit, principal }),
     clientOf: (principal) => identities.clientOf(principal),
-    verifyAudit: async () => {
-      const trustedCheckpoint = audit.checkpoint();
-      return verifyAuditLog({ directory: directory.file("audit"), publicKey: signer.publicKey, trustedCheckpoint });
+    async verifyAudit() {
+      for (let attempt = 1; ; attempt++) {
+        const trustedCheckpoint = audit.checkpoint();
+        const place = { directory: directory.file("audit"), publicKey: signer.publicKey };
+        const found = await verifyAuditLog({ ...place, trustedCheckpoint });
+        // What is being written while it is read looks torn, and is whole a moment later.
+        if (found.ok || attempt === verifyAttempts) return found;
+        await sleep(100);
+      }
     },
     async refusals() {
       const seen = new Map<string, { principal: string; action: string; resource: string }>();

@@ -55,6 +55,8 @@ export async function verifyAuditLog(options: VerifyAuditLogOptions): Promise<Au
     return undefined;
   };
 
+  // Before the log itself, which may grow meanwhile: what a checkpoint is over was in the log when it was written.
+  const beside = await journal.readCheckpoint();
   const scan = journal.scan();
   let step = await scan.next();
   for (; !step.done && problems.length === 0; step = await scan.next()) {
@@ -74,7 +76,6 @@ export async function verifyAuditLog(options: VerifyAuditLogOptions): Promise<Au
   if (checkpoints === 0) problems.push("the log does not begin with a signed checkpoint");
 
   tree.cut(verified);
-  const beside = await journal.readCheckpoint();
   if (beside === undefined) problems.push("the checkpoint beside the log is missing");
   else check("the checkpoint beside the log", beside);
   const anchor = trustedCheckpoint === undefined ? undefined : check("the trusted checkpoint", trustedCheckpoint);
