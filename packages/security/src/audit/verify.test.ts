@@ -55,16 +55,14 @@ describe("verifyAuditLog", () => {
     const growing = await mkdtemp(join(root, "growing-"));
     await using log = await createAuditLog({ directory: growing, signer });
     const event = { principal: "User::ada", action: "A::b", resource: "C::d", outcome: "allowed", at: 1 } as const;
-    let verifying = true;
     const appending = (async () => {
-      for (let i = 0; i < 5000 && verifying; i++) await log.append(event);
+      for (let i = 0; i < 500; i++) await log.append(event);
     })();
     for (let i = 0; i < 40; i++) {
       const { problems } = await verifyAuditLog({ directory: growing, publicKey, trustedCheckpoint: log.checkpoint() });
       // A write may be under way, and is told from one that was torn by another look.
       expect(problems.filter((problem) => !problem.includes("a write that was torn"))).toEqual([]);
     }
-    verifying = false;
     await appending;
     expect(await verifyAuditLog({ directory: growing, publicKey })).toMatchObject({ ok: true });
   });
