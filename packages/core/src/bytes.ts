@@ -19,6 +19,16 @@ export function toStream(body: Bytes): ReadableStream<Uint8Array> {
   });
 }
 
+/** A reader that brings its own memory, for a byte stream; undefined for any other, which is left unlocked. */
+export function byobReader(stream: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | undefined {
+  try {
+    return stream.getReader({ mode: "byob" });
+  } catch (error) {
+    if (error instanceof TypeError && !stream.locked) return undefined;
+    throw error;
+  }
+}
+
 /** One array of all parts. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));

@@ -1,6 +1,6 @@
 export type { AuditEvent, AuditReceipt, AuditSink } from "./audit-sink.ts";
 export type { AccessRequest, Authorizer, Decision } from "./authorizer.ts";
-export { concatBytes, toBytes, toStream } from "./bytes.ts";
+export { byobReader, concatBytes, toBytes, toStream } from "./bytes.ts";
 export type { Cipher, CipherOptions, CiphertextSource, OpenedCiphertext, SeekableCipher } from "./cipher.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export {

@@ -59,8 +59,8 @@ export const featureStoreErrors = {
   PLAN_INVALID: {
     status: 400,
     retryable: false,
-    message: (d: { digest: string; found: string }): string =>
-      `The plan says its digest is ${d.digest}, but its contents give ${d.found}: it was altered after it was made. Nothing was changed: plan again.`,
+    message: (d: { digest: string; reason: string }): string =>
+      `The plan ${d.digest} was altered after it was made: ${d.reason}. Nothing was changed: plan again.`,
   },
   TIE_FOUND: {
     status: 409,

@@ -1,13 +1,11 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { fileSystem } from "@ashlar/storage/file-system";
 import { hyparquet } from "@ashlar/storage/hyparquet";
 import { batchFrom, type LakeTable, openLake } from "@ashlar/storage/lake";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { killed } from "./killed.ts";
 import { valuesOf } from "./rows.ts";
 
 const open = (root: string): Promise<LakeTable> =>
@@ -21,6 +19,9 @@ const after = {
   overwrite: [2n, 4n, 6n, 7n],
   restore: [1n, 2n, 3n],
 } as const;
+
+/** Before and after each change of the store, in turn. */
+const killAt = (step: number): [string, string] => [String(1 + (step >> 1)), step % 2 === 0 ? "before" : "after"];
 
 describe("an operation killed at any change of the store", () => {
   let root = "";
@@ -36,19 +37,6 @@ describe("an operation killed at any change of the store", () => {
   });
   afterAll(() => rm(root, { recursive: true, force: true }));
 
-  const killedAt = async (folder: string, operation: string, at: number, when: string): Promise<boolean> => {
-    const script = fileURLToPath(new URL("kill-operation.ts", import.meta.url));
-    const condition = ["--conditions=@ashlar/source"];
-    const child = spawn(process.execPath, [...condition, script, folder, operation, String(at), when]);
-    let output = "";
-    let problems = "";
-    child.stdout.on("data", (data: Buffer) => (output += data.toString()));
-    child.stderr.on("data", (data: Buffer) => (problems += data.toString()));
-    await once(child, "close");
-    expect(problems).toBe("");
-    return output !== "done";
-  };
-
   it.each(["update", "merge", "optimize", "overwrite", "restore"] as const)(
     "leaves the table as it was, or as %s makes it",
     { timeout: 120_000 },
@@ -57,15 +45,15 @@ describe("an operation killed at any change of the store", () => {
       for (let step = 0; step < 24; step++) {
         const folder = join(root, `${operation}-${step}`);
         await cp(original, folder, { recursive: true });
-        const killed = await killedAt(folder, operation, 1 + (step >> 1), step % 2 === 0 ? "before" : "after");
+        const died = await killed("kill-operation.ts", folder, operation, ...killAt(step));
         const table = await open(folder);
         const { version } = await table.snapshot();
         expect(await valuesOf(table.scan(), "n")).toEqual(version === 1 ? before : after[operation]);
-        outcomes.add(`${killed ? "killed" : "done"} at ${version}`);
+        outcomes.add(`${died ? "killed" : "done"} at ${version}`);
         // What the dead process left does not stand in the way.
         await table.append(batchFrom({ n: ["long", [9n]], part: ["string", ["odd"]] }));
         expect(await valuesOf(table.scan({ where: { n: 9 } }), "n")).toEqual([9n]);
-        if (!killed) break;
+        if (!died) break;
       }
       expect([...outcomes].sort()).toEqual(["done at 2", "killed at 1", "killed at 2"]);
     },
@@ -81,24 +69,23 @@ describe("an operation killed at any change of the store", () => {
       const table = await open(grown);
       await table.update({ where: { n: { gte: 3 } }, set: { n: 100n } });
       await table.alter({ properties: { "delta.logRetentionDuration": "interval 0 seconds" } });
-      let killed = true;
+      let died = true;
       let kills = 0;
-      for (let step = 0; killed && step < 24; step++) {
+      for (let step = 0; died && step < 24; step++) {
         const folder = join(root, `${operation}-${step}`);
         await cp(grown, folder, { recursive: true });
-        killed = await killedAt(folder, operation, 1 + (step >> 1), step % 2 === 0 ? "before" : "after");
-        kills += Number(killed);
+        died = await killed("kill-operation.ts", folder, operation, ...killAt(step));
+        kills += Number(died);
         const left = await open(folder);
         expect(await valuesOf(left.scan(), "n")).toEqual(after.update);
         expect((await left.snapshot()).version).toBe(3);
-        const again = operation === "vacuum" ? left.vacuum({ retention: 0, force: true }) : left.checkpoint();
-        await again;
+        await (operation === "vacuum" ? left.vacuum({ retention: 0, force: true }) : left.checkpoint());
         const { files } = await left.vacuum({ retention: 0, force: true, dryRun: true });
         expect(operation === "vacuum" ? files : 0).toBe(0);
         await left.append(batchFrom({ n: ["long", [9n]], part: ["string", ["odd"]] }));
         expect(await valuesOf((await open(folder)).scan(), "n")).toEqual([1n, 2n, 9n, ...after.update.slice(2)]);
       }
-      expect([killed, kills > 1]).toEqual([false, true]);
+      expect([died, kills > 1]).toEqual([false, true]);
     },
   );
 });

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { createPublicKey } from "node:crypto";
 import { rmSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ObjectStore } from "@ashlar/core";
 import { createFeatureStore, type FeatureStore } from "@ashlar/feature-store";
 import { duckdb as offlineEngine } from "@ashlar/feature-store/duckdb";
@@ -34,8 +34,6 @@ import { createServing, type ServingState } from "./serving.ts";
 
 export type FlightStore = FeatureStore<ReturnType<typeof flightViews>>;
 
-const verifyAttempts = 5;
-
 /** Everything the packages give, wired together over one data directory. */
 export interface Platform extends AsyncDisposable {
   readonly directory: DataDirectory;
@@ -64,6 +62,8 @@ export interface Platform extends AsyncDisposable {
   /** Who was refused what, each once, in order. */
   refusals(): Promise<readonly { readonly principal: string; readonly action: string; readonly resource: string }[]>;
 }
+
+const verifyAttempts = 5;
 
 /** Opens what needs opening; nothing is built yet. */
 export async function openPlatform(directory: DataDirectory, memory: MemoryWatch): Promise<Platform> {

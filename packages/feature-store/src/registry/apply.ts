@@ -1,7 +1,8 @@
 import type { SqlExecutor } from "@ashlar/core";
 import { featureStoreError } from "../errors.ts";
 import { addEdges, definitionEdges } from "./lineage.ts";
-import type { RegistryPlan } from "./plan.ts";
+import { assertTold, type RegistryPlan } from "./plan.ts";
+import { activeDefinitions } from "./search.ts";
 import type { DefinitionRecord } from "./version.ts";
 
 export interface ApplyOptions {
@@ -25,7 +26,7 @@ export async function currentRevision(database: SqlExecutor): Promise<number> {
   return Number(rows[0]?.revision ?? 0);
 }
 
-/** Carries a plan out in the transaction it is given. @returns the new revision @throws REGISTRY_CONFLICT */
+/** Carries a plan out in the transaction it is given. @returns the new revision @throws REGISTRY_CONFLICT, PLAN_INVALID */
 export async function applyPlan(
   tx: SqlExecutor,
   plan: RegistryPlan,
@@ -34,6 +35,7 @@ export async function applyPlan(
 ): Promise<number> {
   const found = await currentRevision(tx);
   if (found !== plan.revision) throw featureStoreError("REGISTRY_CONFLICT", { expected: plan.revision, found });
+  assertTold(plan, await activeDefinitions(tx));
   if (plan.changes.length === 0) return found;
   const revision = found + 1;
   await tx.run("INSERT INTO feature_revision (revision, plan, by, message, at) VALUES (?, ?, ?, ?, ?)", [

@@ -59,17 +59,9 @@ export async function makePlan(
   if (twice !== undefined) throw featureStoreError("SERVICE_NAME_COLLISION", { name: twice.name });
   const definitions = [...views.map(viewRecord), ...services.map(serviceRecord)];
   const changes: PlannedChange[] = [];
-  for (const to of definitions) {
-    const from = active.find((each) => each.kind === to.kind && each.name === to.name);
-    const view = to.kind === "view" ? views.find(({ name }) => name === to.name) : undefined;
-    const change = await compare(database, from, to, view, now);
-    if (change !== undefined) changes.push(change);
-  }
-  for (const from of active) {
-    if (definitions.some((each) => each.kind === from.kind && each.name === from.name)) continue;
-    const features = { added: [], changed: [], removed: Object.keys(from.features) };
-    const affects = await affected(database, from);
-    changes.push({ ...blank(from), action: "remove", from: from.version, features, affects });
+  for (const difference of differences(active, definitions)) {
+    const view = difference.kind === "view" ? views.find(({ name }) => name === difference.name) : undefined;
+    changes.push(await described(database, difference, view, now));
   }
   const pinned = services.flatMap((service) =>
     service.views.filter(({ name, version }) => service.pins[name] === version).map(viewRecord),
@@ -87,46 +79,79 @@ export async function makePlan(
 export function assertPlan(plan: RegistryPlan): void {
   const { digest, ...rest } = plan;
   const found = contentHash(rest);
-  if (found !== digest) throw featureStoreError("PLAN_INVALID", { digest, found });
+  if (found !== digest) throw altered(plan, `its contents have the digest ${found}`);
 }
 
-const blank = ({ kind, name }: DefinitionRecord): Omit<PlannedChange, "action"> => ({
-  kind,
-  name,
-  from: null,
-  to: null,
-  features: { added: [], changed: [], removed: [] },
-  options: [],
-  backfill: null,
-  affects: [],
-});
+/** A plan names what it changes: who let it through must have been told the truth. @throws PLAN_INVALID */
+export function assertTold(plan: RegistryPlan, active: readonly DefinitionRecord[]): void {
+  const found = differences(active, plan.definitions).map(({ kind, name, action, before, after }) => {
+    return { kind, name, action, from: before?.version ?? null, to: after?.version ?? null };
+  });
+  const told = plan.changes.map(({ kind, name, action, from, to }) => ({ kind, name, action, from, to }));
+  if (contentHash(found) !== contentHash(told)) throw altered(plan, "its changes are not those its definitions make");
+}
 
-async function compare(
+const altered = ({ digest }: RegistryPlan, reason: string): Error =>
+  featureStoreError("PLAN_INVALID", { digest, reason });
+
+/** One definition that is not what it was. */
+interface Difference extends Pick<PlannedChange, "kind" | "name" | "action"> {
+  readonly before: DefinitionRecord | undefined;
+  readonly after: DefinitionRecord | undefined;
+}
+
+/** Those of the definitions in their order, then what is to go. */
+function differences(active: readonly DefinitionRecord[], definitions: readonly DefinitionRecord[]): Difference[] {
+  const same = (a: DefinitionRecord, b: DefinitionRecord): boolean => a.kind === b.kind && a.name === b.name;
+  const there = definitions.flatMap((after): Difference[] => {
+    const before = active.find((each) => same(each, after));
+    const action = actionOf(before, after);
+    return action === undefined ? [] : [{ kind: after.kind, name: after.name, action, before, after }];
+  });
+  const gone = active.filter((before) => !definitions.some((each) => same(each, before)));
+  return [
+    ...there,
+    ...gone.map((before): Difference => {
+      return { kind: before.kind, name: before.name, action: "remove", before, after: undefined };
+    }),
+  ];
+}
+
+function actionOf(before: DefinitionRecord | undefined, after: DefinitionRecord): PlannedChange["action"] | undefined {
+  if (before === undefined) return "add";
+  if (before.version !== after.version) return "change";
+  return contentHash(before.about) === contentHash(after.about) ? undefined : "describe";
+}
+
+async function described(
   database: SqlExecutor,
-  from: DefinitionRecord | undefined,
-  to: DefinitionRecord,
+  { kind, name, action, before, after }: Difference,
   view: View | undefined,
   now: number,
-): Promise<PlannedChange | undefined> {
-  const described = from !== undefined && contentHash(from.about) !== contentHash(to.about);
-  if (from?.version === to.version) {
-    return described ? { ...blank(to), action: "describe", from: to.version, to: to.version } : undefined;
-  }
-  const before = from?.features ?? {};
-  const names = Object.keys(to.features);
+): Promise<PlannedChange> {
+  const reads = action === "add" || action === "change";
   return {
-    ...blank(to),
-    action: from === undefined ? "add" : "change",
-    from: from?.version ?? null,
-    to: to.version,
-    features: {
-      added: names.filter((name) => !(name in before)),
-      changed: names.filter((name) => name in before && before[name] !== to.features[name]),
-      removed: Object.keys(before).filter((name) => !(name in to.features)),
-    },
-    options: from === undefined ? [] : changedOptions(from, to),
-    backfill: view === undefined ? null : await backfill(view, now),
-    affects: from === undefined ? [] : await affected(database, from),
+    kind,
+    name,
+    action,
+    from: before?.version ?? null,
+    to: after?.version ?? null,
+    features: changedFeatures(before?.features ?? {}, after?.features ?? {}),
+    options: action === "change" && before && after ? changedOptions(before, after) : [],
+    backfill: reads && view !== undefined ? await backfill(view, now) : null,
+    affects: action === "describe" || before === undefined ? [] : await affected(database, before),
+  };
+}
+
+function changedFeatures(
+  before: DefinitionRecord["features"],
+  after: DefinitionRecord["features"],
+): PlannedChange["features"] {
+  const names = Object.keys(after);
+  return {
+    added: names.filter((name) => !(name in before)),
+    changed: names.filter((name) => name in before && before[name] !== after[name]),
+    removed: Object.keys(before).filter((name) => !(name in after)),
   };
 }
 

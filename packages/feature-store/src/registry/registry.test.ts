@@ -17,6 +17,7 @@ import {
   window,
 } from "../index.ts";
 import { arrowTable } from "../testing/tables.ts";
+import { contentHash } from "../define/content-hash.ts";
 import { createFeatureRegistry, type FeatureRegistry, sqlite } from "./index.ts";
 
 const hour = 3_600_000;
@@ -204,6 +205,18 @@ describe("permissions", () => {
         context,
       })),
     );
+  });
+
+  it("takes no plan that says less than it does, though its digest be right", async () => {
+    const registry = guarded(permitted("FeatureView::departures"));
+    const { digest: _, ...plan } = await registry.plan({ views: [first, calendar] });
+    const hidden = { ...plan, changes: plan.changes.filter(({ name }) => name === "departures") };
+    const renamed = { ...plan, changes: plan.changes.map((change) => ({ ...change, name: "departures" })) };
+    for (const forged of [hidden, renamed]) {
+      const apply = registry.apply({ ...forged, digest: contentHash(forged) }, { by: "User::ada" });
+      await expect(apply).rejects.toMatchObject({ code: "PLAN_INVALID" });
+    }
+    expect(await registry.revision()).toBe(0);
   });
 
   it("takes a failing authorizer for a refusal", async () => {

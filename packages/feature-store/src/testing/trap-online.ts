@@ -75,6 +75,18 @@ export const onlineTraps: readonly Trap[] = [
   },
 ];
 
+/** The part of T13 that the online store has. */
+export async function missingKeyOnline(engine: OfflineEngine): Promise<void> {
+  const rows: TrapRows = [
+    ["a", second, 1, second],
+    [null, second, 666, second],
+  ];
+  const { store, view } = storeOf(engine, rows);
+  await store.materialize(view, { until: 2000 });
+  const [read] = await store.read({ entities: [{ id: null }], features: ["v:last"], at: 2000 });
+  deepStrictEqual(read?.["v:last"], { status: "MISSING_KEY", value: null, ageMs: null });
+}
+
 function viewOf(rows: TrapRows) {
   return featureView({
     name: "v",

@@ -7,6 +7,7 @@ import { fromTable } from "../source/table-source.ts";
 import { createFeatureStore } from "../store.ts";
 import { arrowTable } from "./tables.ts";
 import { lastValues, second, thing, type Trap, trapLabels, type TrapRows, trapSource } from "./trap.ts";
+import { missingKeyOnline } from "./trap-online.ts";
 
 /** Traps of rows: lost ones, ties, keys, names and size. */
 export const rowTraps: readonly Trap[] = [
@@ -118,10 +119,11 @@ export const rowTraps: readonly Trap[] = [
   },
   {
     id: "T13",
-    title: "a null key matches nothing, not even a null",
+    title: "a null key matches nothing, not even a null, and online says so",
     async run(engine) {
       const rows: TrapRows = [[null, 0, 666]];
       deepStrictEqual(await lastValues(engine, { rows, labels: [[null, second]] }), [null]);
+      await missingKeyOnline(engine);
     },
   },
   {

@@ -1,11 +1,9 @@
-import { type Bytes } from "@ashlar/core";
+import { byobReader, type Bytes } from "@ashlar/core";
 
 /** Cuts a body into pieces of a wanted size, whatever chunks it comes in. */
 export interface ByteReader {
   /** Exactly `size` bytes, or fewer at the end of the body. They are good until the read after the next one. */
   read(size: number): Promise<Uint8Array>;
-  /** Bytes that can be read without waiting. */
-  readonly buffered: number;
   /** True when no byte is left. */
   atEnd(): Promise<boolean>;
   /** Lets go of the body; a pending read ends as if the body had. */
@@ -46,9 +44,6 @@ export function byteReader(body: Bytes): ByteReader {
   };
 
   return {
-    get buffered() {
-      return chunk.byteLength;
-    },
     atEnd,
     async read(size) {
       if ((await atEnd()) || chunk.byteLength >= size) return take(size);
@@ -99,13 +94,4 @@ function chunksOf(stream: ReadableStream<Uint8Array>): Chunks {
     },
     cancel: (reason) => own.cancel(reason),
   };
-}
-
-function byobReader(stream: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | undefined {
-  try {
-    return stream.getReader({ mode: "byob" });
-  } catch (error) {
-    if (error instanceof TypeError && !stream.locked) return undefined;
-    throw error;
-  }
 }

@@ -1,7 +1,6 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import {
   type Bytes,
-  concatBytes,
   type CipherOptions,
   type CiphertextSource,
   type Clock,
@@ -77,9 +76,6 @@ export function createEnvelope(options: EnvelopeOptions): Envelope {
   };
 }
 
-/** Sealed segments that go out as one piece, where their plaintext is there: fewer, longer pieces are cheaper to pass on. */
-const runSegments = 4;
-
 async function* encrypted(
   reader: ByteReader,
   { dataKeys, segmentSize, context = {}, signal }: CipherOptions & { dataKeys: DataKeys; segmentSize: number },
@@ -91,15 +87,13 @@ async function* encrypted(
   const message = deriveMessageKey(dataKey.plaintext, { prefix, salt, context: digest });
   dataKey.plaintext.fill(0);
   yield Buffer.concat([prefix, message.commitment]);
-  const run: Uint8Array[] = [];
   for (let index = 0, last = false; !last; index++) {
     const segment = await reader.read(segmentSize);
     last = await reader.atEnd();
     // A cancelled body ends early: that must not become a message that is whole, and short.
     signal?.throwIfAborted();
     dataKey.used(segment.byteLength);
-    run.push(sealSegment(message, { index, last }, segment));
-    if (last || run.length === runSegments || reader.buffered < segmentSize) yield concatBytes(run.splice(0));
+    yield sealSegment(message, { index, last }, segment);
   }
 }
 

@@ -47,7 +47,8 @@ export interface BlobTable {
   /** The rows, for queries, time travel, `optimize({ sort: ["path"] })` and `vacuum`. */
   readonly table: LakeTable;
   /**
-   * Puts blobs as one version, all or none, over those of the same paths. A row per blob is held in memory, bodies are not.
+   * Puts blobs as one version, all or none, over those of the same paths. A row per blob is held in memory, bodies are not;
+   * `concurrency` (8) of them are stored at a time.
    *
    * @throws BLOB_INVALID, COMMIT_CONFLICT, and what the artifact store throws
    */

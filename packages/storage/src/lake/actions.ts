@@ -96,9 +96,11 @@ export interface Action {
   readonly commitInfo?: Readonly<Record<string, unknown>>;
 }
 
-/** Parses one log entry: a JSON action per line. @throws LOG_CORRUPT, naming the file */
-export function parseActions(file: string, text: string): Action[] {
-  const lines = text.split("\n").filter((line) => line.trim() !== "");
+/** Parses one log entry, or a checkpoint in JSON: an action per line. @throws LOG_CORRUPT, naming the file */
+export function parseActions(file: string, bytes: Uint8Array): Action[] {
+  const lines = textOf(file, bytes)
+    .split("\n")
+    .filter((line) => line.trim() !== "");
   if (lines.length === 0) throw storageError("LOG_CORRUPT", { file, reason: "it is empty" });
   return lines.map((line, index) => {
     const action = withoutNulls(parseLine(file, line, index + 1));
@@ -108,13 +110,24 @@ export function parseActions(file: string, text: string): Action[] {
   });
 }
 
-/** Some writers give what is absent as null. */
+function textOf(file: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw storageError("LOG_CORRUPT", { file, reason: "it is not UTF-8" }, { cause });
+  }
+}
+
+/** Some writers give what is absent as null: actions, their fields, and table properties (delta-rs). */
 function withoutNulls(action: unknown): unknown {
   if (!isRecord(action)) return action;
-  const present = Object.entries(action).filter(([, value]) => value !== null);
-  return Object.fromEntries(
-    present.map(([name, value]) => [name, isRecord(value) && name !== "commitInfo" ? stripped(value) : value]),
-  );
+  const present = Object.entries(stripped(action)).map(([name, value]) => {
+    if (!isRecord(value) || name === "commitInfo") return [name, value];
+    const fields = stripped(value);
+    const { configuration } = fields;
+    return [name, isRecord(configuration) ? { ...fields, configuration: stripped(configuration) } : fields];
+  });
+  return Object.fromEntries(present);
 }
 
 function stripped(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

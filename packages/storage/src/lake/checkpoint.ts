@@ -59,8 +59,7 @@ interface Gathered {
 async function gather(objects: ObjectStore, file: string, into: Gathered): Promise<void> {
   const bytes = await bytesOf(objects, file);
   if (file.endsWith(".json")) {
-    const text = new TextDecoder().decode(bytes);
-    for (const action of parseActions(file, text)) take(action as Record<string, unknown>, into);
+    for (const action of parseActions(file, bytes)) take(action as Record<string, unknown>, into);
     return;
   }
   const { rows, columns } = await nestedOf(file, bytes);

@@ -65,40 +65,28 @@ const winners = {
   "another domain": [domain("e")],
 } as const satisfies Record<string, readonly Action[]>;
 
+/** For who changes rows by what was read of a partition. */
+const read: Readonly<Record<string, string>> = {
+  "append after a read, same partition": "concurrentAppend",
+  "append of rows beyond the predicate": "concurrentAppend",
+  "delete of the same file": "concurrentDeleteRead",
+  "rewrite of the same file": "concurrentAppend",
+  "columns or properties": "metadataChanged",
+  protocol: "protocolChanged",
+};
+
 /** By the rules of Delta's `ConflictChecker` under `WriteSerializable`; what is not here may both stand. */
 const conflicts: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   blindAppend: {},
-  appendAfterRead: {
-    "append after a read, same partition": "concurrentAppend",
-    "append of rows beyond the predicate": "concurrentAppend",
-    "delete of the same file": "concurrentDeleteRead",
-    "rewrite of the same file": "concurrentAppend",
-    "columns or properties": "metadataChanged",
-    protocol: "protocolChanged",
-  },
-  delete: {
-    "append after a read, same partition": "concurrentAppend",
-    "append of rows beyond the predicate": "concurrentAppend",
-    "delete of the same file": "concurrentDeleteRead",
-    "rewrite of the same file": "concurrentAppend",
-    "columns or properties": "metadataChanged",
-    protocol: "protocolChanged",
-  },
+  appendAfterRead: read,
+  delete: read,
   optimize: {
     "delete of the same file": "concurrentDeleteRead",
     "rewrite of the same file": "concurrentDeleteRead",
     "columns or properties": "metadataChanged",
     protocol: "protocolChanged",
   },
-  deleteAll: {
-    "append after a read, same partition": "concurrentAppend",
-    "append after a read, other partition": "concurrentAppend",
-    "append of rows beyond the predicate": "concurrentAppend",
-    "delete of the same file": "concurrentDeleteRead",
-    "rewrite of the same file": "concurrentAppend",
-    "columns or properties": "metadataChanged",
-    protocol: "protocolChanged",
-  },
+  deleteAll: { ...read, "append after a read, other partition": "concurrentAppend" },
   alter: { "columns or properties": "metadataChanged", protocol: "protocolChanged" },
   upgrade: { "columns or properties": "metadataChanged", protocol: "protocolChanged" },
   removeUnread: {

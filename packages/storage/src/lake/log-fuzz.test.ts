@@ -141,6 +141,20 @@ describe("damage is named:", () => {
     expect((await damaged(1, () => new TextEncoder().encode(text)))[0]).toBe("LOG_CORRUPT");
   });
 
+  it("but not what a writer left out by writing null", async () => {
+    const nulls = (bytes: Uint8Array): Uint8Array => {
+      const lines = new TextDecoder().decode(bytes).trimEnd().split("\n");
+      const actions = lines.map((line) => JSON.parse(line) as Record<string, Record<string, unknown>>);
+      for (const { metaData, add } of actions) {
+        if (metaData) Object.assign(metaData, { createdTime: null, configuration: { "delta.appendOnly": null } });
+        if (add) Object.assign(add, { tags: null, deletionVector: null });
+      }
+      return new TextEncoder().encode(actions.map((each) => JSON.stringify({ txn: null, ...each })).join("\n"));
+    };
+    const [rows] = await damaged(0, nulls);
+    expect((rows as Record<string, unknown>[]).map(({ n }) => n).sort()).toEqual([2n, 3n]);
+  });
+
   it("and what is whole stays as it was", async () => {
     const [rows] = await ask(await table());
     expect((rows as Record<string, unknown>[]).map(({ n }) => n).sort()).toEqual([2n, 3n]);

@@ -77,7 +77,7 @@ export class TableLog {
     const file = this.keyOf(version);
     try {
       const object = await this.#objects.get(file, signalOf(signal));
-      return parseActions(file, textOf(file, await object.bytes()));
+      return parseActions(file, await object.bytes());
     } catch (cause) {
       if (!isAshlarError(cause, "OBJECT_NOT_FOUND")) throw cause;
       throw storageError("LOG_CORRUPT", { file, reason: "it is missing, though later versions exist" }, { cause });
@@ -98,14 +98,6 @@ export class TableLog {
       if (isAshlarError(error, "PRECONDITION_FAILED")) return undefined;
       throw error;
     }
-  }
-}
-
-function textOf(file: string, bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw storageError("LOG_CORRUPT", { file, reason: "it is not UTF-8" }, { cause });
   }
 }
 

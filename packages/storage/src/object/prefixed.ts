@@ -1,3 +1,5 @@
+import { byobReader } from "@ashlar/core";
+
 const chunkBytes = 256 * 1024;
 
 /** Some bytes, and after them a stream. A reader that brings its own memory has it filled by the stream itself. */
@@ -57,15 +59,6 @@ function sourceOf(stream: ReadableStream<Uint8Array>): Source {
     },
     cancel: (reason) => own.cancel(reason),
   };
-}
-
-function byobReader(stream: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | undefined {
-  try {
-    return stream.getReader({ mode: "byob" });
-  } catch (error) {
-    if (error instanceof TypeError && !stream.locked) return undefined;
-    throw error;
-  }
 }
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Bytes =>
