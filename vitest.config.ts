@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-const conditions = ["@ashlar/source", "node", "import", "default"];
+// Without "import", which would be given to `require` too: a CommonJS library would get the ESM file of another.
+const conditions = ["@ashlar/source", "node"];
 
 export default defineConfig({
   resolve: { conditions },

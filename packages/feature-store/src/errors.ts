@@ -128,6 +128,18 @@ export const featureStoreErrors = {
     message: (d: { package: string; range: string }): string =>
       `What was asked for needs the package ${d.package} (${d.range}), which cannot be loaded. Install it: npm install ${d.package}@${d.range}.`,
   },
+  ONLINE_STORE_UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    message: (d: { store: string; operation: string; reason: string }): string =>
+      `${d.store} did not do a ${d.operation}: ${d.reason}. A part of it may have been done; doing it again does the rest. Try again, and see that the server can be reached.`,
+  },
+  ONLINE_STORE_REFUSED: {
+    status: 502,
+    retryable: false,
+    message: (d: { store: string; operation: string; reason: string }): string =>
+      `${d.store} refused a ${d.operation}: ${d.reason}. Another try would meet the same answer: correct its settings, its permissions or what is written.`,
+  },
   VECTOR_CORRUPT: {
     status: 500,
     retryable: false,

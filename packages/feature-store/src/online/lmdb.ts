@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { featureStoreError } from "../errors.ts";
 import { loadLibrary } from "./load.ts";
-import { mayReplace, type OnlineStore } from "./port.ts";
+import { mayReplace, type OnlineStore, sameVector } from "./port.ts";
 
 /** What this store uses of the `lmdb` package. */
 export interface LmdbLibrary {
@@ -17,6 +17,9 @@ export interface LmdbLibrary {
 export interface LmdbDatabase {
   getBinary(key: Uint8Array): Uint8Array | undefined;
   put(key: Uint8Array, value: Uint8Array): unknown;
+  remove(key: Uint8Array): unknown;
+  /** Keys from `start` on and before `end`, in order. */
+  getKeys(range: { readonly start: Uint8Array; readonly end: Uint8Array }): Iterable<unknown>;
   childTransaction<Result>(action: () => Result): Promise<Result>;
   close(): Promise<void>;
 }
@@ -30,6 +33,7 @@ export interface LmdbOptions {
 
 const watermarkKind = 0;
 const vectorKind = 1;
+const kinds = 2;
 
 /**
  * An online store in one LMDB file, for the processes of one machine: the fastest to read. A write is one transaction,
@@ -80,6 +84,29 @@ export function lmdb({ path, lib }: LmdbOptions): OnlineStore {
       // All in one turn of the event loop, and so from one snapshot.
       const vectors = keys.map((key) => db.getBinary(keyOf(namespace, vectorKind, key)));
       return { vectors, watermark: watermarkOf(db, namespace) };
+    },
+    async exchange(namespace, changes, { signal } = {}) {
+      const db = await database();
+      signal?.throwIfAborted();
+      return await db.childTransaction(() =>
+        changes.map(({ key, expected, next }) => {
+          const at = keyOf(namespace, vectorKind, key);
+          const unchanged = sameVector(db.getBinary(at), expected);
+          if (unchanged) db.put(at, next);
+          return unchanged;
+        }),
+      );
+    },
+    async clear(namespace, { signal } = {}) {
+      const db = await database();
+      signal?.throwIfAborted();
+      const none = new Uint8Array();
+      await db.childTransaction(() => {
+        const range = { start: keyOf(namespace, watermarkKind, none), end: keyOf(namespace, kinds, none) };
+        // All first: a cursor does not stand still while what it points at is removed.
+        const keys = Array.from(db.getKeys(range)) as Uint8Array[];
+        for (const key of keys) db.remove(key);
+      });
     },
     async [Symbol.asyncDispose]() {
       closed = true;

@@ -1,4 +1,4 @@
-import { keyId, mayReplace, type OnlineStore } from "./port.ts";
+import { keyId, mayReplace, type OnlineStore, sameVector } from "./port.ts";
 
 /** An online store in this process: the default, and as fast as it gets. It forgets everything when the process ends. */
 export function memory(): OnlineStore {
@@ -27,6 +27,20 @@ export function memory(): OnlineStore {
       return { vectors: keys.map((key) => from?.vectors.get(keyId(key))), watermark: from?.watermark };
     },
     watermark: async (namespace) => namespaces.get(namespace)?.watermark,
+    async exchange(namespace, changes, options = {}) {
+      options.signal?.throwIfAborted();
+      const { vectors } = space(namespace);
+      return changes.map(({ key, expected, next }) => {
+        const id = keyId(key);
+        const unchanged = sameVector(vectors.get(id), expected);
+        if (unchanged) vectors.set(id, next);
+        return unchanged;
+      });
+    },
+    async clear(namespace, options = {}) {
+      options.signal?.throwIfAborted();
+      namespaces.delete(namespace);
+    },
     [Symbol.asyncDispose]: async () => namespaces.clear(),
   };
 }

@@ -15,6 +15,14 @@ export interface OnlineRead {
   readonly watermark: number | undefined;
 }
 
+/** A vector to be replaced if it is still what its writer saw. */
+export interface OnlineChange {
+  readonly key: Uint8Array;
+  /** The bytes that must be stored; undefined: none may be. */
+  readonly expected: Uint8Array | undefined;
+  readonly next: Uint8Array;
+}
+
 /** What a store does by itself. */
 export interface OnlineStoreCapabilities {
   /**
@@ -27,12 +35,15 @@ export interface OnlineStoreCapabilities {
   readonly expiry: boolean;
 }
 
-export interface OnlineWriteOptions {
-  /** Epoch milliseconds; kept if it is later than the one kept. */
-  readonly watermark?: number | undefined;
+export interface OnlineExchangeOptions {
   /** For how many milliseconds from now these vectors are of use, a positive whole number; default for ever. */
   readonly keepMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface OnlineWriteOptions extends OnlineExchangeOptions {
+  /** Epoch milliseconds; kept if it is later than the one kept. */
+  readonly watermark?: number | undefined;
 }
 
 /**
@@ -55,6 +66,21 @@ export interface OnlineStore extends AsyncDisposable {
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<OnlineRead>;
   watermark(namespace: string): Promise<number | undefined>;
+  /**
+   * Replaces vectors that are still what the writer saw, each by itself and whatever its stamp, by comparisons that no
+   * concurrent writer can come between: the way to change a vector by what it holds. No two changes are of one key. When it
+   * rejects, some may have been made: read again before the next try.
+   *
+   * @returns for each change whether it was made
+   * @throws ONLINE_STORE_UNAVAILABLE, which is retryable, and ONLINE_STORE_REFUSED, from stores behind a network
+   */
+  exchange(
+    namespace: string,
+    changes: readonly OnlineChange[],
+    options?: OnlineExchangeOptions,
+  ): Promise<readonly boolean[]>;
+  /** Removes every vector and the watermark of a namespace. What is written meanwhile may stay; doing it again is safe. */
+  clear(namespace: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
 }
 
 /** Where the stamp of a vector lies. */
@@ -68,6 +94,22 @@ export function mayReplace(stored: Uint8Array | undefined, next: Uint8Array): bo
     if (difference !== 0) return difference > 0;
   }
   return true;
+}
+
+/** True when both are absent, or the same bytes. */
+export function sameVector(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return Buffer.compare(a, b) === 0;
+}
+
+/** The entries with the greatest stamp of each key: what a store keeps of them, for stores that take a key once a batch. */
+export function latestPerKey(entries: readonly OnlineEntry[]): OnlineEntry[] {
+  const latest = new Map<string, OnlineEntry>();
+  for (const entry of entries) {
+    const id = keyId(entry.key);
+    if (mayReplace(latest.get(id)?.vector, entry.vector)) latest.set(id, entry);
+  }
+  return [...latest.values()];
 }
 
 /** A key as a string of its bytes, to look it up by. */

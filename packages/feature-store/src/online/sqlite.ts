@@ -20,6 +20,11 @@ const upsert = `
   ON CONFLICT (namespace, entity) DO UPDATE SET vector = excluded.vector
   WHERE substr(excluded.vector, 9, 24) >= substr(online_vector.vector, 9, 24)`;
 
+const insertIfAbsent = `
+  INSERT INTO online_vector (namespace, entity, vector) VALUES (?, ?, ?) ON CONFLICT (namespace, entity) DO NOTHING`;
+
+const replaceIfSame = "UPDATE online_vector SET vector = ? WHERE namespace = ? AND entity = ? AND vector = ?";
+
 const advance = `
   INSERT INTO online_watermark (namespace, reached) VALUES (?, ?)
   ON CONFLICT (namespace) DO UPDATE SET reached = max(reached, excluded.reached)`;
@@ -88,6 +93,29 @@ export function sqlite(options: { readonly path: string }): OnlineStore {
       const reached = await watermark(namespace);
       const found = await vectorsOf(db, namespace, keys);
       return { vectors: keys.map((key) => found.get(keyId(key))), watermark: reached };
+    },
+    async exchange(namespace, changes, { signal } = {}) {
+      const db = await database();
+      signal?.throwIfAborted();
+      return await db.transaction(async (tx) => {
+        const made: boolean[] = [];
+        for (const { key, expected, next } of changes) {
+          const rows =
+            expected === undefined
+              ? await tx.run(insertIfAbsent, [namespace, key, next])
+              : await tx.run(replaceIfSame, [next, namespace, key, expected]);
+          made.push(rows === 1);
+        }
+        return made;
+      });
+    },
+    async clear(namespace, { signal } = {}) {
+      const db = await database();
+      signal?.throwIfAborted();
+      await db.transaction(async (tx) => {
+        await tx.run("DELETE FROM online_vector WHERE namespace = ?", [namespace]);
+        await tx.run("DELETE FROM online_watermark WHERE namespace = ?", [namespace]);
+      });
     },
     async [Symbol.asyncDispose]() {
       closed = true;

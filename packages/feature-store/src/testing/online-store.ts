@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { column } from "../define/column.ts";
 import { VectorLayout } from "../online/layout.ts";
-import type { OnlineStore } from "../online/port.ts";
+import type { OnlineEntry, OnlineStore } from "../online/port.ts";
 
 export interface OnlineStoreSuite {
   /** An empty store for each test; the suite disposes it. */
@@ -84,6 +84,22 @@ export function describeOnlineStore(name: string, suite: OnlineStoreSuite): void
       expect([await value(store, "a"), await store.watermark("v@1")]).toEqual([undefined, undefined]);
     });
 
+    it("lets vectors go when their time is over, if it says that it does", async () => {
+      const store = await open();
+      const [short, long] = ["short", "long"].map((id) => ({ key: key(id), vector: vector(1, [1, 1, 1]) }));
+      await store.write("v@1", [short as OnlineEntry], { keepMs: 50 });
+      await store.write("v@1", [long as OnlineEntry], { keepMs: 600_000 });
+      const attempts = store.capabilities.expiry ? 200 : 3;
+      for (let i = 0; i < attempts && (await value(store, "short")) !== undefined; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      const gone = (await value(store, "short")) === undefined;
+      expect([gone, await value(store, "long")]).toEqual([store.capabilities.expiry, 1]);
+      const again = { key: key("short"), expected: gone ? undefined : short?.vector, next: vector(2, [0, 0, 0]) };
+      expect(await store.exchange("v@1", [again])).toEqual([true]);
+      expect(await value(store, "short")).toBe(2);
+    });
+
     it("tells binary keys apart", async () => {
       const store = await open();
       const keys = [Uint8Array.of(0), Uint8Array.of(0, 0), Uint8Array.of(255), Uint8Array.of()];
@@ -93,6 +109,63 @@ export function describeOnlineStore(name: string, suite: OnlineStoreSuite): void
       );
       const { vectors } = await store.read("v@1", keys);
       expect(vectors.map((each) => each && layout.unpack(each).get("value"))).toEqual([0, 1, 2, 3]);
+    });
+
+    it("exchanges a vector only for one that is still what was seen, whatever the stamps", async () => {
+      const store = await open();
+      const [high, low, other] = [vector(1, [9, 9, 9]), vector(2, [1, 1, 1]), vector(3, [5, 5, 5])];
+      const exchange = (id: string, expected: Uint8Array | undefined, next: Uint8Array): Promise<readonly boolean[]> =>
+        store.exchange("v@1", [{ key: key(id), expected, next }]);
+      expect(await exchange("a", other, high)).toEqual([false]);
+      expect(await exchange("a", undefined, high)).toEqual([true]);
+      expect(await exchange("a", undefined, low)).toEqual([false]);
+      expect(await exchange("a", high, low)).toEqual([true]);
+      expect(await value(store, "a")).toBe(2);
+      const changes = [
+        { key: key("b"), expected: low, next: other },
+        { key: key("a"), expected: low, next: other },
+        { key: key("c"), expected: undefined, next: other },
+      ];
+      expect(await store.exchange("v@1", changes)).toEqual([false, true, true]);
+      expect([await value(store, "a"), await value(store, "b"), await value(store, "c")]).toEqual([3, undefined, 3]);
+      expect(await store.exchange("v@1", [])).toEqual([]);
+      const signal = AbortSignal.abort(new Error("no longer wanted"));
+      await expect(store.exchange("v@1", changes, { signal })).rejects.toThrow("no longer wanted");
+    });
+
+    it("loses no exchange of many writers that count one up", async () => {
+      const store = await open();
+      const id = key("counter");
+      async function countUp(): Promise<void> {
+        for (let attempt = 0; attempt < 200; attempt++) {
+          const seen = (await store.read("v@1", [id])).vectors[0];
+          const counted = seen === undefined ? 0 : Number(layout.unpack(seen).get("value"));
+          const [made] = await store.exchange("v@1", [
+            { key: id, expected: seen, next: vector(counted + 1, [1, 1, 1]) },
+          ]);
+          if (made === true) return;
+        }
+        throw new Error("the counter was never the one that was seen");
+      }
+      await Promise.all(Array.from({ length: 30 }, countUp));
+      expect(await value(store, "counter")).toBe(30);
+    });
+
+    it("clears a namespace and no other, however many keys it has", async () => {
+      const store = await open();
+      const many = Array.from({ length: 1_500 }, (_, i) => ({ key: key(`k${i}`), vector: vector(i, [1, 1, 1]) }));
+      for (const name of ["v@1", "v@10", "v@*"]) await store.write(name, many, { watermark: 4 });
+      await store.clear("v@1");
+      const { vectors, watermark } = await store.read(
+        "v@1",
+        many.map((each) => each.key),
+      );
+      expect([vectors.every((each) => each === undefined), watermark]).toEqual([true, undefined]);
+      await store.clear("v@*");
+      expect([await value(store, "k7", "v@10"), await store.watermark("v@10")]).toEqual([7, 4]);
+      await store.clear("never written");
+      await store.write("v@1", [{ key: key("a"), vector: vector(1, [0, 0, 0]) }]);
+      expect(await value(store, "a")).toBe(1);
     });
   });
 }

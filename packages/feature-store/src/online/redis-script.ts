@@ -1,0 +1,75 @@
+import { createHash } from "node:crypto";
+import { isAshlarError } from "@ashlar/core";
+import type { RedisArgument, RedisConnection } from "./redis-client.ts";
+
+/**
+ * KEYS: vectors' keys; ARGV: milliseconds to keep them or nothing, then the vectors. Stamps are compared byte by byte:
+ * Lua's own comparison of strings follows the locale of the server.
+ */
+export const writeScript = `
+local function lower(a, b)
+  for i = 1, 24 do
+    local x, y = string.byte(a, i), string.byte(b, i)
+    if x ~= y then return x < y end
+  end
+  return false
+end
+for i = 1, #KEYS do
+  local stored = redis.call('GETRANGE', KEYS[i], 8, 31)
+  if stored == '' or not lower(string.sub(ARGV[i + 1], 9, 32), stored) then
+    if ARGV[1] == '' then redis.call('SET', KEYS[i], ARGV[i + 1])
+    else redis.call('SET', KEYS[i], ARGV[i + 1], 'PX', ARGV[1]) end
+  end
+end
+return #KEYS`;
+
+/**
+ * KEYS: vectors' keys; ARGV: milliseconds to keep them or nothing, then for each the vector it must be (nothing: absent)
+ * and the next. Answers 1 for each that was replaced.
+ */
+export const exchangeScript = `
+local made = {}
+for i = 1, #KEYS do
+  local stored = redis.call('GET', KEYS[i]) or ''
+  if stored == ARGV[2 * i] then
+    if ARGV[1] == '' then redis.call('SET', KEYS[i], ARGV[2 * i + 1])
+    else redis.call('SET', KEYS[i], ARGV[2 * i + 1], 'PX', ARGV[1]) end
+    made[i] = 1
+  else
+    made[i] = 0
+  end
+end
+return made`;
+
+/** KEYS: the watermark's key; ARGV: the new one. */
+export const advanceScript = `
+local stored = redis.call('GET', KEYS[1])
+if not stored or tonumber(stored) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+return 1`;
+
+/** A script, sent by its digest, and whole where the server does not know it yet. */
+export class RedisScript {
+  readonly #source: string;
+  readonly #digest: string;
+
+  constructor(source: string) {
+    this.#source = source;
+    this.#digest = createHash("sha1").update(source).digest("hex");
+  }
+
+  async run(
+    connection: RedisConnection,
+    operation: "write" | "exchange",
+    keys: readonly Buffer[],
+    argumentList: readonly RedisArgument[],
+  ): Promise<unknown> {
+    const rest = [String(keys.length), ...keys, ...argumentList];
+    const first = keys[0] as Buffer;
+    try {
+      return await connection.send(operation, first, ["EVALSHA", this.#digest, ...rest], { readonly: false });
+    } catch (error) {
+      if (!isAshlarError(error) || !String(error.details["reason"]).startsWith("NOSCRIPT")) throw error;
+      return await connection.send(operation, first, ["EVAL", this.#source, ...rest], { readonly: false });
+    }
+  }
+}

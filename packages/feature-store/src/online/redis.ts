@@ -1,0 +1,150 @@
+import { featureStoreError } from "../errors.ts";
+import { bucketOf } from "./bucket.ts";
+import { settled } from "./in-lanes.ts";
+import { latestPerKey, type OnlineChange, type OnlineEntry, type OnlineStore } from "./port.ts";
+import { connectRedis, type RedisClient, type RedisClusterClient } from "./redis-client.ts";
+import { namespacePattern, vectorKey, watermarkKey } from "./redis-keys.ts";
+import { advanceScript, exchangeScript, RedisScript, writeScript } from "./redis-script.ts";
+
+export type { RedisArgument, RedisClient, RedisClusterClient, RedisNode, RedisReplyOptions } from "./redis-client.ts";
+
+export interface RedisOptions {
+  /** What every key begins with, so that others may use the server too. @default "ashlar" */
+  readonly prefix?: string;
+}
+
+const entriesPerScript = 250;
+
+/**
+ * An online store in Redis 6.2 or later, or Valkey, for many machines. Give it your connected `client` or `cluster` of
+ * node-redis, which stays yours, or a `url`, whose connection it opens at the first use and closes.
+ *
+ * Each key holds one packed vector. A script compares its stamp and writes it in one step, some hundred keys at a time, so
+ * that the server is not held up; readers see every vector whole, and the watermark comes last. With `keepMs` the key
+ * expires. What a write resolved with is as durable as the server is set up to be (`appendonly`, `WAIT`).
+ *
+ * @throws DEFINITION_INVALID for a prefix with a brace
+ * @throws ENGINE_NOT_INSTALLED, at the first use of a `url`, without `redis` (^6)
+ */
+export function redis(
+  options: RedisOptions &
+    ({ readonly client: RedisClient } | { readonly cluster: RedisClusterClient } | { readonly url: string }),
+): OnlineStore {
+  const { prefix = "ashlar" } = options;
+  if (/[{}]/.test(prefix)) {
+    const rule = "a brace would move its keys to other slots of a cluster";
+    throw featureStoreError("DEFINITION_INVALID", { of: "The Redis online store", value: prefix, rule });
+  }
+  const connection = connectRedis(options);
+  const write = new RedisScript(writeScript);
+  const exchange = new RedisScript(exchangeScript);
+  const advance = new RedisScript(advanceScript);
+
+  /** Keys by what one command may name: all on a server, those of one slot in a cluster. */
+  function groups(keys: readonly Uint8Array[]): (readonly number[])[] {
+    if (!connection.clustered) return keys.length === 0 ? [] : [keys.map((_, i) => i)];
+    const byBucket = new Map<number, number[]>();
+    keys.forEach((key, i) => {
+      const bucket = bucketOf(key);
+      const group = byBucket.get(bucket);
+      if (group === undefined) byBucket.set(bucket, [i]);
+      else group.push(i);
+    });
+    return [...byBucket.values()];
+  }
+
+  async function watermark(namespace: string): Promise<number | undefined> {
+    const key = watermarkKey(prefix, namespace);
+    return numberOf(await connection.send("read", key, ["GET", key], { readonly: true }));
+  }
+
+  const partsOf = (entries: readonly { readonly key: Uint8Array }[]): (readonly number[])[] =>
+    groups(entries.map(({ key }) => key)).flatMap((group) => chunks(group, entriesPerScript));
+
+  async function writeEntries(
+    namespace: string,
+    entries: readonly OnlineEntry[],
+    keepMs: number | undefined,
+  ): Promise<void> {
+    const keep = keepMs === undefined ? "" : String(keepMs);
+    const keys = entries.map(({ key }) => vectorKey(prefix, namespace, key));
+    const parts = partsOf(entries);
+    await settled(
+      parts.map((part) =>
+        write.run(
+          connection,
+          "write",
+          part.map((i) => keys[i] as Buffer),
+          [keep, ...part.map((i) => bufferOf((entries[i] as OnlineEntry).vector))],
+        ),
+      ),
+    );
+  }
+
+  return {
+    capabilities: { atomicBatch: false, expiry: true },
+    watermark,
+    async write(namespace, entries, { watermark: reached, keepMs, signal } = {}) {
+      signal?.throwIfAborted();
+      await writeEntries(namespace, latestPerKey(entries), keepMs);
+      signal?.throwIfAborted();
+      if (reached === undefined) return;
+      await advance.run(connection, "write", [watermarkKey(prefix, namespace)], [String(reached)]);
+    },
+    async read(namespace, keys, { signal } = {}) {
+      signal?.throwIfAborted();
+      const names = keys.map((key) => vectorKey(prefix, namespace, key));
+      if (!connection.clustered) {
+        const mark = watermarkKey(prefix, namespace);
+        const reply = await connection.send("read", mark, ["MGET", mark, ...names], { readonly: true });
+        const [reached, ...vectors] = reply as (Buffer | null)[];
+        return { vectors: vectors.map((vector) => vector ?? undefined), watermark: numberOf(reached) };
+      }
+      // Of another slot, and so before the vectors: what is written in between is newer than it, never older.
+      const reached = await watermark(namespace);
+      const vectors = Array.from<Uint8Array | undefined>({ length: keys.length });
+      const asked = groups(keys).map(async (group) => {
+        const first = names[group[0] as number] as Buffer;
+        const args = ["MGET", ...group.map((i) => names[i] as Buffer)];
+        const reply = (await connection.send("read", first, args, { readonly: true })) as (Buffer | null)[];
+        group.forEach((i, at) => (vectors[i] = reply[at] ?? undefined));
+      });
+      await Promise.all(asked);
+      return { vectors, watermark: reached };
+    },
+    async exchange(namespace, changes, { keepMs, signal } = {}) {
+      signal?.throwIfAborted();
+      const keep = keepMs === undefined ? "" : String(keepMs);
+      const made = Array.from<boolean>({ length: changes.length }).fill(false);
+      const done = partsOf(changes).map(async (part) => {
+        const keys = part.map((i) => vectorKey(prefix, namespace, (changes[i] as OnlineChange).key));
+        const vectors = part.flatMap((i) => {
+          const { expected, next } = changes[i] as OnlineChange;
+          return [expected === undefined ? "" : bufferOf(expected), bufferOf(next)];
+        });
+        const reply = (await exchange.run(connection, "exchange", keys, [keep, ...vectors])) as number[];
+        part.forEach((i, at) => (made[i] = reply[at] === 1));
+      });
+      await settled(done);
+      return made;
+    },
+    async clear(namespace, { signal } = {}) {
+      for (const pattern of namespacePattern(prefix, namespace)) {
+        for await (const keys of connection.keysLike(pattern)) {
+          signal?.throwIfAborted();
+          // One key a command: a cluster takes no more unless they lie in one slot.
+          await settled(keys.map((key) => connection.send("clear", key, ["UNLINK", key], { readonly: false })));
+        }
+      }
+    },
+    [Symbol.asyncDispose]: () => connection.close(),
+  };
+}
+
+function chunks<Item>(items: readonly Item[], size: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+
+const numberOf = (reply: unknown): number | undefined => (reply == null ? undefined : Number(String(reply)));
