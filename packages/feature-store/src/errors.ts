@@ -140,6 +140,30 @@ export const featureStoreErrors = {
     message: (d: { store: string; operation: string; reason: string }): string =>
       `${d.store} refused a ${d.operation}: ${d.reason}. Another try would meet the same answer: correct its settings, its permissions or what is written.`,
   },
+  PUSH_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { view: string; row: number | undefined; rule: string }): string =>
+      `${d.row === undefined ? "No event can" : `Event ${d.row} cannot`} be pushed to "${d.view}": ${d.rule}. Correct it and push again; none of the events had an effect.`,
+  },
+  PUSH_CONFLICT: {
+    status: 409,
+    retryable: true,
+    message: (d: { view: string; tries: number }): string =>
+      `Others changed the same tiles of "${d.view}" ${d.tries} times in a row. Push again, in larger batches or from fewer processes for one entity; what was pushed already counts once.`,
+  },
+  TILE_FULL: {
+    status: 409,
+    retryable: false,
+    message: (d: { view: string; bytes: number; most: number }): string =>
+      `A tile of "${d.view}" would have ${d.bytes} bytes, over ${d.most}: too many events of one entity in so short a time. Define the view with a shorter tile.`,
+  },
+  READ_TOO_OLD: {
+    status: 400,
+    retryable: false,
+    message: (d: { view: string; at: number }): string =>
+      `The windows of "${d.view}" cannot be read as of ${d.at}: later events took the place of those of that time. Read as of a later moment, or compute a training set, which has all history.`,
+  },
   VECTOR_CORRUPT: {
     status: 500,
     retryable: false,

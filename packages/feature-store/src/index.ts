@@ -10,6 +10,7 @@ export {
   type FeatureViewOptions,
   type ViewKey,
 } from "./define/feature-view.ts";
+export type { PushSource, PushSourceOptions } from "./define/push-source.ts";
 export { onDemand, type OnDemandView, type Shape } from "./define/on-demand.ts";
 export { type FeatureService, featureService, type FeatureServiceOptions } from "./define/service.ts";
 export type {
@@ -47,16 +48,21 @@ export type { Materializer, MaterializeResult } from "./materialize/materializer
 export { arrow } from "./offline/arrow.ts";
 export type { ColumnData } from "./offline/column-data.ts";
 export type { FeatureColumn, OutputOptions } from "./offline/feature-column.ts";
-export type { EngineOptions, JoinRequest, LabelSession, OfflineEngine } from "./offline/port.ts";
+export type { EngineOptions, JoinRequest, LabelSession, OfflineEngine, TimelineOptions } from "./offline/port.ts";
 export type { IgnoredRows, Timeline } from "./offline/timeline.ts";
 export { memory } from "./online/memory.ts";
 export type {
+  OnlineChange,
   OnlineEntry,
+  OnlineExchangeOptions,
   OnlineRead,
   OnlineStore,
   OnlineStoreCapabilities,
   OnlineWriteOptions,
 } from "./online/port.ts";
+export type { PushResult } from "./push/add-events.ts";
+export type { PushEvent } from "./push/events.ts";
+export type { PushOptions } from "./push/push.ts";
 export type { Reading } from "./serve/read.ts";
 export { type Cell, fromRows } from "./source/rows.ts";
 export { fromBatches, fromTable, type SourceOptions, type TableSource } from "./source/table-source.ts";

@@ -22,6 +22,10 @@ import { arrow } from "./offline/arrow.ts";
 import type { OfflineEngine } from "./offline/port.ts";
 import { memory } from "./online/memory.ts";
 import type { OnlineStore } from "./online/port.ts";
+import type { PushResult } from "./push/add-events.ts";
+import type { PushEvent } from "./push/events.ts";
+import { consumeEvents, isPushed, pushEvents, type PushOptions } from "./push/push.ts";
+import { createSeeder } from "./push/seed.ts";
 import { createHandler } from "./serve/handler.ts";
 import { type Reading, readOnline } from "./serve/read.ts";
 import type { TrainingManifest } from "./training/manifest.ts";
@@ -108,6 +112,19 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
     view: Views[number] & FeatureView,
     options?: MaterializerOptions & { readonly until?: number },
   ): Promise<Materializer>;
+  /**
+   * Takes events of a view with a push source as they happen, by the columns of its source. Each counts once, however often
+   * it comes, by its id; windows are computed as of the moment of a read. When it rejects, push the same events again.
+   *
+   * @throws PUSH_INVALID, COLUMN_TYPE_MISMATCH, VALUE_OUT_OF_RANGE, before anything is changed; TILE_FULL, PUSH_CONFLICT
+   */
+  push(view: Views[number] & FeatureView, events: readonly PushEvent[], options?: PushOptions): Promise<PushResult>;
+  /** Pushes batch after batch: the next is asked for when the one before is durable. A store that is away is tried again. */
+  consume(
+    view: Views[number] & FeatureView,
+    batches: AsyncIterable<readonly PushEvent[]>,
+    options?: PushOptions,
+  ): Promise<PushResult>;
   /** Epoch milliseconds up to which the view is materialised. */
   watermark(view: Views[number] & FeatureView): Promise<number | undefined>;
   /** Reads features of entities from the online store. @throws FEATURE_UNKNOWN, ENTITY_KEY_INVALID, ON_DEMAND_FAILED */
@@ -145,20 +162,28 @@ export function createFeatureStore<const Views extends readonly View[]>(
         rule: "the store has no such view",
       });
     }
+    const columns = isPushed(view) ? [view.push.id] : [];
     const start = from ?? (await online.watermark(namespaceOf(view))) ?? -Infinity;
-    const timeline = await offline.timeline(view, { signal });
+    const timeline = await offline.timeline(view, { signal, columns });
     if (timeline.ignored.nullEventTime + timeline.ignored.nullKey > 0) {
       logger.warn({ view: view.name, ...timeline.ignored }, "rows without a key or an event time are ignored");
     }
+    if (isPushed(view)) return createSeeder(view, timeline, online, { from: start, limit: until });
     return createMaterializer(view, timeline, online, { from: start, limit: until });
   }
 
   const read = (request: Parameters<typeof readOnline>[2]): ReturnType<typeof readOnline> =>
     readOnline(views, online, request);
 
+  const push = (view: FeatureView, events: readonly PushEvent[], request: PushOptions = {}): Promise<PushResult> =>
+    pushEvents(view, online, events, { ...request, now: clock.now() });
+
   return {
     views,
     materializer,
+    push,
+    consume: (view, batches, request = {}) =>
+      consumeEvents(batches, (events) => push(view, events, request), request.signal),
     // What a row is, the overloads say.
     trainingSet(request: TrainingSetOptions | ServiceTrainingSetOptions) {
       if (!("service" in request)) return makeTrainingSet<never>(offline, views, request);

@@ -6,6 +6,7 @@ import { contentHash } from "./content-hash.ts";
 import { type Duration, ttlMicros } from "./duration.ts";
 import type { Entity, KeyType } from "./entity.ts";
 import { assertName } from "./name.ts";
+import { type PushSource, pushSource, type PushSourceOptions } from "./push-source.ts";
 import { valueTypes } from "./value-type.ts";
 import type { WindowFeature } from "./window.ts";
 
@@ -36,6 +37,8 @@ export interface FeatureView<
   readonly ttl: number;
   readonly features: Shape;
   readonly keys: readonly ViewKey[];
+  /** Undefined in a view that is only materialised. */
+  readonly push: PushSource | undefined;
   readonly about: About;
   /** The content hash of the definition: its version. */
   readonly version: string;
@@ -56,6 +59,8 @@ export interface FeatureViewOptions<
   /** For how long after its event a value may be used, both ends included; `"forever"` says so. */
   readonly ttl: Duration | "forever";
   readonly features: Shape;
+  /** Take events one by one, by `FeatureStore.push`: windows are then computed as of the moment of the read. */
+  readonly push?: PushSourceOptions;
   /** The source's column for a key that is named otherwise there: `{ origin: "destination" }`. */
   readonly keys?: Readonly<Record<string, string>>;
 }
@@ -63,7 +68,7 @@ export interface FeatureViewOptions<
 /**
  * Defines a view. Nothing is read until it is used.
  *
- * @throws DEFINITION_INVALID for a bad name, no entity, no feature, or a key that no entity has
+ * @throws DEFINITION_INVALID for a bad name, no entity, no feature, a key that no entity has, or a push source that cannot be kept
  * @throws DURATION_INVALID for a ttl of 0 or none
  */
 export function featureView<
@@ -76,7 +81,9 @@ export function featureView<
   const ttl = ttlMicros(options.ttl, `ttl of "${name}"`);
   assertFeatures(name, features);
   const keys = viewKeys(name, entities, options.keys ?? {});
-  const definition = { kind: "view", name, keys, source: source.name, eventTime, knownAt, ttl, features };
+  const push = options.push === undefined ? undefined : pushSource(name, features, options.push);
+  const pushed = push && { id: push.id, tile: push.tile };
+  const definition = { kind: "view", name, keys, source: source.name, eventTime, knownAt, ttl, features, push: pushed };
   return {
     kind: "view",
     name,
@@ -87,6 +94,7 @@ export function featureView<
     ttl,
     features,
     keys,
+    push,
     about: about(`The view "${name}"`, options),
     version: contentHash(definition),
   };

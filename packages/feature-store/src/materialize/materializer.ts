@@ -101,7 +101,8 @@ export function createMaterializer(
   };
 }
 
-function assertStep(view: FeatureView, until: number, reached: number, limit: number): void {
+/** @throws MATERIALIZE_INVALID */
+export function assertStep(view: FeatureView, until: number, reached: number, limit: number): void {
   const invalid = (rule: string): Error =>
     featureStoreError("MATERIALIZE_INVALID", { view: view.name, value: until, rule });
   if (!Number.isSafeInteger(until) || !Number.isSafeInteger(until * 1000))

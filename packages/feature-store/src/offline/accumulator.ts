@@ -188,6 +188,8 @@ class Deviation implements NumberAccumulator {
   get value(): number {
     if (!this.#sum.finite || !this.#squares.finite) return NaN;
     const n = this.size;
+    // What values that left have left behind is below the precision of a double, but not below that of nothing.
+    if (n === 1) return 0;
     const { high, low } = this.#sum;
     const left = n * this.#squares.high;
     const right = high * high;

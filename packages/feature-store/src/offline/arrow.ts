@@ -5,9 +5,9 @@ import type { TableSource } from "../source/table-source.ts";
 import { readColumn } from "./arrow-columns.ts";
 import type { ColumnData } from "./column-data.ts";
 import type { FeatureColumn } from "./feature-column.ts";
-import { gatherLatest, type GroupedLabels, inputColumns, joinWindows, latestRows } from "./join.ts";
+import { gatherLatest, type GroupedLabels, joinWindows, latestRows, timelineColumns } from "./join.ts";
 import { assertKeyColumn, KeyDictionary } from "./key-dictionary.ts";
-import type { EngineOptions, JoinRequest, LabelSession, OfflineEngine } from "./port.ts";
+import type { EngineOptions, JoinRequest, LabelSession, OfflineEngine, TimelineOptions } from "./port.ts";
 import { assertNoTies } from "./ties.ts";
 import { timeColumn } from "./time-column.ts";
 import { buildTimeline, groupByKey, sortWithinKeys, type Timeline } from "./timeline.ts";
@@ -32,10 +32,10 @@ export function arrow(): OfflineEngine {
 async function timeline(
   view: FeatureView,
   table: ScannedTable,
-  options: EngineOptions,
+  options: TimelineOptions,
 ): Promise<{ keys: KeyDictionary; timeline: Timeline }> {
   const { source, eventTime, knownAt } = view;
-  const inputs = inputColumns(view);
+  const inputs = timelineColumns(view, options);
   await table.load(
     [...view.keys.map((key) => key.column), eventTime, ...(knownAt === undefined ? [] : [knownAt]), ...inputs],
     options,

@@ -5,9 +5,9 @@ import type { ColumnData } from "./column-data.ts";
 import type { DuckdbConnection } from "./duckdb-library.ts";
 import { chunkItems } from "./duckdb-library.ts";
 import { countRows, type DuckdbTable, forEachChunk, identifier, loadTable } from "./duckdb-table.ts";
-import { type GroupedLabels, inputColumns } from "./join.ts";
+import { type GroupedLabels, timelineColumns } from "./join.ts";
 import { exactInteger, type KeyPart } from "./key-dictionary.ts";
-import type { EngineOptions, JoinRequest } from "./port.ts";
+import type { JoinRequest, TimelineOptions } from "./port.ts";
 import { ordinals, type Timeline } from "./timeline.ts";
 
 /** A timeline, and the tables in DuckDB it was read from. */
@@ -30,7 +30,7 @@ export class DuckdbRun {
     this.#connection = connection;
   }
 
-  async timeline(view: FeatureView, options: EngineOptions): Promise<NumberedTimeline> {
+  async timeline(view: FeatureView, options: TimelineOptions): Promise<NumberedTimeline> {
     if (this.#made?.view === view) return this.#made.numbered;
     if (this.#made !== undefined) {
       await this.#connection.run(`DROP TABLE ${this.#made.numbered.keys}; DROP TABLE ${this.#made.numbered.rows}`);
@@ -41,8 +41,8 @@ export class DuckdbRun {
     return numbered;
   }
 
-  async #source(view: FeatureView, options: EngineOptions): Promise<DuckdbTable> {
-    const wanted = new Set([...view.keys.map((key) => key.column), view.eventTime, ...inputColumns(view)]);
+  async #source(view: FeatureView, options: TimelineOptions): Promise<DuckdbTable> {
+    const wanted = new Set([...view.keys.map((key) => key.column), view.eventTime, ...timelineColumns(view, options)]);
     if (view.knownAt !== undefined) wanted.add(view.knownAt);
     const loaded = this.#sources.get(view.source) ?? [];
     const fitting = loaded.find((table) => [...wanted].every((column) => table.kinds.has(column)));
@@ -52,7 +52,7 @@ export class DuckdbRun {
     return table;
   }
 
-  async #number(view: FeatureView, source: DuckdbTable, { signal }: EngineOptions): Promise<NumberedTimeline> {
+  async #number(view: FeatureView, source: DuckdbTable, options: TimelineOptions): Promise<NumberedTimeline> {
     assertKinds(view, source);
     const keys = `keys_${this.#tables}`;
     const rows = `rows_${this.#tables++}`;
@@ -64,10 +64,9 @@ export class DuckdbRun {
     const event = identifier(view.eventTime);
     const known = view.knownAt === undefined ? event : `coalesce(${identifier(view.knownAt)}::DOUBLE, 'infinity')`;
     const match = view.keys.map((key, i) => `s.${identifier(key.column)} = k.k${i}`).join(" AND ");
-    const inputs = inputColumns(view)
-      .map((column) => `, s.${identifier(column)}`)
-      .join("");
-    signal?.throwIfAborted();
+    const columns = timelineColumns(view, options);
+    const inputs = columns.map((column) => `, s.${identifier(column)}`).join("");
+    options.signal?.throwIfAborted();
     await this.#connection.run(
       `CREATE TEMP TABLE ${rows} AS SELECT (row_number() OVER () - 1)::INTEGER AS "#row", * FROM (
         SELECT k.code AS "#code", ${event}::DOUBLE AS "#event", ${known}::DOUBLE AS "#known"${inputs}
@@ -79,10 +78,16 @@ export class DuckdbRun {
       nullEventTime: await countRows(this.#connection, `${source.name} WHERE ${present} AND ${event} IS NULL`),
       nullKnownAt: await countRows(this.#connection, `${rows} WHERE "#known" = 'infinity'`),
     };
-    return { timeline: { ...(await this.#read(view, source, keys, rows)), ignored }, keys, rows };
+    return { timeline: { ...(await this.#read(view, columns, source, keys, rows)), ignored }, keys, rows };
   }
 
-  async #read(view: FeatureView, source: DuckdbTable, keys: string, rows: string): Promise<Omit<Timeline, "ignored">> {
+  async #read(
+    view: FeatureView,
+    inputs: readonly string[],
+    source: DuckdbTable,
+    keys: string,
+    rows: string,
+  ): Promise<Omit<Timeline, "ignored">> {
     const size = await countRows(this.#connection, rows);
     const event = new Float64Array(size);
     const known = view.knownAt === undefined ? undefined : new Float64Array(size);
@@ -94,7 +99,7 @@ export class DuckdbRun {
       known?.set(chunkItems<Float64Array>(chunk, 2), at);
     });
     const columns = new Map<string, ColumnData>();
-    for (const column of inputColumns(view)) columns.set(column, await source.read(column, rows, `"#row"`, size));
+    for (const column of inputs) columns.set(column, await source.read(column, rows, `"#row"`, size));
     const found = await this.#keys(view, keys);
     return {
       keys: { size: found.length, key: (code) => found[code] as readonly KeyPart[] },

@@ -6,7 +6,7 @@ import { type Aggregation, aggregations, countsNothing } from "./aggregation.ts"
 import type { ColumnData } from "./column-data.ts";
 import { columnReader } from "./column-reader.ts";
 import { FeatureColumn } from "./feature-column.ts";
-import type { JoinRequest } from "./port.ts";
+import type { JoinRequest, TimelineOptions } from "./port.ts";
 import { LatestSweep, WindowSweep } from "./sweep.ts";
 import type { Timeline } from "./timeline.ts";
 import type { Visibility } from "./visibility.ts";
@@ -32,6 +32,11 @@ export function inputColumns(view: FeatureView, features: readonly string[] = Ob
   }
   return [...columns];
 }
+
+/** Those columns and the others that are asked for, each once. */
+export const timelineColumns = (view: FeatureView, { columns = [] }: TimelineOptions): string[] => [
+  ...new Set([...inputColumns(view), ...columns]),
+];
 
 /** The windowed features among those asked for, by width: one sweep serves all of a width. */
 export function byWidth(

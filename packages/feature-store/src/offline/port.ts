@@ -12,13 +12,18 @@ import type { Timeline } from "./timeline.ts";
 export interface OfflineEngine {
   readonly name: string;
   /** Reads the source of a view and puts its rows in order. @throws COLUMN_MISSING, COLUMN_TYPE_MISMATCH, TIMESTAMP_NAIVE */
-  timeline(view: FeatureView, options: EngineOptions): Promise<Timeline>;
+  timeline(view: FeatureView, options: TimelineOptions): Promise<Timeline>;
   /** Reads labels, to join features to. @throws LABEL_TIME_NULL, TIMESTAMP_NAIVE, COLUMN_MISSING */
   labels(source: TableSource, options: EngineOptions & { readonly time: string }): Promise<LabelSession>;
 }
 
 export interface EngineOptions {
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface TimelineOptions extends EngineOptions {
+  /** Columns of the source to read besides those that the view's features are computed from. */
+  readonly columns?: readonly string[] | undefined;
 }
 
 /** Labels that have been read. Dispose it to free what the engine holds for them. */

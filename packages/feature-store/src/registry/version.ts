@@ -31,13 +31,13 @@ export function viewRecord(view: View): DefinitionRecord {
     const { input, output } = view;
     return { ...shared, entities: [], features: hashes(output), source: null, body: plain({ input, output }) };
   }
-  const { eventTime, knownAt, ttl, keys, features } = view;
+  const { eventTime, knownAt, ttl, keys, features, push } = view;
   return {
     ...shared,
     entities: view.entities.map(({ name }) => name),
     features: hashes(features),
     source: view.source.name,
-    body: plain({ eventTime, knownAt, ttl, keys, features }),
+    body: plain({ eventTime, knownAt, ttl, keys, features, push: push && { id: push.id, tile: push.tile } }),
   };
 }
 

@@ -8,6 +8,8 @@ import { exactInteger, type KeyPart } from "../offline/key-dictionary.ts";
 import { entityKey } from "../online/entity-key.ts";
 import { layoutOf } from "../online/layout.ts";
 import type { OnlineStore } from "../online/port.ts";
+import { isPushed } from "../push/push.ts";
+import { readWindows } from "../push/read-tiles.ts";
 
 /** One feature of one entity, with how it is and how old. */
 export type Reading<Type = Value> =
@@ -72,7 +74,10 @@ async function viewCells(
   const reader = layout.reader();
   const ttlMs = view.ttl / 1000;
   const asked = keys.filter((key) => key !== undefined);
-  const { vectors, watermark = -Infinity } = await online.read(namespaceOf(view), asked, { signal });
+  const [{ vectors, watermark = -Infinity }, windows] = await Promise.all([
+    online.read(namespaceOf(view), asked, { signal }),
+    isPushed(view) ? readWindows(view, features, asked, online, { at, signal }) : undefined,
+  ]);
   let next = 0;
   let found = false;
   let absent = notFound;
@@ -81,9 +86,13 @@ async function viewCells(
   for (const name of features) {
     const slot = layout.names.indexOf(name);
     const plain = view.features[name]?.kind === "column";
-    cells.set(`${view.name}:${name}`, () =>
-      found ? reading(reader.value(slot), plain ? plainAge : windowAge, ttlMs) : absent,
-    );
+    const pushed = windows?.get(name);
+    const cell =
+      pushed === undefined
+        ? (): Reading => reading(reader.value(slot), plain ? plainAge : windowAge, ttlMs)
+        : // Computed now, from events up to now.
+          (): Reading => reading(pushed[next - 1] ?? null, 0, ttlMs);
+    cells.set(`${view.name}:${name}`, () => (found ? cell() : absent));
   }
   return (i) => {
     const vector = keys[i] === undefined ? undefined : vectors[next++];

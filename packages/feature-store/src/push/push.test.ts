@@ -1,0 +1,309 @@
+import fc from "fast-check";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { duckdb } from "../offline/duckdb.ts";
+import {
+  arrow,
+  column,
+  count,
+  countDistinct,
+  createFeatureStore,
+  entity,
+  type FeatureView,
+  featureStoreError,
+  featureView,
+  first,
+  fromRows,
+  last,
+  max,
+  mean,
+  median,
+  memory,
+  min,
+  type OnlineStore,
+  type PushEvent,
+  type Reading,
+  share,
+  stddev,
+  sum,
+  window,
+} from "../index.ts";
+import { sqlite } from "../online/sqlite.ts";
+
+const car = entity({ name: "car", key: { car: "string" } });
+const second = 1_000;
+const clock = { now: () => 10_000 * second, monotonic: () => 0, sleep: async () => undefined };
+
+function trips(rows: readonly PushEvent[]): FeatureView {
+  return featureView({
+    name: "trips",
+    entities: [car],
+    source: fromRows("trips", rows),
+    eventTime: "at",
+    knownAt: "known",
+    ttl: "forever",
+    push: { id: "id", tile: "7s" },
+    features: {
+      length: column("length"),
+      note: column("note", "string"),
+      count: window("10s", count()),
+      sum: window("30s", sum("length")),
+      mean: window("10s", mean("length")),
+      share: window("30s", share(column("length").greaterThan(2))),
+      stddev: window("30s", stddev("length")),
+      least: window("30s", min("length")),
+      greatest: window("10s", max("length")),
+      first: window("30s", first("note", "string")),
+      last: window("30s", last("note", "string")),
+      notes: window("30s", countDistinct("note")),
+      median: window("30s", median("length")),
+    },
+  });
+}
+
+const anEvent = fc.record({
+  car: fc.constantFrom("a", "b", "c"),
+  at: fc.integer({ min: 0, max: 120 }),
+  late: fc.integer({ min: 0, max: 15 }),
+  length: fc.option(fc.constantFrom(0.1, 0.2, 0.7, 1, 2, 3.25, 1000.5), { nil: null }),
+  note: fc.option(fc.constantFrom("x", "ü", ""), { nil: null }),
+});
+
+/** Ties of event and known time are settled by the order of arrival, which differs here: none are made. */
+const someEvents = fc.array(anEvent, { minLength: 1, maxLength: 60 }).map((events): PushEvent[] =>
+  events.map(({ car: name, at, late, length, note }, i) => ({
+    id: `event ${i}`,
+    car: name,
+    at: new Date(at * second + i),
+    known: new Date((at + late) * second + i),
+    length,
+    note,
+  })),
+);
+
+/** A deviation of a window that moved may differ in its last bits from that of one that was made anew. */
+const rounded = (name: string, value: unknown): unknown =>
+  name === "trips:stddev" && typeof value === "number" ? Math.round(value * 1e6) / 1e6 : value;
+
+async function answers(view: FeatureView, online: OnlineStore, at: number): Promise<unknown> {
+  const store = createFeatureStore({ views: [view], online, clock });
+  const rows = await store.read({
+    entities: ["a", "b", "c", "none"].map((name) => ({ car: name })),
+    features: ["trips:*"],
+    at,
+  });
+  return rows.map((row) =>
+    Object.entries<Reading>(row).map(([name, { status, value }]) =>
+      status === "NOT_FOUND" ? "nothing" : rounded(name, value),
+    ),
+  );
+}
+
+/** What the point-in-time join says of the same rows; of an entity without a row nothing. */
+async function truth(rows: readonly PushEvent[], at: number): Promise<unknown> {
+  // A row of nobody asked for, so that no column is without a value and thereby without a type.
+  const nobody = { id: "nobody", car: "other", at: new Date(0), known: new Date(0), length: 0.5, note: "x" };
+  const view = trips([...rows, nobody]);
+  const names = ["a", "b", "c", "none"];
+  const labels = fromRows(
+    "labels",
+    names.map((name) => ({ car: name, at: new Date(at) })),
+  );
+  const set = await createFeatureStore({ views: [view], offline: arrow() }).trainingSet({
+    labels,
+    time: "at",
+    features: ["trips:*"],
+  });
+  return names.map((name, i) => {
+    const values = Object.entries(set.row(i))
+      .filter(([feature]) => feature.startsWith("trips:"))
+      .map(([feature, value]) => rounded(feature, value));
+    return rows.some((row) => row["car"] === name) ? values : values.map(() => "nothing");
+  });
+}
+
+describe("push", () => {
+  it("comes to what the point-in-time join says, in whatever order, however often and by how many events are pushed", async () => {
+    const property = fc.asyncProperty(
+      someEvents,
+      fc.array(fc.nat(), { maxLength: 20 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 0, max: 40 }),
+      fc.infiniteStream(fc.nat()),
+      async (events, repeats, size, after, order) => {
+        const view = trips([]);
+        await using online = memory();
+        const stores = [0, 1].map(() => createFeatureStore({ views: [view], online, clock }));
+        const all = [...events, ...repeats.map((i) => events[i % events.length] as PushEvent)];
+        const shuffled = all
+          .map((event) => [order.next().value as number, event] as const)
+          .toSorted(([a], [b]) => a - b)
+          .map(([, event]) => event);
+        const pushers = stores.map(async (store, i) => {
+          for (let at = i * size; at < shuffled.length; at += 2 * size)
+            await store.push(view, shuffled.slice(at, at + size));
+        });
+        await Promise.all(pushers);
+        const newest = Math.max(...events.map(({ known }) => (known as Date).getTime()));
+        const at = newest + after * second;
+        expect(await answers(view, online, at)).toEqual(await truth(events, at));
+      },
+    );
+    await fc.assert(property, { numRuns: 150 });
+  });
+
+  it("counts what is new, what came before and what is too late", async () => {
+    const view = trips([]);
+    const store = createFeatureStore({ views: [view], clock });
+    const event = (id: string, at: number): PushEvent => {
+      const time = new Date(at * second);
+      return { id, car: "a", at: time, known: time, length: 1, note: null };
+    };
+    const [one, two] = [event("1", 100), event("2", 101)];
+    expect(await store.push(view, [one, two, one])).toEqual({ accepted: 2, duplicates: 1, late: 0 });
+    expect(await store.push(view, [two])).toEqual({ accepted: 0, duplicates: 1, late: 0 });
+    expect(await store.push(view, [event("3", 900), event("4", 30)])).toEqual({ accepted: 2, duplicates: 0, late: 0 });
+    // The ring holds seven tiles of seven seconds: the place of the 850th second is the 900th's now.
+    expect(await store.push(view, [event("5", 900 - 7 * 7)])).toEqual({ accepted: 0, duplicates: 0, late: 1 });
+    expect(await store.push(view, [])).toEqual({ accepted: 0, duplicates: 0, late: 0 });
+    const old = store.read({ entities: [{ car: "a" }], features: ["trips:count"], at: 860 * second });
+    await expect(old).rejects.toMatchObject({ code: "READ_TOO_OLD" });
+  });
+
+  it("lets a correction win: the same event time, known later", async () => {
+    const view = trips([]);
+    const store = createFeatureStore({ views: [view], clock });
+    const event = (id: string, known: number, length: number): PushEvent => ({
+      id,
+      car: "a",
+      at: new Date(100 * second),
+      known: new Date(known * second),
+      length,
+      note: null,
+    });
+    await store.push(view, [event("correction", 105, 2)]);
+    await store.push(view, [event("first report", 100, 1)]);
+    const [row] = await store.read({
+      entities: [{ car: "a" }],
+      features: ["trips:length", "trips:count"],
+      at: 106 * second,
+    });
+    expect(row).toEqual({
+      "trips:length": { status: "PRESENT", value: 2, ageMs: 6 * second },
+      "trips:count": { status: "PRESENT", value: 2, ageMs: 0 },
+    });
+  });
+
+  it.each([
+    ["arrow()", arrow()],
+    ["duckdb()", duckdb()],
+  ])("takes history from the source by %s, and what was pushed of it once", async (_, offline) => {
+    const rows = Array.from({ length: 400 }, (_unused, i): PushEvent => {
+      const at = new Date(i * second);
+      return {
+        id: `${i}`,
+        car: "abc"[i % 3] as string,
+        at,
+        known: new Date((i + (i % 5)) * second),
+        length: i / 7,
+        note: `${i % 4}`,
+      };
+    });
+    const view = trips(rows);
+    await using online = memory();
+    const store = createFeatureStore({ views: [view], online, offline, clock });
+    await store.push(view, rows.slice(350, 380));
+    await store.materialize(view, { until: 300 * second });
+    await store.materialize(view, { until: 390 * second });
+    await store.push(view, rows.slice(370));
+    expect(await answers(view, online, 404 * second)).toEqual(await truth(rows, 404 * second));
+    expect(await store.watermark(view)).toBe(390 * second);
+  });
+
+  it.each([
+    ["no id", { id: null }, "its id"],
+    ["a key of another type", { car: 5 }, "its key"],
+    ["no time", { at: null }, "no Date"],
+    ["a time to come", { at: new Date(11_000 * second) }, "future"],
+    ["no value at all", { length: undefined }, "nothing in"],
+  ])("refuses %s before any event has an effect", async (_, wrong, rule) => {
+    const view = trips([]);
+    const store = createFeatureStore({ views: [view], clock });
+    const good: PushEvent = { id: "1", car: "a", at: new Date(1), known: new Date(2), length: 1, note: "x" };
+    const pushed = store.push(view, [good, { ...good, id: "2", ...wrong }]);
+    await expect(pushed).rejects.toMatchObject({
+      code: "PUSH_INVALID",
+      details: { row: 1, rule: expect.stringContaining(rule) },
+    });
+    const [row] = await store.read({ entities: [{ car: "a" }], features: ["trips:count"], at: 3 });
+    expect(row?.["trips:count"]?.status).toBe("NOT_FOUND");
+    const mistyped = store.push(view, [{ ...good, length: "long" }]);
+    await expect(mistyped).rejects.toMatchObject({ code: "COLUMN_TYPE_MISMATCH" });
+  });
+
+  it("refuses a view without a push source, windows without an end and tiles that are too many", async () => {
+    const base = { name: "v", entities: [car], source: fromRows("v", []), eventTime: "at", ttl: "1d" } as const;
+    const plain = featureView({ ...base, features: { length: column("length") } });
+    const store = createFeatureStore({ views: [plain], clock });
+    await expect(store.push(plain, [])).rejects.toMatchObject({ code: "PUSH_INVALID" });
+    const invalid = expect.objectContaining({ code: "DEFINITION_INVALID" });
+    const endless = { kind: "window", width: Infinity, of: count(), type: "int32" } as const;
+    expect(() => featureView({ ...base, push: { id: "id" }, features: { endless } })).toThrow(invalid);
+    const features = { count: window("1d", count()) };
+    expect(() => featureView({ ...base, push: { id: "id", tile: "1s" }, features })).toThrow(invalid);
+    expect(() => featureView({ ...base, push: { id: "" }, features })).toThrow(invalid);
+    expect(featureView({ ...base, push: { id: "id" }, features }).push).toMatchObject({
+      tile: 3 * 3_600_000_000,
+      tiles: 10,
+    });
+  });
+
+  it("names a tile that is full, and a store where others are always first", async () => {
+    const view = trips([]);
+    const note = "x".repeat(50_000);
+    const event: PushEvent = { id: "1", car: "a", at: new Date(1), known: new Date(2), length: 1, note };
+    const store = createFeatureStore({ views: [view], clock });
+    const six = Array.from({ length: 6 }, (_, i) => ({ ...event, id: `${i}` }));
+    await expect(store.push(view, six)).rejects.toMatchObject({ code: "TILE_FULL" });
+    await store.push(view, six.slice(0, 4));
+    const online = memory();
+    const contended = { ...online, exchange: async () => [false] };
+    const another = createFeatureStore({ views: [view], online: contended, clock });
+    await expect(another.push(view, [event])).rejects.toMatchObject({ code: "PUSH_CONFLICT", retryable: true });
+  });
+
+  it("consumes a stream: asks for the next batch when the last is durable, and tries again while the store is away", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "ashlar-push-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    await using online = sqlite({ path: join(folder, "online.db") });
+    const view = trips([]);
+    let failures = 3;
+    const flaky: OnlineStore = {
+      ...online,
+      async exchange(...given) {
+        const result = await online.exchange(...given);
+        // The answer is lost on its way: the store did what was asked, and the pusher cannot know.
+        if (failures-- <= 0) return result;
+        throw featureStoreError("ONLINE_STORE_UNAVAILABLE", { store: "x", operation: "exchange", reason: "cut off" });
+      },
+    };
+    const store = createFeatureStore({ views: [view], online: flaky, clock });
+    const kept = new Set<unknown>();
+    const at = new Date(50 * second);
+    async function* stream(): AsyncIterable<PushEvent[]> {
+      for (let i = 0; i < 5; i++) {
+        expect(kept.size).toBe(2 * i);
+        yield [2 * i, 2 * i + 1].map((id) => ({ id, car: "a", at, known: at, length: id, note: null }));
+      }
+    }
+    const sink = async (events: readonly PushEvent[]): Promise<void> => {
+      for (const { id } of events) kept.add(id);
+    };
+    // The first batch was counted as new when its answer was lost, and as known when it was pushed again.
+    expect(await store.consume(view, stream(), { sink })).toEqual({ accepted: 8, duplicates: 2, late: 0 });
+    const [row] = await store.read({ entities: [{ car: "a" }], features: ["trips:sum"], at: 51 * second });
+    expect(row?.["trips:sum"]).toEqual({ status: "PRESENT", value: 45, ageMs: 0 });
+  });
+});

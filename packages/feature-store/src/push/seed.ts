@@ -1,0 +1,131 @@
+import type { Value } from "../define/value-type.ts";
+import type { FeatureView } from "../define/feature-view.ts";
+import type { PushSource } from "../define/push-source.ts";
+import { assertStep, type Materializer, type MaterializeResult, namespaceOf } from "../materialize/materializer.ts";
+import type { ColumnData } from "../offline/column-data.ts";
+import { ordinals, type Timeline } from "../offline/timeline.ts";
+import { visibility } from "../offline/visibility.ts";
+import { entityKey } from "../online/entity-key.ts";
+import { layoutOf } from "../online/layout.ts";
+import type { OnlineStore } from "../online/port.ts";
+import { addEvents } from "./add-events.ts";
+import { invalidEvent, plainValues, type ReadEvent } from "./events.ts";
+import { type EventCell, Instant } from "./instant.ts";
+import { tileLayoutOf } from "./push.ts";
+
+const rowsPerWrite = 2_000;
+
+/**
+ * Brings the rows of a pushed view's source into its tiles, as if they had been pushed: a row that was pushed already
+ * counts once, by its id. Rows older than every window at `until` only settle the plain features.
+ *
+ * @param timeline with the column of ids
+ */
+export function createSeeder(
+  view: FeatureView & { readonly push: PushSource },
+  timeline: Timeline,
+  online: OnlineStore,
+  { from, limit }: { readonly from: number; readonly limit: number },
+): Materializer {
+  const { enter } = visibility(timeline, { knownAt: true, strict: false });
+  const order = ordinals(enter.length).sort((a, b) => {
+    const [left, right] = [enter[a] as number, enter[b] as number];
+    return left === right ? a - b : left < right ? -1 : 1;
+  });
+  const keyOfRow = keysOfRows(timeline);
+  const entities = Array.from({ length: timeline.keys.size }, (_, key) => entityKey(timeline.keys.key(key)));
+  const latest = new Int32Array(timeline.keys.size).fill(-1);
+  const tiles = tileLayoutOf(view);
+  const read = rowReader(view, timeline, tiles.columns);
+  const plain = plainValues(view, timeline.columns);
+  let reached = from;
+  let next = 0;
+  let turn: Promise<unknown> = Promise.resolve();
+  for (; next < order.length && (enter[order[next] as number] as number) <= from * 1000; next++) settle(next);
+
+  function settle(at: number): number {
+    const row = order[at] as number;
+    const key = keyOfRow[row] as number;
+    if (row > (latest[key] as number)) latest[key] = row;
+    return key;
+  }
+
+  async function step(until: number, signal: AbortSignal | undefined): Promise<MaterializeResult> {
+    assertStep(view, until, reached, limit);
+    const oldest = until * 1000 - view.push.reach;
+    const changed = new Set<number>();
+    while (next < order.length && (enter[order[next] as number] as number) <= until * 1000) {
+      signal?.throwIfAborted();
+      const events: ReadEvent[] = [];
+      const touched = new Set<number>();
+      let at = next;
+      for (; at < order.length && at < next + rowsPerWrite; at++) {
+        const row = order[at] as number;
+        if ((enter[row] as number) > until * 1000) break;
+        touched.add(settle(at));
+        if ((timeline.event[row] as number) > oldest)
+          events.push(read(row, entities[keyOfRow[row] as number] as Uint8Array));
+      }
+      await addEvents(view, tiles, online, events, signal);
+      const vectors = [...touched].map((key) => ({
+        key: entities[key] as Uint8Array,
+        vector: vectorOf(latest[key] as number),
+      }));
+      await online.write(namespaceOf(view), vectors, { signal });
+      // Only now: what is cut short is done again, and has no further effect.
+      next = at;
+      for (const key of touched) changed.add(key);
+    }
+    reached = until;
+    await online.write(namespaceOf(view), [], { watermark: until, signal });
+    return { written: changed.size, watermark: until };
+  }
+
+  function vectorOf(row: number): Uint8Array {
+    const event = timeline.event[row] as number;
+    const known = timeline.known?.[row] ?? event;
+    const values: (Value | null)[] = plain(timeline.source[row] as number);
+    const stamp = { event: BigInt(event), known: BigInt(known), asOf: BigInt(known) };
+    return layoutOf(view.features).pack(values, stamp);
+  }
+
+  return {
+    advance(until, options = {}) {
+      const result = turn.then(() => step(until, options.signal));
+      turn = result.catch(() => undefined);
+      return result;
+    },
+  };
+}
+
+function keysOfRows({ starts, source }: Timeline): Uint32Array {
+  const keys = new Uint32Array(source.length);
+  for (let key = 0; key + 1 < starts.length; key++) keys.fill(key, starts[key], starts[key + 1]);
+  return keys;
+}
+
+function rowReader(
+  view: FeatureView & { readonly push: PushSource },
+  timeline: Timeline,
+  columns: readonly string[],
+): (row: number, entity: Uint8Array) => ReadEvent {
+  const ids = timeline.columns.get(view.push.id) as ColumnData;
+  const cells = columns.map((column) => timeline.columns.get(column) as ColumnData);
+  return (row, entity) => {
+    const from = timeline.source[row] as number;
+    const id = cellOf(ids, from);
+    if (id === null) throw invalidEvent(view, from, `it has no id in "${view.push.id}"`);
+    const event = timeline.event[row] as number;
+    const known = timeline.known?.[row] ?? event;
+    return { entity, id: String(id), event, known, cells: cells.map((data) => cellOf(data, from)) };
+  };
+}
+
+function cellOf(data: ColumnData, row: number): EventCell {
+  if (data.valid?.[row] === 0) return null;
+  if (data.kind === "string") return data.dictionary[data.values[row] as number] as string;
+  if (data.kind === "boolean") return data.values[row] === 1;
+  if (data.kind === "time") return new Instant(data.values[row] as number);
+  if (data.kind === "number" && data.integer) return BigInt(data.values[row] as number);
+  return data.values[row] as number | bigint;
+}

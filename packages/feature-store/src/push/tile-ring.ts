@@ -1,0 +1,36 @@
+import { createHash } from "node:crypto";
+import type { FeatureView } from "../define/feature-view.ts";
+import type { PushSource } from "../define/push-source.ts";
+import { namespaceOf } from "../materialize/materializer.ts";
+
+/** The online namespace of a view's tiles, beside the one of its vectors. */
+export const tileNamespace = (view: FeatureView): string => `${namespaceOf(view)}.tiles`;
+
+/** The number of the span of time an event lies in. */
+export const spanOf = ({ tile }: PushSource, event: number): number => Math.floor(event / tile);
+
+/** The spans that a window of `width` microseconds touches at `time`, in order. */
+export function spansOf(push: PushSource, width: number, time: number): number[] {
+  const first = spanOf(push, time - width + 1);
+  return Array.from({ length: spanOf(push, time) - first + 1 }, (_, i) => first + i);
+}
+
+/** As `entityKey` has it, so that a key of 512 bytes has room for the number of the tile. */
+const hashedTag = 254;
+const longest = 500;
+
+/**
+ * Where a span of an entity is kept. The tiles of an entity are a ring: a span takes the place of the one that left every
+ * window, so that nothing needs to be deleted.
+ */
+export function tileKey({ tiles }: PushSource, entity: Uint8Array, span: number): Uint8Array {
+  const slot = ((span % tiles) + tiles) % tiles;
+  const own =
+    entity.length <= longest
+      ? entity
+      : Buffer.concat([Uint8Array.of(hashedTag), createHash("sha256").update(entity).digest()]);
+  return Buffer.concat([Uint8Array.of(slot), own]);
+}
+
+/** For how many milliseconds a tile may still be read: until every window has left it, with a day for streams that lag. */
+export const keepMs = ({ tile, tiles }: PushSource): number => Math.ceil((tile * tiles) / 1000) + 86_400_000;
