@@ -46,12 +46,17 @@ export function renderJoin(plan: JoinPlan, dialect: SqlDialect): string {
     const match = keys.map(({ label }, k) => `${name}.k${k} = l.${quote(label)}`);
     return `LEFT JOIN ${name} ON ${[...match, `${name}.t = ${time}`].join(" AND ")}`;
   });
+  const column = `l.${quote(plan.labels.time)}`;
+  const message = `A label has no time in ${plan.labels.time}: fill it in or drop the row`;
+  // Of every label, and where no join can leave the evaluation out.
+  const dated = `WHERE COALESCE(${time}, ${dialect.fail(message, column)}) IS NOT NULL`;
   const order = plan.labels.ordinal === undefined ? [] : [`ORDER BY l.${quote(plan.labels.ordinal)}`];
   return [
     `WITH ${parts.map(({ name, sql }) => `${name} AS (\n${sql}\n)`).join(",\n")}`,
     `SELECT ${["l.*", ...columns].join(",\n  ")}`,
     `FROM ${tableOf(plan.labels.table, dialect)} AS l`,
     ...joins,
+    dated,
     ...order,
   ].join("\n");
 }
@@ -98,20 +103,16 @@ function rowsPart(view: ViewPlan, i: number, dialect: SqlDialect): Part {
   };
 }
 
-/**
- * The distinct keys and times asked for. A label without a time fails the query in DuckDB; Spark may let it pass with null
- * features, so labels are to be checked before.
- */
+/** The distinct keys and times asked for. */
 function asksPart({ labels }: JoinPlan, view: ViewPlan, i: number, dialect: SqlDialect): Part {
   const { quote } = dialect;
-  const column = quote(labels.time);
-  const message = `A label has no time in ${labels.time}: fill it in or drop the row`;
-  const time = `COALESCE(${timeOf(column, labels.times, dialect)}, ${dialect.fail(message, column)})`;
+  const present = [...view.keys.map(({ label }) => quote(label)), quote(labels.time)];
+  const time = timeOf(quote(labels.time), labels.times, dialect);
   return {
     name: `asks_${i}`,
     sql: `  SELECT DISTINCT ${view.keys.map(({ label }, k) => `${quote(label)} AS k${k}`).join(", ")}, ${time} AS t
   FROM ${tableOf(labels.table, dialect)}
-  WHERE ${view.keys.map(({ label }) => `${quote(label)} IS NOT NULL`).join(" AND ")}`,
+  WHERE ${present.map((column) => `${column} IS NOT NULL`).join(" AND ")}`,
   };
 }
 

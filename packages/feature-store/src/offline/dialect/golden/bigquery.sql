@@ -8,9 +8,9 @@ WITH rows_0 AS (
   ) AS source
 ),
 asks_0 AS (
-  SELECT DISTINCT `a` AS k0, `b` AS k1, COALESCE(UNIX_MICROS(`at`), CAST(ERROR('A label has no time in at: fill it in or drop the row') AS INT64)) AS t
+  SELECT DISTINCT `a` AS k0, `b` AS k1, UNIX_MICROS(`at`) AS t
   FROM `lake`.`labels`
-  WHERE `a` IS NOT NULL AND `b` IS NOT NULL
+  WHERE `a` IS NOT NULL AND `b` IS NOT NULL AND `at` IS NOT NULL
 ),
 seen_0_0 AS (
   SELECT k0, k1, t, place FROM (
@@ -63,4 +63,5 @@ FROM `lake`.`labels` AS l
 LEFT JOIN latest_0_0 ON latest_0_0.k0 = l.`a` AND latest_0_0.k1 = l.`b` AND latest_0_0.t = UNIX_MICROS(l.`at`)
 LEFT JOIN sweep_0_0 ON sweep_0_0.k0 = l.`a` AND sweep_0_0.k1 = l.`b` AND sweep_0_0.t = UNIX_MICROS(l.`at`)
 LEFT JOIN pairs_0_0 ON pairs_0_0.k0 = l.`a` AND pairs_0_0.k1 = l.`b` AND pairs_0_0.t = UNIX_MICROS(l.`at`)
+WHERE COALESCE(UNIX_MICROS(l.`at`), CAST(ERROR('A label has no time in at: fill it in or drop the row') AS INT64)) IS NOT NULL
 ORDER BY l.`n`
