@@ -5,7 +5,7 @@ import { storageError } from "../errors.ts";
 import { batchOf, dataOf } from "./batch.ts";
 import { type ColumnType, isPrimitive, type PrimitiveType, typeText, type Value } from "./column-type.ts";
 import { columnsOf } from "./column.ts";
-import { type Footer, mayHoldMatch, project, readFooter, typesOf } from "./footer.ts";
+import { corrupt, type Footer, mayHoldMatch, project, readFooter, typesOf } from "./footer.ts";
 import type { ParquetCodec, ParquetOutput, ParquetReader, ParquetScanOptions, ParquetWriter } from "./port.ts";
 import { testsOf } from "./predicate.ts";
 import { rowsOnly } from "./rows-only.ts";
@@ -180,21 +180,30 @@ async function* scan(
   const groups = footer.rowGroups.filter((group) => mayHoldMatch(group, tests));
   if (columns.length === 0) return yield* rowsOnly(groups);
   if (groups.length === 0) return;
-  const reader = await lib.ParquetReader.openBuffer(Buffer.from(await source.read(0, source.size)));
+  const bytes = Buffer.from(await source.read(0, source.size));
+  // What the library throws of a damaged file has no name, and is not always an error.
+  const named = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await work();
+    } catch (cause) {
+      throw corrupt(source.name, cause);
+    }
+  };
+  const reader = await named(() => lib.ParquetReader.openBuffer(bytes));
   try {
     const cursor = reader.getCursor(columns.map(([column]) => column));
     for (const { rows } of footer.rowGroups) {
       options.signal?.throwIfAborted();
-      const values = columns.map((): (Value | null)[] => []);
-      for (let index = 0; index < rows; index++) {
-        const row = (await cursor.next()) ?? {};
-        for (const [at, [column]] of columns.entries()) values[at]?.push((row[column] ?? null) as Value | null);
-      }
-      yield batchOf(
-        schema,
-        columns.map(([, type], at) => dataOf(type, values[at] ?? [])),
-        rows,
-      );
+      yield await named(async () => {
+        const values = columns.map((): (Value | null)[] => []);
+        for (let index = 0; index < rows; index++) {
+          const row = await cursor.next();
+          if (row === null) throw new RangeError(`a row group has ${index} of ${rows} rows`);
+          for (const [at, [column]] of columns.entries()) values[at]?.push((row[column] ?? null) as Value | null);
+        }
+        const data = columns.map(([, type], at) => dataOf(type, values[at] ?? []));
+        return batchOf(schema, data, rows);
+      });
     }
   } finally {
     await reader.close();
