@@ -56,6 +56,7 @@ const deepest = 64;
 function treeOf(elements: readonly SchemaElement[], at: { index: number }, depth: number): Tree {
   const element = elements[at.index++];
   if (element === undefined || depth > deepest) throw new TypeError("the schema is no tree of its elements");
+  if (depth > 0 && typeof element.name !== "string") throw new TypeError("an element of the schema has no name");
   const count = element.num_children ?? 0;
   if (count > elements.length) throw new TypeError("an element has more children than there are elements");
   if (element.type === undefined && count === 0 && depth > 0) throw new TypeError("a group has no fields");
