@@ -17,11 +17,14 @@ import { sourceOfFile } from "@ashlar/storage";
 import { duckdb as parquet } from "@ashlar/storage/duckdb";
 import { type RecordBatch, Table } from "apache-arrow";
 import { bareDuckDb, writeFlights } from "./flights.ts";
+import { onlineReads, pushToVisible } from "./online.ts";
 import { type Bench, perSecond, rate, type Suite } from "./harness.ts";
 
 export const featureStore: Suite = async (bench) => {
   await pointInTimeJoin(bench);
   await onlineRead(bench);
+  await onlineReads(bench);
+  await pushToVisible(bench);
 };
 
 /** Each flight asks for the delay of the last flight that had landed at its origin; DuckDB answers by ASOF join. */

@@ -42,34 +42,33 @@ export async function readOnline(
   const { entities } = request;
   const selection = resolveSelection(views, request.features);
   const keys = selection.views.map(({ view }) => entities.map((row, i) => keyOf(view, row, i)));
-  const cells = new Map<string, CellAt>();
-  for (const each of selection.onDemand) onDemandCells(each, request, cells);
-  const read = await Promise.all(
-    selection.views.map((each, i) => viewCells(each, keys[i] ?? [], online, request, cells)),
+  const onDemand = selection.onDemand.map((each) => onDemandFiller(each, request));
+  const materialized = await Promise.all(
+    selection.views.map((each, i) => viewFiller(each, keys[i] ?? [], online, request)),
   );
-  const columns = selection.names.map((name) => [name, cells.get(name) as CellAt] as const);
+  const fillers = [...materialized, ...onDemand];
+  // Copies of one object have its shape from the start: the engine need not find it anew with each name that is added.
+  const template = Object.fromEntries(selection.names.map((name) => [name, notFound])) as Readings;
   return entities.map((_, i) => {
-    for (const moveTo of read) moveTo(i);
-    const row: Readings = {};
-    for (const [name, cellAt] of columns) row[name] = cellAt(i);
+    const row: Readings = { ...template };
+    for (const fill of fillers) fill(row, i);
     return row;
   });
 }
 
-/** One feature of the entity at `i`, which the reader of its view has been moved to. */
-type CellAt = (i: number) => Reading;
+/** Sets the features of one view in the row of the entity at `i`; called for each entity in turn. */
+type Filler = (row: Readings, i: number) => void;
 
 const notFound: Reading = { status: "NOT_FOUND", value: null, ageMs: null };
 const missingKey: Reading = { status: "MISSING_KEY", value: null, ageMs: null };
 
-/** Reads the vectors of a view, and adds a cell for each of its features. @returns what moves on to an entity */
-async function viewCells(
+/** Reads the vectors of a view. */
+async function viewFiller(
   { view, features }: SelectedView<FeatureView>,
   keys: readonly (Uint8Array | undefined)[],
   online: OnlineStore,
   { at, signal }: ReadRequest,
-  cells: Map<string, CellAt>,
-): Promise<(i: number) => void> {
+): Promise<Filler> {
   const layout = layoutOf(view.features);
   const reader = layout.reader();
   const ttlMs = view.ttl / 1000;
@@ -78,31 +77,32 @@ async function viewCells(
     online.read(namespaceOf(view), asked, { signal }),
     isPushed(view) ? readWindows(view, features, asked, online, { at, signal }) : undefined,
   ]);
+  const columns = features.map((name) => ({
+    name: `${view.name}:${name}`,
+    slot: layout.names.indexOf(name),
+    plain: view.features[name]?.kind === "column",
+    pushed: windows?.get(name),
+  }));
   let next = 0;
-  let found = false;
-  let absent = notFound;
-  let plainAge = 0;
-  let windowAge = 0;
-  for (const name of features) {
-    const slot = layout.names.indexOf(name);
-    const plain = view.features[name]?.kind === "column";
-    const pushed = windows?.get(name);
-    const cell =
-      pushed === undefined
-        ? (): Reading => reading(reader.value(slot), plain ? plainAge : windowAge, ttlMs)
-        : // Computed now, from events up to now.
-          (): Reading => reading(pushed[next - 1] ?? null, 0, ttlMs);
-    cells.set(`${view.name}:${name}`, () => (found ? cell() : absent));
-  }
-  return (i) => {
-    const vector = keys[i] === undefined ? undefined : vectors[next++];
-    found = vector !== undefined;
-    absent = keys[i] === undefined ? missingKey : notFound;
-    if (vector === undefined) return;
+  return (row, i) => {
+    const absent = keys[i] === undefined ? missingKey : notFound;
+    const place = keys[i] === undefined ? -1 : next++;
+    const vector = vectors[place];
+    if (vector === undefined) {
+      for (const { name } of columns) row[name] = absent;
+      return;
+    }
     reader.open(vector);
     // A plain value is as old as its event. A window is right as of the watermark: the vector would else have changed.
-    plainAge = Math.max(0, at - reader.eventMs());
-    windowAge = Math.max(0, at - Math.max(reader.asOfMs(), watermark));
+    const plainAge = Math.max(0, at - reader.eventMs());
+    const windowAge = Math.max(0, at - Math.max(reader.asOfMs(), watermark));
+    for (const { name, slot, plain, pushed } of columns) {
+      // A pushed window is computed now, from events up to now.
+      row[name] =
+        pushed === undefined
+          ? reading(reader.value(slot), plain ? plainAge : windowAge, ttlMs)
+          : reading(pushed[place] ?? null, 0, ttlMs);
+    }
   };
 }
 
@@ -111,16 +111,12 @@ function reading(value: Value | null, ageMs: number, ttlMs: number): Reading {
   return value === null ? { status: "NULL", value, ageMs } : { status: "PRESENT", value, ageMs };
 }
 
-function onDemandCells(
-  { view, features }: SelectedView<OnDemandView>,
-  { entities, at }: ReadRequest,
-  cells: Map<string, CellAt>,
-): void {
+function onDemandFiller({ view, features }: SelectedView<OnDemandView>, { entities, at }: ReadRequest): Filler {
   const inputs = entities.map((row, i) => inputOf(view, row, i, at));
   const results = inputs.map((input) => (input === undefined ? {} : view.apply(input)));
-  for (const name of features) {
-    cells.set(`${view.name}:${name}`, (i) => reading(results[i]?.[name] ?? null, 0, Infinity));
-  }
+  return (row, i) => {
+    for (const name of features) row[`${view.name}:${name}`] = reading(results[i]?.[name] ?? null, 0, Infinity);
+  };
 }
 
 function inputOf(

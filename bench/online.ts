@@ -1,0 +1,177 @@
+import { strictEqual } from "node:assert";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import {
+  column,
+  count,
+  createFeatureStore,
+  entity,
+  featureView,
+  fromRows,
+  memory,
+  type OnlineEntry,
+  type OnlineStore,
+  window,
+} from "@ashlar/feature-store";
+import { lmdb } from "@ashlar/feature-store/lmdb";
+import { redis } from "@ashlar/feature-store/redis";
+import { sqlite } from "@ashlar/feature-store/sqlite";
+import { open } from "lmdb";
+import { createClient } from "redis";
+import { isThere, startRedis } from "../interop/redis/server.ts";
+import { type Bench, rate } from "./harness.ts";
+
+const features = 50;
+const asked = 100;
+const things = Array.from({ length: 10_000 }, (_, i) => ({
+  id: `thing ${i}`,
+  at: new Date(i),
+  ...Object.fromEntries(Array.from({ length: features }, (_unused, k) => [`f${k}`, (i * 31 + k) / 7])),
+}));
+const view = featureView({
+  name: "things",
+  entities: [entity({ name: "thing", key: { id: "string" } })],
+  source: fromRows("things", things),
+  eventTime: "at",
+  ttl: "365d",
+  features: Object.fromEntries(Array.from({ length: features }, (_, k) => [`f${k}`, column(`f${k}`)])),
+});
+const entities = things.filter((_, i) => i % (things.length / asked) === 7).map(({ id }) => ({ id }));
+
+/** Fifty features of a hundred entities of ten thousand, beside a read of the same bytes by the bare library. */
+export async function onlineReads(bench: Bench): Promise<void> {
+  const { folder, pair } = bench;
+  const entries = await packedEntries();
+  const keys = entries.filter((_, i) => i % (things.length / asked) === 7).map(({ key }) => key);
+
+  async function beside(
+    name: string,
+    peerName: string,
+    online: OnlineStore,
+    bare: () => Promise<number>,
+  ): Promise<void> {
+    const store = createFeatureStore({ views: [view], online });
+    await store.materialize(view, { until: things.length });
+    const read = async (): Promise<void> => {
+      const rows = await store.read({ entities, features: ["things:*"], at: things.length });
+      strictEqual(Object.values(rows.at(-1) ?? {}).at(-1)?.status, "PRESENT");
+    };
+    const peer = async (): Promise<void> => strictEqual(await bare(), keys.length);
+    await pair({
+      name: `read ${features} features of ${asked} entities, ${name}`,
+      unit: "reads/s",
+      peerName,
+      ours: () => rate(read),
+      peer: () => rate(peer),
+    });
+  }
+
+  await using inLmdb = lmdb({ path: join(folder, "ours.lmdb") });
+  const bareLmdb = open({ path: join(folder, "bare.lmdb"), encoding: "binary", keyEncoding: "binary" });
+  await bareLmdb.transaction(() => {
+    for (const { key, vector } of entries) void bareLmdb.put(key, vector);
+  });
+  await beside("lmdb()", "lmdb, getBinary of the same bytes", inLmdb, async () =>
+    keys.reduce((found, key) => found + (bareLmdb.getBinary(key) === undefined ? 0 : 1), 0),
+  );
+  await bareLmdb.close();
+
+  await using inSqlite = sqlite({ path: join(folder, "ours.db") });
+  using bareSqlite = new DatabaseSync(join(folder, "bare.db"));
+  bareSqlite.exec(
+    "PRAGMA journal_mode=WAL; CREATE TABLE vector (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID; BEGIN",
+  );
+  const insert = bareSqlite.prepare("INSERT INTO vector VALUES (?, ?)");
+  for (const { key, vector } of entries) insert.run(key, vector);
+  bareSqlite.exec("COMMIT");
+  const select = bareSqlite.prepare("SELECT vector FROM vector WHERE key = ?");
+  await beside("sqlite()", "node:sqlite, a SELECT of the same bytes each", inSqlite, async () =>
+    keys.reduce((found, key) => found + (select.get(key) === undefined ? 0 : 1), 0),
+  );
+
+  // Not installed everywhere: the row is left out.
+  if (!isThere) return;
+  await using server = await startRedis();
+  const client = createClient({ url: server.url });
+  await client.connect();
+  try {
+    const names = keys.map((key) => Buffer.concat([Buffer.from("bare:"), key]));
+    const all = entries.map(
+      ({ key, vector }) => [Buffer.concat([Buffer.from("bare:"), key]), Buffer.from(vector)] as const,
+    );
+    for (const [name, vector] of all) await client.set(name, vector);
+    const replies = { typeMapping: { 36: Buffer } };
+    await beside("redis()", "node-redis, MGET of the same bytes", redis({ client }), async () => {
+      const found = (await client.sendCommand(["MGET", ...names], replies)) as (Buffer | null)[];
+      return found.filter((vector) => vector !== null).length;
+    });
+  } finally {
+    await client.close();
+  }
+}
+
+/** The vectors that a materialisation writes. */
+async function packedEntries(): Promise<OnlineEntry[]> {
+  const entries: OnlineEntry[] = [];
+  const online = memory();
+  const store = createFeatureStore({
+    views: [view],
+    online: {
+      ...online,
+      write: async (namespace, batch, options) => {
+        entries.push(...batch);
+        await online.write(namespace, batch, options);
+      },
+    },
+  });
+  await store.materialize(view, { until: things.length });
+  return entries;
+}
+
+/** From an event to the read that shows it, beside a transaction and a read of the bare library. */
+export async function pushToVisible({ folder, pair }: Bench): Promise<void> {
+  const clicks = featureView({
+    name: "clicks",
+    entities: [entity({ name: "user", key: { user: "int64" } })],
+    source: fromRows("clicks", []),
+    eventTime: "at",
+    ttl: "1d",
+    push: { id: "id" },
+    features: { last: column("page", "string"), count_1h: window("1h", count()) },
+  });
+  await using online = lmdb({ path: join(folder, "push.lmdb") });
+  const store = createFeatureStore({ views: [clicks], online });
+  const bare = open({ path: join(folder, "push-bare.lmdb"), encoding: "binary", keyEncoding: "binary" });
+  let n = 0;
+  const pushed = async (): Promise<void> => {
+    const user = BigInt(n % 1000);
+    await store.push(clicks, [{ id: n++, user, at: new Date(), page: "/" }]);
+    const [row] = await store.read({ entities: [{ user }], features: ["clicks:*"] });
+    strictEqual(row?.["clicks:last"].value, "/");
+  };
+  const bytes = Buffer.alloc(200);
+  const written = async (): Promise<void> => {
+    const key = Buffer.from(`user ${n++ % 1000}`);
+    await bare.put(key, bytes);
+    strictEqual(bare.getBinary(key)?.length, bytes.length);
+  };
+  await pair({
+    name: "push an event and read it, lmdb(), p99",
+    unit: "ms",
+    higherIsBetter: false,
+    peerName: "lmdb, put and get of 200 bytes",
+    ours: () => ninetyNinth(pushed),
+    peer: () => ninetyNinth(written),
+  });
+  await bare.close();
+}
+
+async function ninetyNinth(work: () => Promise<void>): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < 500; i++) {
+    const start = performance.now();
+    await work();
+    times.push(performance.now() - start);
+  }
+  return times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? Number.NaN;
+}
