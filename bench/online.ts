@@ -76,8 +76,8 @@ export async function onlineReads(bench: Bench): Promise<void> {
   );
   await bareLmdb.close();
 
-  await using inSqlite = sqlite({ path: join(folder, "ours.db") });
-  using bareSqlite = new DatabaseSync(join(folder, "bare.db"));
+  await using inSqlite = sqlite({ path: join(folder, "vectors.db") });
+  using bareSqlite = new DatabaseSync(join(folder, "bare-vectors.db"));
   bareSqlite.exec(
     "PRAGMA journal_mode=WAL; CREATE TABLE vector (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID; BEGIN",
   );
