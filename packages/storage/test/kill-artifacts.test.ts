@@ -30,8 +30,8 @@ async function keysBelow(root: string, ...prefixes: readonly string[]): Promise<
 describe("an artifact store killed at any change of the objects below", () => {
   let root = "";
   let original = "";
-  let kept = "";
-  let lost = "";
+  const kept = digestOf(text("kept"));
+  const lost = digestOf(text("lost"));
   let reached = "";
   let uploadId = "";
   const long = new Uint8Array(9 * 1024 * 1024).fill(7);
@@ -41,10 +41,9 @@ describe("an artifact store killed at any change of the objects below", () => {
     root = await mkdtemp(join(tmpdir(), "ashlar-kill-artifacts-"));
     original = join(root, "original");
     const store = open(original);
-    kept = (await store.putBlob(text("kept"))).digest;
-    lost = (await store.putBlob(text("lost"))).digest;
-    await store.putManifest({ files: { lost: { digest: lost } } });
-    reached = await store.putManifest({ files: { kept: { digest: kept } } });
+    for (const blob of ["kept", "lost"]) await store.putBlob(text(blob));
+    await store.putManifest({ files: { lost } });
+    reached = await store.putManifest({ files: { kept } });
     const upload = await store.createUpload({ digest: uploaded });
     uploadId = upload.id;
     await upload.putPart(1, text("first "));
@@ -108,7 +107,7 @@ describe("an artifact store killed at any change of the objects below", () => {
       const store = open(folder);
       const manifests = (await keysBelow(folder, "manifests/")).length;
       const digest = await store.putManifest({
-        files: { a: (await store.putBlob(text("new"))).digest, kept: { digest: kept } },
+        files: { a: (await store.putBlob(text("new"))).digest, kept },
       });
       expect(await toBytes(await store.getFile(digest, "a"))).toEqual(text("new"));
       expect(await whole(store, fresh)).toEqual(text("new"));

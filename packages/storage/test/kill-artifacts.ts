@@ -24,7 +24,7 @@ const things: Readonly<Record<string, () => Promise<unknown>>> = {
   },
   manifest: async () => {
     const { digest } = await store.putBlob(new TextEncoder().encode("new"));
-    return store.putManifest({ files: { a: digest, kept: { digest: subject } } });
+    return store.putManifest({ files: { a: digest, kept: subject as `sha256:${string}` } });
   },
   collect: () => store.collect({ roots: [subject] }),
 };
