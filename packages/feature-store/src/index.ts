@@ -45,6 +45,7 @@ export {
 } from "./define/window.ts";
 export { featureStoreError, featureStoreErrors } from "./errors.ts";
 export type { Materializer, MaterializeResult } from "./materialize/materializer.ts";
+export type { ParityDifference, ParityOptions, ParityReport } from "./materialize/parity.ts";
 export { arrow } from "./offline/arrow.ts";
 export type { ColumnData } from "./offline/column-data.ts";
 export type { FeatureColumn, OutputOptions } from "./offline/feature-column.ts";

@@ -18,6 +18,7 @@ import {
   type MaterializeResult,
   namespaceOf,
 } from "./materialize/materializer.ts";
+import { checkParity, type ParityOptions, type ParityReport } from "./materialize/parity.ts";
 import { arrow } from "./offline/arrow.ts";
 import type { OfflineEngine } from "./offline/port.ts";
 import { memory } from "./online/memory.ts";
@@ -125,6 +126,12 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
     batches: AsyncIterable<readonly PushEvent[]>,
     options?: PushOptions,
   ): Promise<PushResult>;
+  /**
+   * Compares a sample of entities online with the point-in-time join of the same moment.
+   *
+   * @throws MATERIALIZE_INVALID
+   */
+  checkParity(view: Views[number] & FeatureView, options?: ParityOptions): Promise<ParityReport>;
   /** Epoch milliseconds up to which the view is materialised. */
   watermark(view: Views[number] & FeatureView): Promise<number | undefined>;
   /** Reads features of entities from the online store. @throws FEATURE_UNKNOWN, ENTITY_KEY_INVALID, ON_DEMAND_FAILED */
@@ -202,6 +209,7 @@ export function createFeatureStore<const Views extends readonly View[]>(
       logger.info({ view: view.name, ...result, ms: clock.monotonic() - started }, "materialised");
       return result;
     },
+    checkParity: (view, request = {}) => checkParity(view, offline, online, request),
     watermark: (view) => online.watermark(namespaceOf(view)),
     async read(request: ReadOptions<unknown, string> | ServiceReadOptions<unknown, FeatureService>) {
       const service = "service" in request ? request.service : undefined;
