@@ -6,8 +6,8 @@
 export class Moments {
   count = 0;
   notFinite = 0;
-  min = Infinity;
-  max = -Infinity;
+  min: number = Infinity;
+  max: number = -Infinity;
   #mean = 0;
   #squares = 0;
 
