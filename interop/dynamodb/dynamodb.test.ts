@@ -1,4 +1,4 @@
-import { CreateTableCommand, DynamoDBClient, ListTablesCommand } from "@aws-sdk/client-dynamodb";
+import { CreateTableCommand, DynamoDBClient, type ListTablesCommand } from "@aws-sdk/client-dynamodb";
 import { dynamodb, type DynamoDbClient, dynamodbTable } from "@ashlar/feature-store/dynamodb";
 import { describeOnlineStore } from "@ashlar/feature-store/testing";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it, onTestFinished } from "vitest";
@@ -35,9 +35,8 @@ describe.skipIf(!isThere && !ci)(`DynamoDB (moto: ${isThere ? "found" : "missing
 
   describeOnlineStore("dynamodb", { create: async () => dynamodb({ client, table: await table() }) });
 
-  it("takes the client of the SDK as it is", async () => {
+  it("takes the client of the SDK as it is", () => {
     expectTypeOf<DynamoDBClient>().toExtend<DynamoDbClient>();
-    expect((await client.send(new ListTablesCommand())).TableNames).toBeDefined();
   });
 
   it("names a connection that is cut in mid-batch, and a repeat writes the rest", async () => {

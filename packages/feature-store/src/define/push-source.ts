@@ -16,11 +16,14 @@ export interface PushSource {
 
 export interface PushSourceOptions {
   readonly id: string;
-  /** Default an eighth of the longest window, and at least a second. */
+  /** Default an eighth of the longest window, and at least ten seconds. */
   readonly tile?: Duration;
 }
 
 const most = 200;
+
+/** How far the clock of who pushes may run ahead of ours, in microseconds. */
+export const clockSkew = 60_000_000;
 
 /** @throws DEFINITION_INVALID for an endless window, a column without a name, or tiles that are too many */
 export function pushSource(view: string, features: Features, options: PushSourceOptions): PushSource {
@@ -35,10 +38,11 @@ export function pushSource(view: string, features: Features, options: PushSource
   }
   const tile =
     options.tile === undefined
-      ? Math.max(1_000_000, Math.ceil(reach / 8))
+      ? Math.max(10_000_000, Math.ceil(reach / 8))
       : durationMicros(options.tile, `tile of "${view}"`);
-  // A window touches one tile more than its width holds; one more takes the events of clocks that run ahead.
-  const tiles = Math.ceil(reach / tile) + 2;
+  // A window touches one tile more than its width holds. Events of clocks that run ahead must not take the place of one that
+  // a read of now still needs.
+  const tiles = Math.ceil((reach + clockSkew) / tile) + 2;
   if (tiles > most)
     throw invalid(options.tile, `its longest window would lie in ${tiles} tiles, and ${most} are the most`);
   return { id: options.id, tile, reach, tiles };

@@ -1,5 +1,5 @@
 import type { Feature, FeatureView, ViewKey } from "../define/feature-view.ts";
-import type { PushSource } from "../define/push-source.ts";
+import { clockSkew, type PushSource } from "../define/push-source.ts";
 import type { Value } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import { aggregations } from "../offline/aggregation.ts";
@@ -24,8 +24,6 @@ export interface ReadEvent extends TileEvent {
   readonly entity: Uint8Array;
 }
 
-/** How far the clock of who pushes may run ahead of ours. */
-const skewMs = 60_000;
 const longestId = 256;
 
 /**
@@ -128,7 +126,7 @@ function timeOf(view: FeatureView, event: PushEvent, row: number, column: string
   const cell = event[column];
   const micros = cell instanceof Date ? cell.getTime() * 1000 : Number.NaN;
   if (!Number.isSafeInteger(micros)) throw invalidEvent(view, row, `"${column}" is no Date with a time`);
-  if (micros > (now + skewMs) * 1000) {
+  if (micros > now * 1000 + clockSkew) {
     throw invalidEvent(view, row, `"${column}" lies more than a minute in the future; push it when it has come`);
   }
   return micros;

@@ -165,11 +165,25 @@ describe("push", () => {
     expect(await store.push(view, [one, two, one])).toEqual({ accepted: 2, duplicates: 1, late: 0 });
     expect(await store.push(view, [two])).toEqual({ accepted: 0, duplicates: 1, late: 0 });
     expect(await store.push(view, [event("3", 900), event("4", 30)])).toEqual({ accepted: 2, duplicates: 0, late: 0 });
-    // The ring holds seven tiles of seven seconds: the place of the 850th second is the 900th's now.
-    expect(await store.push(view, [event("5", 900 - 7 * 7)])).toEqual({ accepted: 0, duplicates: 0, late: 1 });
+    // The ring holds fifteen tiles of seven seconds: the place of the 795th second is the 900th's now.
+    expect(await store.push(view, [event("5", 900 - 15 * 7)])).toEqual({ accepted: 0, duplicates: 0, late: 1 });
     expect(await store.push(view, [])).toEqual({ accepted: 0, duplicates: 0, late: 0 });
-    const old = store.read({ entities: [{ car: "a" }], features: ["trips:count"], at: 860 * second });
+    const old = store.read({ entities: [{ car: "a" }], features: ["trips:count"], at: 796 * second });
     await expect(old).rejects.toMatchObject({ code: "READ_TOO_OLD" });
+  });
+
+  it("shows all of a window though another clock runs ahead by almost a minute", async () => {
+    const view = trips([]);
+    const store = createFeatureStore({ views: [view], clock });
+    const now = clock.now();
+    const event = (id: number, at: number): PushEvent => {
+      const time = new Date(at);
+      return { id, car: "a", at: time, known: time, length: 1, note: null };
+    };
+    const seconds = Array.from({ length: 90 }, (_, i) => event(i, now - (29 - i) * second));
+    await store.push(view, seconds);
+    const [row] = await store.read({ entities: [{ car: "a" }], features: ["trips:sum"], at: now });
+    expect(row?.["trips:sum"]).toEqual({ status: "PRESENT", value: 30, ageMs: 0 });
   });
 
   it("lets a correction win: the same event time, known later", async () => {
@@ -256,7 +270,7 @@ describe("push", () => {
     expect(() => featureView({ ...base, push: { id: "" }, features })).toThrow(invalid);
     expect(featureView({ ...base, push: { id: "id" }, features }).push).toMatchObject({
       tile: 3 * 3_600_000_000,
-      tiles: 10,
+      tiles: 11,
     });
   });
 
