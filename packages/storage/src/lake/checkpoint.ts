@@ -31,6 +31,7 @@ const fields: Readonly<Record<string, readonly string[]>> = {
   txn: ["appId", "version", "lastUpdated"],
   domainMetadata: ["domain", "configuration", "removed"],
   sidecar: ["path"],
+  checkpointMetadata: ["version"],
 };
 
 /**
@@ -62,19 +63,25 @@ async function gather(objects: ObjectStore, file: string, into: Gathered): Promi
     for (const action of parseActions(file, bytes)) take(action as Record<string, unknown>, into);
     return;
   }
-  const { rows, columns } = await nestedOf(file, bytes);
+  const { rows, columns, unread } = await nestedOf(file, bytes);
+  const actions = new Uint8Array(rows);
   for (const [name, accessor] of columns) {
-    for (let row = 0; row < rows; row++) takeRow(file, name, accessor, row, into);
+    for (let row = 0; row < rows; row++) if (takeRow(file, name, accessor, row, into)) actions[row]!++;
   }
+  // A footer that was damaged can hide a whole column. Of rows that another writer has added for itself nothing is said.
+  const odd = unread.length === 0 ? actions.findIndex((count) => count !== 1) : -1;
+  if (odd !== -1) throw corrupt(file, `row ${odd} holds ${actions[odd]} actions, where each row has one`);
 }
 
-function takeRow(file: string, name: string, accessor: Accessor, row: number, into: Gathered): void {
+/** Whether the row has the action. */
+function takeRow(file: string, name: string, accessor: Accessor, row: number, into: Gathered): boolean {
   const value = accessor(row);
-  if (value === undefined) return;
+  if (value === undefined) return false;
   const action = { [name]: withDefaults(name, value as Record<string, unknown>) };
   const problem = problemOf(action);
   if (problem !== undefined) throw corrupt(file, `row ${row}: ${problem}`);
   take(action, into);
+  return true;
 }
 
 /** Some writers leave an empty map or a false out. */

@@ -6,7 +6,7 @@ import {
   parquetRead,
   parquetSchema,
 } from "hyparquet";
-import { compressors } from "hyparquet-compressors";
+import { checkedChunks } from "../parquet/page-check.ts";
 import { isRecord } from "./schema.ts";
 
 type SchemaTree = ReturnType<typeof parquetSchema>;
@@ -19,6 +19,8 @@ export interface NestedColumns {
   readonly rows: number;
   /** By the names of the top-level columns that were asked for and are there. */
   readonly columns: ReadonlyMap<string, Accessor>;
+  /** The other top-level columns. */
+  readonly unread: readonly string[];
 }
 
 /**
@@ -33,12 +35,15 @@ export async function readNested(
 ): Promise<NestedColumns> {
   const whole = await parquetMetadataAsync(file);
   const isWanted = ([top = "", field = ""]: readonly string[]): boolean => wanted[top]?.includes(field) === true;
+  assertChunks(whole);
   const metadata = withColumns(whole, isWanted);
   const leaves = new Map<string, unknown[]>();
+  const chunks = metadata.row_groups.flatMap((group) =>
+    group.columns.flatMap(({ meta_data: chunk }) => (chunk ? [{ chunk, rows: Number(group.num_rows) }] : [])),
+  );
   await parquetRead({
-    file,
+    ...(await checkedChunks(file, metadata.schema, chunks)),
     metadata,
-    compressors,
     onPage({ pathInSchema, columnData, rowStart }) {
       const name = pathInSchema.join(".");
       let values = leaves.get(name);
@@ -49,12 +54,24 @@ export async function readNested(
       for (let i = 0; i < columnData.length; i++) values[rowStart + i] = columnData[i];
     },
   });
-  const found = parquetSchema(whole).children.filter((child) => child.element.name in wanted);
+  const top = parquetSchema(whole).children;
+  const found = top.filter((child) => child.element.name in wanted);
   const columns = found.flatMap((child) => {
     const accessor = accessorOf(child, leaves, 0);
     return accessor === undefined ? [] : [[child.element.name, accessor] as const];
   });
-  return { rows: Number(whole.num_rows), columns: new Map(columns) };
+  const unread = top.filter((child) => !found.includes(child)).map(({ element }) => element.name);
+  return { rows: Number(whole.num_rows), columns: new Map(columns), unread };
+}
+
+/** A column whose chunk the footer has lost would be read as one without values. @throws RangeError */
+function assertChunks(metadata: FileMetaData): void {
+  const leaves = allLeaves(parquetSchema(metadata)).map(({ path }) => path.join("."));
+  for (const { columns } of metadata.row_groups) {
+    const chunks = new Set(columns.map(({ meta_data: chunk }) => chunk?.path_in_schema.join(".")));
+    const lost = leaves.find((leaf) => !chunks.has(leaf));
+    if (lost !== undefined) throw new RangeError(`a row group has no column "${lost}"`);
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { storageError } from "../errors.ts";
 import type { Action, AddFile, DomainMetadata, Metadata, Protocol, RemoveFile } from "./actions.ts";
 import type { Checkpoint, CheckpointFiles } from "./checkpoint.ts";
-import { mappedWithin, mappingModeKey, unmapped } from "./column-mapping.ts";
+import { mappedWithin, mappingModeKey, physicalName, unmapped } from "./column-mapping.ts";
 import { logicalKey } from "./logical-file.ts";
 import type { TableLog } from "./log.ts";
 import { assertReadable } from "./protocol.ts";
@@ -74,6 +74,7 @@ export class TableState {
     if (files.size !== checkpoint.adds.length) throw corrupt(file, "it adds a file twice");
     const both = [...tombstones.keys()].find((key) => files.has(key));
     if (both !== undefined) throw corrupt(file, `it both adds and removes "${both}"`);
+    if (fresh.definition !== undefined) assertPartitioned(fresh.definition, checkpoint.adds, file);
     this.version = version;
     this.protocol = fresh.protocol;
     this.metadata = fresh.metadata;
@@ -133,6 +134,20 @@ function assertMapping(table: string, { columns }: Definition): void {
   if (field === undefined) return;
   const features = [`columnMapping of the nested field "${field}"`];
   throw storageError("PROTOCOL_UNSUPPORTED", { table, action: "read", features });
+}
+
+/**
+ * Each file of a table says its value of each partition column and of no other. A checkpoint whose footer lost either
+ * side would be read with nulls in their place.
+ */
+function assertPartitioned({ columns, partitionBy }: Definition, adds: readonly AddFile[], file: string): void {
+  const names = new Set(columns.filter(({ name }) => partitionBy.includes(name)).map(physicalName));
+  for (const { path, partitionValues } of adds) {
+    const keys = Object.keys(partitionValues);
+    if (keys.length === names.size && keys.every((key) => names.has(key))) continue;
+    const said = `its file "${path}" has the partition values [${keys.join(", ")}]`;
+    throw corrupt(file, `${said}, but the table is partitioned by [${[...names].join(", ")}]`);
+  }
 }
 
 function transactionOf(

@@ -2,9 +2,8 @@ import type { Data, RecordBatch } from "apache-arrow";
 import { type FileMetaData, parquetScan } from "hyparquet";
 import { batchOf, dataOf } from "./batch.ts";
 import type { Value } from "./column-type.ts";
-import { decompressors } from "./decompress.ts";
 import type { FileNode } from "./file-schema.ts";
-import { corrupt, type Footer, mayHoldMatch, project, typesOf } from "./footer.ts";
+import { asyncBuffer, corrupt, type Footer, mayHoldMatch, project, typesOf } from "./footer.ts";
 import { checkedChunks } from "./page-check.ts";
 import type { ParquetScanOptions } from "./port.ts";
 import { testsOf } from "./predicate.ts";
@@ -63,8 +62,11 @@ async function readGroup(
   const rows = range.rowEnd - range.rowStart;
   const data: Data[] = [];
   for (const node of nodes) {
-    const file = await checkedChunks(source, metadata, index, node, rows);
-    const options = { file, metadata, compressors: decompressors, parsers, utf8: false, geoparquet: false };
+    const chunks = (metadata.row_groups[index]?.columns ?? []).flatMap(({ meta_data: chunk }) =>
+      chunk?.path_in_schema[0] === node.name ? [{ chunk, rows }] : [],
+    );
+    const checked = await checkedChunks(asyncBuffer(source), metadata.schema, chunks);
+    const options = { ...checked, metadata, parsers, utf8: false, geoparquet: false };
     const open = await parquetScan({ ...options, ...range, columns: [node.name], useOffsetIndex: false });
     const values = await open.readColumn({ column: node.name, ...range });
     if (values.length !== rows) throw new RangeError(`its column "${node.name}" has ${values.length} of ${rows} rows`);
