@@ -21,6 +21,11 @@ const always: readonly (readonly [string, boolean])[] = [
   ["a leaking join claims more than the truth", report.leak.auc > report.leak.honestAuc],
   ["the ONNX file computes what the trainer computes", report.parity.maxAbsDiff <= 1e-6],
   ["at least 10,000 requests were answered", report.serving.requests >= 10_000],
+  ["flights were streamed in meanwhile", report.serving.streamed > 1_000],
+  [
+    "what was served is as good as what was trained on",
+    Math.abs(report.serving.auc - report.serving.offlineAuc) < 0.005,
+  ],
   ["no request failed", report.serving.errors === 0],
   ["the audit log verifies", report.audit.verified],
   ["somebody was refused something", report.refusals.length > 0],

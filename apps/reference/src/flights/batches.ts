@@ -19,6 +19,7 @@ const utc = new TimestampMicrosecond("UTC");
 
 /** The table of flights: what the source has, and what follows from it. */
 export const flightSchema: Schema = new Schema([
+  new Field("flight", new Int32(), false),
   new Field("date", utc, false),
   new Field("delay", new Int32(), false),
   new Field("distance", new Int32(), false),
@@ -29,8 +30,11 @@ export const flightSchema: Schema = new Schema([
   new Field("month", new Utf8(), false),
 ]);
 
-/** A batch of the source as a batch of the table. The source's times have no zone; they are taken as UTC. */
-export function toFlights(batch: RecordBatch): RecordBatch {
+/**
+ * A batch of the source as a batch of the table. The source's times have no zone; they are taken as UTC. Its flights have
+ * no names: they are numbered from `first` on, in the order of the source.
+ */
+export function toFlights(batch: RecordBatch, first: number): RecordBatch {
   const rows = batch.numRows;
   const column = (name: string): BigInt64Array => batch.getChild(name)?.toArray() as BigInt64Array;
   const [date, delay, distance] = [column("date"), column("delay"), column("distance")];
@@ -48,6 +52,7 @@ export function toFlights(batch: RecordBatch): RecordBatch {
   }
   const child = (name: string): Data => batch.getChild(name)?.data[0] as Data;
   return batchOf(flightSchema, rows, [
+    makeData({ type: new Int32(), length: rows, data: Int32Array.from({ length: rows }, (_, row) => first + row) }),
     makeData({ type: utc, length: rows, data: date }),
     makeData({ type: new Int32(), length: rows, data: delays }),
     makeData({ type: new Int32(), length: rows, data: distances }),

@@ -2,7 +2,6 @@ import {
   count,
   column,
   entity,
-  type FeatureView,
   featureView,
   mean,
   onDemand,
@@ -14,19 +13,23 @@ import { lateAfterMinutes } from "./landing.ts";
 
 const late = column("delay").greaterThan(lateAfterMinutes);
 
-/** How punctual an airport has been lately, as far as it was known at the time of asking. */
-const punctuality = {
+/** What moves within hours: windows over flights that are streamed in as they land. */
+const lately = {
   mean_delay_1h: window("1h", mean("delay")),
   mean_delay_3h: window("3h", mean("delay")),
   mean_delay_6h: window("6h", mean("delay")),
-  mean_delay_24h: window("24h", mean("delay")),
-  mean_delay_7d: window("7d", mean("delay")),
   late_share_1h: window("1h", share(late)),
   late_share_3h: window("3h", share(late)),
   late_share_6h: window("6h", share(late)),
+  flights_3h: window("3h", count()),
+} as const;
+
+/** What moves within days: materialised in steps, which costs the same however many flights a window has. */
+const usually = {
+  mean_delay_24h: window("24h", mean("delay")),
+  mean_delay_7d: window("7d", mean("delay")),
   late_share_24h: window("24h", share(late)),
   late_share_7d: window("7d", share(late)),
-  flights_3h: window("3h", count()),
   flights_24h: window("24h", count()),
 } as const;
 
@@ -54,40 +57,40 @@ const calendar = onDemand({
 
 /** The feature views over a table of flights. */
 export function flightViews(flights: TableSource) {
-  const shared = {
-    source: flights,
-    eventTime: "date",
-    knownAt: "landed_at",
-    ttl: "7d",
-    features: punctuality,
-  } as const;
-  const fromOrigin = featureView({ ...shared, name: "from_origin", entities: [origin] });
-  const intoOrigin = featureView({
-    ...shared,
-    name: "into_origin",
-    entities: [origin],
-    keys: { origin: "destination" },
-  });
-  const fromDestination = featureView({
-    ...shared,
-    name: "from_destination",
-    entities: [destination],
-    keys: { destination: "origin" },
-  });
-  const intoDestination = featureView({ ...shared, name: "into_destination", entities: [destination] });
-  const onRoute = featureView({
-    ...shared,
-    name: "on_route",
-    entities: [route],
-    features: { mean_delay_24h: window("24h", mean("delay")), late_share_7d: window("7d", share(late)) },
-  });
-  return [fromOrigin, intoOrigin, fromDestination, intoDestination, onRoute, calendar] as const;
+  const usual = { source: flights, eventTime: "date", knownAt: "landed_at", ttl: "7d", features: usually } as const;
+  const live = { ...usual, features: lately, push: { id: "flight" } } as const;
+  const ofDestination = { origin: "destination" } as const;
+  const ofOrigin = { destination: "origin" } as const;
+  return [
+    featureView({ ...usual, name: "from_origin", entities: [origin] }),
+    featureView({ ...usual, name: "into_origin", entities: [origin], keys: ofDestination }),
+    featureView({ ...usual, name: "from_destination", entities: [destination], keys: ofOrigin }),
+    featureView({ ...usual, name: "into_destination", entities: [destination] }),
+    featureView({
+      ...usual,
+      name: "on_route",
+      entities: [route],
+      features: { mean_delay_24h: window("24h", mean("delay")), late_share_7d: window("7d", share(late)) },
+    }),
+    featureView({ ...live, name: "from_origin_live", entities: [origin] }),
+    featureView({ ...live, name: "into_origin_live", entities: [origin], keys: ofDestination }),
+    featureView({ ...live, name: "from_destination_live", entities: [destination], keys: ofOrigin }),
+    featureView({ ...live, name: "into_destination_live", entities: [destination] }),
+    calendar,
+  ] as const;
 }
 
-/** The views that have to be materialised: all but those computed on demand. */
-export function storedViews(views: ReturnType<typeof flightViews>): readonly FeatureView[] {
-  return views.filter((view) => view.kind === "view") as readonly FeatureView[];
+type FlightViews = ReturnType<typeof flightViews>;
+
+/** A view that is kept online: any but those computed on demand. */
+export type StoredView = Exclude<FlightViews[number], { readonly kind: "on-demand" }>;
+
+export function storedViews(views: FlightViews): readonly StoredView[] {
+  return views.filter((view) => view.kind === "view");
 }
+
+/** Whether its events are pushed as they happen, rather than materialised in steps. */
+export const isStreamed = (view: StoredView): boolean => view.push !== undefined;
 
 /** The features of the model, in the order of its input. */
 export const modelFeatures = [
@@ -96,5 +99,9 @@ export const modelFeatures = [
   "from_destination:*",
   "into_destination:*",
   "on_route:*",
+  "from_origin_live:*",
+  "into_origin_live:*",
+  "from_destination_live:*",
+  "into_destination_live:*",
   "calendar:*",
 ] as const;

@@ -1,7 +1,7 @@
 /** A delay of more than so many minutes counts as late. */
 export const lateAfterMinutes = 15;
 
-const minuteUs = 60_000_000;
+const secondUs = 1_000_000;
 const taxiMinutes = 30;
 const milesPerMinute = 7;
 
@@ -10,8 +10,9 @@ const milesPerMinute = 7;
  * and its distance at 7 miles a minute. An approximation: the data does not have the landing.
  *
  * @param departureUs scheduled departure, epoch microseconds
- * @returns epoch microseconds
+ * @returns epoch microseconds, a whole second
  */
 export function landedAt(departureUs: number, delayMinutes: number, distanceMiles: number): number {
-  return Math.round(departureUs + (delayMinutes + taxiMinutes + distanceMiles / milesPerMinute) * minuteUs);
+  const seconds = Math.round((delayMinutes + taxiMinutes + distanceMiles / milesPerMinute) * 60);
+  return departureUs + seconds * secondUs;
 }

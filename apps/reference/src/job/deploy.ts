@@ -1,5 +1,6 @@
 import type { StepContext } from "@ashlar/orchestration";
 import { storedViews } from "../flights/features.ts";
+import { juneBegins } from "../flights/june.ts";
 import type { Platform } from "../wire/platform.ts";
 import type { Champion } from "./register.ts";
 
@@ -8,9 +9,6 @@ export interface Deployed {
   readonly version: number;
   readonly materialised: Readonly<Record<string, number>>;
 }
-
-/** June begins: what was known by then is what the endpoint starts with. */
-export const juneBegins: number = Date.UTC(2001, 5, 1);
 
 /** Fills the online store as of the first of June, and loads the champion into the inference server. */
 export async function deploy(
@@ -39,7 +37,7 @@ export async function materialiseJune(
   const views = storedViews(store.views);
   for (const [index, view] of views.entries()) {
     context.progress(index / views.length, `materialising ${view.name}`);
-    const { written } = await store.materialize(view as (typeof store.views)[0], {
+    const { written } = await store.materialize(view, {
       until: juneBegins,
       signal: context.signal,
     });

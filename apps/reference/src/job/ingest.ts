@@ -35,7 +35,7 @@ export async function ingest(platform: Platform, { rows }: { rows: number }, con
   async function* batches(): AsyncIterable<RecordBatch> {
     let seen = 0;
     for await (const batch of file.scan({ signal: context.signal })) {
-      const flightBatch = toFlights(batch);
+      const flightBatch = toFlights(batch, seen);
       yield rows === totalRows ? flightBatch : sample(flightBatch);
       seen += batch.numRows;
       context.progress((0.9 * seen) / totalRows, `${seen.toLocaleString("en")} flights read`);

@@ -1,13 +1,15 @@
 import type { Materializer } from "@ashlar/feature-store";
 import type { StepContext } from "@ashlar/orchestration";
-import type { RecordBatch } from "apache-arrow";
-import { Client } from "undici";
-import { storedViews } from "../flights/features.ts";
+import { isStreamed, type StoredView, storedViews } from "../flights/features.ts";
+import { dayMs, type Flight, flightsOf, flightsOfJune, juneEnds, ticksOf } from "../flights/june.ts";
 import { labelSource } from "../flights/labels.ts";
-import type { Platform } from "../wire/platform.ts";
+import { type Landings, landingsOn } from "../flights/landings.ts";
+import { recentMonths } from "../flights/recent.ts";
+import { createTraffic } from "../serve/traffic.ts";
+import type { FlightStore, Platform } from "../wire/platform.ts";
+import { materialiseJune } from "./deploy.ts";
 import type { JoinedFeatures } from "./features.ts";
 import { score } from "./measure.ts";
-import { materialiseJune } from "./deploy.ts";
 import { type Champion, loadTrained } from "./register.ts";
 import { columnsOf, partRows, type Trained } from "./train.ts";
 
@@ -19,6 +21,8 @@ export interface Replayed {
   readonly p99Ms: number;
   readonly auc: number;
   readonly offlineAuc: number;
+  /** Landings that were pushed into the live views while requests were answered. */
+  readonly streamed: number;
 }
 
 /** What is asked about June, and what it is compared with. */
@@ -29,156 +33,97 @@ interface JudgedInJune {
   readonly champion: Champion;
 }
 
-interface Flight {
-  readonly at: number;
-  readonly origin: string;
-  readonly destination: string;
-  readonly distance: number;
-  readonly late: boolean;
-}
-
 const wanted = 12_000;
 const connections = 16;
 const tickMs = 15 * 60_000;
-const dayMs = 86_400_000;
-/** Days of June that are replayed, as far as they are needed for the number of requests wanted. */
-const days = [
-  5, 14, 20, 27, 2, 8, 11, 16, 23, 29, 3, 6, 9, 12, 15, 18, 21, 24, 26, 30, 1, 4, 7, 10, 13, 17, 19, 22, 25, 28,
-];
 
 /**
- * Lives through some days of June: every quarter of an hour the online features are brought up to what was known, then
- * the flights of that quarter are asked for. Features are up to 15 minutes older than in training; the score says what
- * that costs.
+ * Lives through some days of June. Every quarter of an hour, the features of days and weeks are brought up to what was
+ * known, and the flights that land in it are pushed into the features of hours, which a read computes as of its own time;
+ * then the flights of that quarter are asked for.
  */
 export async function replay(
   platform: Platform,
   { set, table, models, champion }: JudgedInJune,
   context: StepContext,
 ): Promise<Replayed> {
-  const flights = await flightsOfJune(platform, table);
+  const flightTable = await platform.tableAt(table);
+  const flights = await flightsOfJune(labelSource(flightTable), wanted);
   if (context.attempt > 1) {
     // An earlier attempt has gone on into June: its features would be the future of this one's first requests.
     await platform.emptyOnlineStore(table);
     await materialiseJune(platform, table, context);
   }
   const { store } = await platform.serving.ensure({ table, champion });
-  const materialisers: Materializer[] = [];
-  for (const view of storedViews(store.views)) {
-    materialisers.push(await store.materializer(view as (typeof store.views)[0], { signal: context.signal }));
-  }
-  const { origin, ca, token } = await platform.clientOf("Service::checkout");
-  const clients = Array.from({ length: connections }, () => new Client(origin, { connect: { ca } }));
-  const latencies: number[] = [];
-  const labels: number[] = [];
-  const probabilities: number[] = [];
-  let errors = 0;
+  const ticks = ticksOf(flights, tickMs);
+  const days = ticks.map(([time]) => time);
+  const features = await liveFeatures(store, await landingsOn(days, recentMonths(flightTable)), context.signal);
+  await using traffic = createTraffic(await platform.clientOf("Service::checkout"), connections);
+  const { latencies } = traffic.answers;
 
-  async function ask(client: Client, flight: Flight): Promise<void> {
-    const started = performance.now();
-    const { at, late, ...rest } = flight;
-    const body = JSON.stringify({ flights: [{ ...rest, date: new Date(at).toISOString() }] });
-    const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
-    try {
-      const response = await client.request({ method: "POST", path: "/predict", headers, body });
-      const answer = (await response.body.json()) as { predictions?: { late: number }[] };
-      latencies.push(performance.now() - started);
-      const probability = answer.predictions?.[0]?.late;
-      if (response.statusCode !== 200 || probability === undefined) errors += 1;
-      else {
-        labels.push(late ? 1 : 0);
-        probabilities.push(probability);
-      }
-    } catch {
-      errors += 1;
-    }
+  for (const [index, [time, due]] of ticks.entries()) {
+    context.signal.throwIfAborted();
+    await features.advance(time);
+    await traffic.ask(due);
+    context.progress(index / ticks.length, `${latencies.length.toLocaleString("en")} requests answered`);
   }
+  await features.catchUp(juneEnds);
 
-  try {
-    const ticks = ticksOf(flights);
-    for (const [index, [time, due]] of ticks.entries()) {
-      context.signal.throwIfAborted();
-      for (const materialiser of materialisers) await materialiser.advance(time, { signal: context.signal });
-      const queue = [...due];
-      await Promise.all(
-        clients.map(async (client) => {
-          for (let flight = queue.shift(); flight !== undefined; flight = queue.shift()) await ask(client, flight);
-        }),
-      );
-      context.progress(index / ticks.length, `${latencies.length.toLocaleString("en")} requests answered`);
-    }
-    const end = Date.UTC(2001, 6, 1);
-    for (const materialiser of materialisers) await materialiser.advance(end, { signal: context.signal });
-  } finally {
-    await Promise.all(clients.map((client) => client.close()));
-  }
   latencies.sort((a, b) => a - b);
+  const { labels, probabilities, errors } = traffic.answers;
+  const served = models.find(({ name }) => name === champion.trainer) as Trained;
   return {
     requests: latencies.length,
     errors,
     p50Ms: latencies[Math.floor(latencies.length * 0.5)] ?? 0,
     p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? 0,
     auc: score(labels, probabilities).auc,
-    offlineAuc: await offlineAuc(
-      platform,
-      set,
-      models.find(({ name }) => name === champion.trainer) as Trained,
-      flights,
-    ),
+    offlineAuc: await offlineAuc(platform, set, served, flights),
+    streamed: features.streamed,
   };
 }
 
-/** Flights of whole days, evenly sampled, until there are as many as wanted. */
-async function flightsOfJune(platform: Platform, table: number): Promise<readonly Flight[]> {
-  const byDay = new Map<number, Flight[]>();
-  for await (const batch of labelSource(await platform.tableAt(table)).scan({})) {
-    for (const flight of flightsOf(batch)) {
-      const day = Math.floor((flight.at - Date.UTC(2001, 5, 1)) / dayMs) + 1;
-      if (day < 1 || day > 30) continue;
-      const list = byDay.get(day) ?? [];
-      list.push(flight);
-      byDay.set(day, list);
-    }
-  }
-  const perDay = wanted / 4;
-  const chosen: Flight[] = [];
-  for (const day of days) {
-    if (chosen.length >= wanted) break;
-    const all = byDay.get(day) ?? [];
-    const share = Math.min(1, perDay / all.length);
-    chosen.push(...all.filter((_, i) => Math.floor((i + 1) * share) > Math.floor(i * share)));
-  }
-  return chosen.sort((a, b) => a.at - b.at);
+/** Keeps the online store up to the time of the replay. */
+interface LiveFeatures {
+  /** Landings pushed so far. */
+  readonly streamed: number;
+  /** Has everything known that a read within the quarter of an hour from `time` on may see. */
+  advance(time: number): Promise<void>;
+  /** Brings every view up to `time` from the table. */
+  catchUp(time: number): Promise<void>;
 }
 
-function* flightsOf(batch: RecordBatch): Generator<Flight> {
-  const times = batch.getChild("date")?.toArray() as BigInt64Array;
-  const [origin, destination, distance, late] = ["origin", "destination", "distance", "late"].map((name) =>
-    batch.getChild(name),
-  );
-  for (let row = 0; row < batch.numRows; row++) {
-    const at = Number((times[row] ?? 0n) / 1000n);
-    if (at < Date.UTC(2001, 5, 1)) continue;
-    yield {
-      at,
-      origin: String(origin?.get(row)),
-      destination: String(destination?.get(row)),
-      distance: Number(distance?.get(row)),
-      late: late?.get(row) === true,
-    };
+async function liveFeatures(store: FlightStore, landings: Landings, signal: AbortSignal): Promise<LiveFeatures> {
+  const views: { readonly view: StoredView; readonly materializer: Materializer }[] = [];
+  for (const view of storedViews(store.views)) {
+    views.push({ view, materializer: await store.materializer(view, { signal }) });
   }
-}
+  const stepped = views.filter(({ view }) => !isStreamed(view));
+  const streamed = views.filter(({ view }) => isStreamed(view));
+  let day = Number.NaN;
+  let pushed = 0;
 
-/** The flights by the quarter of an hour before which they are asked for. */
-function ticksOf(flights: readonly Flight[]): (readonly [number, readonly Flight[]])[] {
-  const ticks = new Map<number, Flight[]>();
-  for (const flight of flights) {
-    const time = Math.floor(flight.at / tickMs) * tickMs;
-    const due = ticks.get(time) ?? [];
-    due.push(flight);
-    ticks.set(time, due);
+  async function catchUp(time: number): Promise<void> {
+    for (const { materializer } of views) await materializer.advance(time, { signal });
+    landings.skip(time);
   }
-  return [...ticks].sort(([a], [b]) => a - b);
+  async function advance(time: number): Promise<void> {
+    const today = Math.floor(time / dayMs);
+    // The nights between the days that are replayed come from the table: a flight counts once, wherever it comes from.
+    if (today !== day) await catchUp(time);
+    else for (const { materializer } of stepped) await materializer.advance(time, { signal });
+    day = today;
+    const events = landings.take(time + tickMs);
+    for (const { view } of streamed) await store.push(view, events, { signal });
+    pushed += events.length;
+  }
+  return {
+    advance,
+    catchUp,
+    get streamed() {
+      return pushed;
+    },
+  };
 }
 
 /** The same model on the training set's features of the same flights. */

@@ -53,8 +53,9 @@ export async function assembleReport(
   };
 }
 
-function servingOf({ requests, errors, p50Ms, p99Ms, auc, offlineAuc }: Report["serving"]): Report["serving"] {
-  return { requests, errors, p50Ms, p99Ms, auc, offlineAuc };
+function servingOf(served: Report["serving"]): Report["serving"] {
+  const { requests, errors, p50Ms, p99Ms, auc, offlineAuc, streamed } = served;
+  return { requests, errors, p50Ms, p99Ms, auc, offlineAuc, streamed };
 }
 
 function stageOf(name: StageName, step: StepRecord | undefined, resumed: boolean): Report["stages"][number] {

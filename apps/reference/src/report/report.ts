@@ -40,6 +40,8 @@ export interface Report {
     readonly auc: number;
     /** The model on the features of the training set, for the same flights: what fresher features would give. */
     readonly offlineAuc: number;
+    /** Landings pushed into the features of hours while requests were answered. */
+    readonly streamed: number;
   };
   readonly audit: { readonly entries: number; readonly verified: boolean };
   readonly refusals: readonly { readonly principal: string; readonly action: string; readonly resource: string }[];

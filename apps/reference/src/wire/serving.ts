@@ -22,7 +22,7 @@ export function createServing(platform: () => Platform): ServingState {
     const isLoaded = inference.models().some(({ name }) => name === champion.name);
     if (isLoaded) await inference.swap(champion.name, { onnx, version });
     else await inference.load(champion.name, { onnx, version, instances: 1, warmup: true });
-    for (const view of storedViews(store.views)) await store.watermark(view as (typeof store.views)[0]);
+    for (const view of storedViews(store.views)) await store.watermark(view);
     return { store, inference, champion };
   }
 
