@@ -1,4 +1,4 @@
-import type { Clock, Logger, ObjectStore } from "@ashlar/core";
+import type { Bytes, Clock, Logger, ObjectStore } from "@ashlar/core";
 import { Field, type RecordBatch, Schema } from "apache-arrow";
 import { batchOf } from "../parquet/batch.ts";
 import { fieldIdKey } from "../parquet/field-id.ts";
@@ -35,6 +35,16 @@ export interface StageOptions {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
+/** A finished Parquet file of one partition. */
+export interface FinishedFile {
+  /** By partition column. */
+  readonly values: Readonly<Record<string, string | null>>;
+  readonly rows: number;
+  readonly body: Bytes;
+  /** The text of `add.stats`. */
+  readonly stats: string;
+}
+
 interface OpenFile {
   readonly folder: string;
   readonly values: Readonly<Record<string, string | null>>;
@@ -58,6 +68,7 @@ export class Stage implements AsyncDisposable {
   readonly #fileSchema: Schema;
   readonly #mapped: boolean;
   readonly #open: Map<string, OpenFile> = new Map();
+  readonly #finished: FinishedFile[] = [];
   readonly #written: string[] = [];
   readonly #files: AddFile[] = [];
   #names = 0;
@@ -105,11 +116,20 @@ export class Stage implements AsyncDisposable {
     return file;
   }
 
+  /** Takes a file as it is; it is stored when the stage is finished. */
+  add(file: FinishedFile): void {
+    this.#finished.push(file);
+    this.rows += file.rows;
+  }
+
   /** Writes the files out and returns them for the log, in the order in which they were begun. */
   async finish(signal?: AbortSignal): Promise<readonly AddFile[]> {
-    const waiting = [...this.#open.values()];
+    const waiting = [
+      ...this.#finished.splice(0).map((file) => () => this.#put(this.#names++, file, signal)),
+      ...[...this.#open.values()].map((file) => () => this.#store(file, signal)),
+    ];
     while (waiting.length > 0) {
-      const storing = waiting.splice(0, filesAtOnce).map((file) => this.#store(file, signal));
+      const storing = waiting.splice(0, filesAtOnce).map((store) => store());
       const failed = (await Promise.allSettled(storing)).find((outcome) => outcome.status === "rejected");
       if (failed !== undefined) throw failed.reason;
     }
@@ -117,16 +137,21 @@ export class Stage implements AsyncDisposable {
   }
 
   async #store({ folder, values, writer, statistics }: OpenFile, signal: AbortSignal | undefined): Promise<void> {
-    signal?.throwIfAborted();
-    const { folder: root = "", prefix = "part", dataChange = true, tags, partitionBy, columns } = this.#options;
     // Files are encoded side by side; their numbers keep the order in which they were begun.
     const number = this.#names++;
-    const name = `${prefix}-${String(number).padStart(5, "0")}-${crypto.randomUUID()}.c000.parquet`;
-    const path = `${root}${folder}${name}`;
-    const key = `${this.#table}/${path}`;
     await using finishing = writer;
     this.#open.delete(folder);
-    const { body } = await finishing.finish();
+    signal?.throwIfAborted();
+    const { body, rows } = await finishing.finish();
+    await this.#put(number, { values, rows, body, stats: statistics.toJson() }, signal);
+  }
+
+  async #put(number: number, { values, body, stats }: FinishedFile, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    const { folder: root = "", prefix = "part", dataChange = true, tags, partitionBy, columns } = this.#options;
+    const name = `${prefix}-${String(number).padStart(5, "0")}-${crypto.randomUUID()}.c000.parquet`;
+    const path = `${root}${partitionPath(partitionBy, values)}${name}`;
+    const key = `${this.#table}/${path}`;
     this.#written.push(key);
     const { size } = await this.#context.objects.put(key, body, { ifAbsent: true, ...(signal ? { signal } : {}) });
     const partitioned = columns.filter((column) => partitionBy.includes(column.name));
@@ -138,7 +163,7 @@ export class Stage implements AsyncDisposable {
       size,
       modificationTime: this.#context.clock.now(),
       dataChange,
-      stats: statistics.toJson(),
+      stats,
       ...(tags === undefined ? {} : { tags }),
     };
   }

@@ -21,9 +21,27 @@ export class FileStatistics {
     const min = objectText(this.#columns, (statistics) => statistics.bound("min"));
     const max = objectText(this.#columns, (statistics) => statistics.bound("max"));
     const nulls = objectText(this.#columns, (statistics) => statistics.nullText());
-    return `{"numRecords":${this.rows},"minValues":${min ?? "{}"},"maxValues":${max ?? "{}"},"nullCount":${nulls ?? "{}"}}`;
+    return statsText(this.rows, min, max, nulls);
   }
 }
+
+/** The text of `add.stats` for a file whose writer told the bounds of its flat columns. */
+export function statisticsText(
+  rows: number,
+  types: ReadonlyMap<string, ColumnType>,
+  columns: ReadonlyMap<string, Pick<Bounds, "min" | "max" | "nulls">>,
+): string {
+  const boundOf = (end: "min" | "max"): string | undefined =>
+    objectText(columns, (bounds, name) => {
+      const value = bounds[end];
+      return value === undefined ? undefined : boundText(types.get(name) ?? "binary", value, end);
+    });
+  const nulls = objectText(columns, (bounds) => (bounds.nulls === undefined ? undefined : String(bounds.nulls)));
+  return statsText(rows, boundOf("min"), boundOf("max"), nulls);
+}
+
+const statsText = (rows: number, min = "{}", max = "{}", nulls = "{}"): string =>
+  `{"numRecords":${rows},"minValues":${min},"maxValues":${max},"nullCount":${nulls}}`;
 
 type NullTest = ((row: number) => boolean) | undefined;
 
@@ -85,12 +103,12 @@ function count(rows: number, isNull: NullTest): number {
 }
 
 /** A JSON object of what each column has to say; undefined when none has. */
-function objectText(
-  columns: ReadonlyMap<string, ColumnStatistics>,
-  pick: (statistics: ColumnStatistics) => string | undefined,
+function objectText<Column>(
+  columns: ReadonlyMap<string, Column>,
+  pick: (column: Column, name: string) => string | undefined,
 ): string | undefined {
-  const texts = [...columns].flatMap(([name, statistics]) => {
-    const text = pick(statistics);
+  const texts = [...columns].flatMap(([name, column]) => {
+    const text = pick(column, name);
     return text === undefined ? [] : [`${JSON.stringify(name)}:${text}`];
   });
   return texts.length === 0 ? undefined : `{${texts.join(",")}}`;

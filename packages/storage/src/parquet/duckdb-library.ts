@@ -20,10 +20,15 @@ export interface DuckDbInstance {
 }
 
 export interface DuckDbConnection {
-  run(sql: string): Promise<unknown>;
+  run(sql: string): Promise<DuckDbRows>;
   stream(sql: string): Promise<DuckDbResult>;
   createAppender(table: string): Promise<DuckDbAppender>;
   closeSync(): void;
+}
+
+export interface DuckDbRows {
+  /** Integers of 64 bits are text, maps are lists of `{ key, value }`. */
+  getRowsJson(): Promise<readonly (readonly unknown[])[]>;
 }
 
 export interface DuckDbResult {

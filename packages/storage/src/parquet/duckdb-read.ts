@@ -84,7 +84,7 @@ function readError(file: string, cause: unknown): Error {
  * Columns that DuckDB would not read as the format has it: it cuts nanoseconds, it takes names that differ by case for
  * one, and it has its own mind on lists of older writers. Spark's INT96 are whole microseconds.
  */
-function isForeign(column: FileNode, footer: Footer): boolean {
+export function isForeign(column: FileNode, footer: Footer): boolean {
   const folded = column.name.toLowerCase();
   if (footer.columns.some((other) => other !== column && other.name.toLowerCase() === folded)) return true;
   const bySpark = footer.metadata.key_value_metadata?.some(({ key }) => key === "org.apache.spark.version") === true;

@@ -4,6 +4,7 @@ import { decimalText } from "./decimal.ts";
 import { sqlName, sqlText } from "./duckdb-library.ts";
 import { sqlType } from "./duckdb-types.ts";
 import { typesOf } from "./footer.ts";
+import type { ColumnCheck } from "./port.ts";
 import type { ColumnTest } from "./predicate.ts";
 
 /** The query for some columns of a Parquet file. Strings come as bytes. */
@@ -17,19 +18,42 @@ export function selection(path: string, schema: Schema, tests: readonly ColumnTe
   return `SELECT ${columns.join(", ")} FROM read_parquet(${sqlText(path)}, hive_partitioning = false)${where}`;
 }
 
+/** A check as DuckDB can hold it; undefined where it would not be the same. */
+export function checkSql({ test, nullPasses }: ColumnCheck): string | undefined {
+  const { column, type, condition } = test;
+  const { in: values = [], gt, gte, lt, lte, null: nulls, at } = condition;
+  const literals = [...values, gt, gte, lt, lte].filter((value) => value !== undefined);
+  // NaN is in no range here, and above all numbers in DuckDB: an upper end keeps it out there too.
+  const open = (type === "float" || type === "double") && (gt ?? gte) !== undefined && (lt ?? lte) === undefined;
+  const exact = literals.every((value) => isExact(type, value));
+  if (at !== undefined || nulls === true || open || !exact || typeof type !== "string") return undefined;
+  const sql = conditionOf(test) || "true";
+  return nullPasses ? `(${sqlName(column)} IS NULL OR (${sql}))` : `(${sql})`;
+}
+
+/** Whether a value is in SQL what it is here. */
+function isExact(type: ColumnType, value: unknown): boolean {
+  if (type === "date") return isDay(value);
+  return typeof value === "string" ? value.isWellFormed() && !value.includes("\0") : true;
+}
+
+const isDay = (value: unknown): boolean => Number.isSafeInteger(value) && Math.abs(value as number) < 100_000_000;
+
 /** DuckDB only narrows the rows; it counts NaN as the greatest number, so it may let more through. */
 function conditionOf({ column, type, condition }: ColumnTest): string {
   const name = sqlName(column);
+  // A part of a day would be rounded to one.
+  const narrows = (value: unknown): boolean => type !== "date" || isDay(value);
   const literal = (value: unknown): string => literalOf(type, value);
   const parts: string[] = [];
   if (condition.null !== undefined) parts.push(`${name} IS ${condition.null ? "" : "NOT "}NULL`);
-  if (condition.in !== undefined) {
+  if (condition.in?.every(narrows) === true) {
     parts.push(condition.in.length === 0 ? "false" : `${name} IN (${condition.in.map(literal).join(", ")})`);
   }
   const bounds = { gt: ">", gte: ">=", lt: "<", lte: "<=" } as const;
   for (const [key, operator] of Object.entries(bounds)) {
     const value = condition[key as keyof typeof bounds];
-    if (value !== undefined) parts.push(`${name} ${operator} ${literal(value)}`);
+    if (value !== undefined && narrows(value)) parts.push(`${name} ${operator} ${literal(value)}`);
   }
   return parts.join(" AND ");
 }

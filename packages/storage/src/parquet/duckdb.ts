@@ -1,9 +1,17 @@
 import type { Schema } from "apache-arrow";
 import { primitiveTypes } from "./column-type.ts";
+import { copyWithDuckDb } from "./duckdb-copy.ts";
 import { openWithDuckDb } from "./duckdb-read.ts";
 import { type DuckDbOptions, type DuckDbSession, startDuckDb } from "./duckdb-session.ts";
 import { createWithDuckDb } from "./duckdb-write.ts";
-import type { ParquetCodec, ParquetReader, ParquetWriteOptions, ParquetWriter } from "./port.ts";
+import type {
+  ParquetCodec,
+  ParquetCopy,
+  ParquetCopyPlan,
+  ParquetReader,
+  ParquetWriteOptions,
+  ParquetWriter,
+} from "./port.ts";
 import type { ParquetSource } from "./source.ts";
 
 export type { DuckDbLibrary } from "./duckdb-library.ts";
@@ -39,6 +47,11 @@ class DuckDbCodec implements ParquetCodec {
   async open(source: ParquetSource, options: { readonly signal?: AbortSignal } = {}): Promise<ParquetReader> {
     options.signal?.throwIfAborted();
     return openWithDuckDb(await this.#open(), source);
+  }
+
+  async copy(plan: ParquetCopyPlan): Promise<ParquetCopy | undefined> {
+    plan.signal?.throwIfAborted();
+    return copyWithDuckDb(await this.#open(), plan);
   }
 
   #open(): Promise<DuckDbSession> {

@@ -1,6 +1,6 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 import type { PrimitiveType, Value } from "./column-type.ts";
-import type { Predicate } from "./predicate.ts";
+import type { ColumnTest, Predicate } from "./predicate.ts";
 import type { ParquetSource } from "./source.ts";
 
 export type Compression = "zstd" | "snappy" | "gzip" | "none";
@@ -66,6 +66,38 @@ export interface ParquetWriteOptions {
   readonly compression?: Compression;
 }
 
+/** A condition that every row must satisfy. */
+export interface ColumnCheck {
+  readonly test: ColumnTest;
+  /** Whether a null satisfies it, whatever the test says. */
+  readonly nullPasses: boolean;
+}
+
+/** Rows of Parquet files that are to become other Parquet files as they are. */
+export interface ParquetCopyPlan {
+  readonly sources: readonly ParquetSource[];
+  /** The columns, without structs, arrays and maps: every source has them, in any order. Naive timestamps become UTC ones. */
+  readonly schema: Schema;
+  /** Columns whose values part the rows into files, in which they do not stand; each is a string, an integer, a boolean or a date. */
+  readonly partitionBy: readonly string[];
+  readonly checks: readonly ColumnCheck[];
+  readonly compression?: Compression;
+  readonly signal?: AbortSignal;
+}
+
+/** One of the new files; its body can be read once, before the copy is disposed. */
+export interface CopiedFile extends ParquetOutput {
+  /** The values of the partition columns as text, dates as `2001-06-01`. */
+  readonly partition: ReadonlyMap<string, string | null>;
+  /** By column; `min` and `max` are exact where they are given, and absent where a NaN is among the values. */
+  readonly columns: ReadonlyMap<string, ColumnBounds>;
+}
+
+/** New files, and what they take of a disk until it is disposed. */
+export interface ParquetCopy extends AsyncDisposable {
+  readonly files: readonly CopiedFile[];
+}
+
 /** Reads and writes Parquet as Arrow record batches. */
 export interface ParquetCodec extends AsyncDisposable {
   readonly name: string;
@@ -78,4 +110,9 @@ export interface ParquetCodec extends AsyncDisposable {
   create(schema: Schema, options?: ParquetWriteOptions): Promise<ParquetWriter>;
   /** @throws LIBRARY_MISSING, TYPE_UNSUPPORTED, PARQUET_CORRUPT, CODEC_REFUSED */
   open(source: ParquetSource, options?: { readonly signal?: AbortSignal }): Promise<ParquetReader>;
+  /**
+   * Copies rows without bringing them to JavaScript, where the codec can. Undefined when it cannot do it without losing a
+   * bit, or when a row does not satisfy a check: the rows must then go through `open` and `create`.
+   */
+  copy?(plan: ParquetCopyPlan): Promise<ParquetCopy | undefined>;
 }
