@@ -186,7 +186,13 @@ export const featureStoreErrors = {
     status: 404,
     retryable: false,
     message: (d: { method: string; path: string }): string =>
-      `There is no ${d.method} ${d.path}. Use POST /read or POST /get-online-features.`,
+      `There is no ${d.method} ${d.path}. Use POST /read, POST /get-online-features or GET /openapi.json.`,
+  },
+  NOT_ACCEPTABLE: {
+    status: 406,
+    retryable: false,
+    message: (d: { accept: string; known: readonly string[] }): string =>
+      `An answer cannot be of ${JSON.stringify(d.accept)}. Accept one of ${d.known.join(", ")}.`,
   },
   CLOSED: {
     status: 500,

@@ -44,6 +44,14 @@ export {
   type WindowFeature,
 } from "./define/window.ts";
 export { featureStoreError, featureStoreErrors } from "./errors.ts";
+export {
+  type FeatureLog,
+  featureLog,
+  type FeatureLogCounts,
+  type FeatureLogOptions,
+  type FeatureLogSink,
+  type ServedRead,
+} from "./log/feature-log.ts";
 export type { Materializer, MaterializeResult } from "./materialize/materializer.ts";
 export type { ParityDifference, ParityOptions, ParityReport } from "./materialize/parity.ts";
 export { arrow } from "./offline/arrow.ts";
@@ -64,7 +72,9 @@ export type {
 export type { PushResult } from "./push/add-events.ts";
 export type { PushEvent } from "./push/events.ts";
 export type { PushOptions } from "./push/push.ts";
-export type { Reading } from "./serve/read.ts";
+export type { HandlerOptions } from "./serve/handler.ts";
+export { openFeatureApi, type OpenApiDocument, type OpenApiOptions } from "./serve/openapi.ts";
+export type { Reading, Readings } from "./serve/read.ts";
 export { type Cell, fromRows } from "./source/rows.ts";
 export { fromBatches, fromTable, type SourceOptions, type TableSource } from "./source/table-source.ts";
 export {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { type Clock, type Logger, silentLogger, systemClock } from "@ashlar/core";
 import type { FeatureView } from "./define/feature-view.ts";
 import {
@@ -12,6 +13,7 @@ import {
 } from "./define/selection.ts";
 import type { FeatureService } from "./define/service.ts";
 import { featureStoreError } from "./errors.ts";
+import type { FeatureLog } from "./log/feature-log.ts";
 import {
   createMaterializer,
   type Materializer,
@@ -27,8 +29,8 @@ import type { PushResult } from "./push/add-events.ts";
 import type { PushEvent } from "./push/events.ts";
 import { consumeEvents, isPushed, pushEvents, type PushOptions } from "./push/push.ts";
 import { createSeeder } from "./push/seed.ts";
-import { createHandler } from "./serve/handler.ts";
-import { type Reading, readOnline } from "./serve/read.ts";
+import { createHandler, type HandlerOptions } from "./serve/handler.ts";
+import { type Reading, readOnline, type Readings, type ReadRequest } from "./serve/read.ts";
 import type { TrainingManifest } from "./training/manifest.ts";
 import { replay, type ReplayOptions } from "./training/replay.ts";
 import {
@@ -44,6 +46,8 @@ export interface FeatureStoreOptions<Views extends readonly View[]> {
   readonly offline?: OfflineEngine;
   /** Where the newest values are read from; default `memory()`. */
   readonly online?: OnlineStore;
+  /** What is served is noted here, and flushed when the store is disposed; default none. */
+  readonly logs?: readonly FeatureLog[];
   readonly clock?: Clock;
   readonly logger?: Logger;
 }
@@ -54,6 +58,8 @@ export interface ReadOptions<Row, Selection> {
   readonly features: readonly Selection[];
   /** Epoch milliseconds that ages are reckoned at; default now. */
   readonly at?: number;
+  /** Names the read in logs; default a random UUID. */
+  readonly requestId?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -142,8 +148,12 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
   read<Service extends FeatureService>(
     options: ServiceReadOptions<EntityRow<Service["views"], Service["selection"][number]>, Service>,
   ): Promise<Vector<Service["views"], Service["selection"][number]>[]>;
-  /** Serves reads over HTTP: `POST /read`, and `POST /get-online-features` in Feast's shape. */
-  handler(): (request: Request) => Promise<Response>;
+  /**
+   * Serves reads over HTTP: `POST /read` in JSON or Arrow, `POST /get-online-features` in Feast's shape, `GET /openapi.json`.
+   *
+   * @throws REQUEST_INVALID for a limit out of range
+   */
+  handler(options?: HandlerOptions): (request: Request) => Promise<Response>;
 }
 
 /**
@@ -154,7 +164,7 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
 export function createFeatureStore<const Views extends readonly View[]>(
   options: FeatureStoreOptions<Views> & { readonly views: DistinctNames<Views> },
 ): FeatureStore<Views> {
-  const { offline = arrow(), online = memory(), clock = systemClock, logger = silentLogger } = options;
+  const { offline = arrow(), online = memory(), logs = [], clock = systemClock, logger = silentLogger } = options;
   const views: Views = options.views;
   assertDistinctNames(views);
 
@@ -179,8 +189,14 @@ export function createFeatureStore<const Views extends readonly View[]>(
     return createMaterializer(view, timeline, online, { from: start, limit: until });
   }
 
-  const read = (request: Parameters<typeof readOnline>[2]): ReturnType<typeof readOnline> =>
-    readOnline(views, online, request);
+  async function read(request: ReadRequest, of: readonly View[] = views): Promise<Readings[]> {
+    const rows = await readOnline(of, online, request);
+    if (logs.length > 0) {
+      const { requestId = randomUUID(), at, entities } = request;
+      for (const log of logs) log.record({ requestId, at, views: of, entities, rows });
+    }
+    return rows;
+  }
 
   const push = (view: FeatureView, events: readonly PushEvent[], request: PushOptions = {}): Promise<PushResult> =>
     pushEvents(view, online, events, { ...request, now: clock.now() });
@@ -215,10 +231,13 @@ export function createFeatureStore<const Views extends readonly View[]>(
       const service = "service" in request ? request.service : undefined;
       const features = "service" in request ? request.service.features : request.features;
       const entities = request.entities as readonly Readonly<Record<string, unknown>>[];
-      const { at = clock.now(), signal } = request;
-      return (await readOnline(service?.views ?? views, online, { entities, features, at, signal })) as never[];
+      const { at = clock.now(), requestId, signal } = request;
+      return (await read({ entities, features, at, requestId, signal }, service?.views)) as never[];
     },
-    handler: () => createHandler({ views, read, now: () => clock.now(), logger }),
-    [Symbol.asyncDispose]: async () => online[Symbol.asyncDispose](),
+    handler: (request = {}) => createHandler({ views, read, now: () => clock.now(), logger }, request),
+    async [Symbol.asyncDispose]() {
+      for (const log of logs) await log[Symbol.asyncDispose]();
+      await online[Symbol.asyncDispose]();
+    },
   };
 }

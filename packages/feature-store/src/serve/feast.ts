@@ -1,6 +1,7 @@
 import type { View } from "../define/selection.ts";
-import { entityRows, featureList, invalid, isObject, toJson } from "./wire.ts";
-import type { Reading, Readings, ReadRequest } from "./read.ts";
+import type { HandlerLimits } from "./limits.ts";
+import type { Reading, Readings } from "./read.ts";
+import { entityRows, invalid, isObject, toJson } from "./wire.ts";
 
 const statuses: Readonly<Record<Reading["status"], string>> = {
   PRESENT: "PRESENT",
@@ -11,15 +12,26 @@ const statuses: Readonly<Record<Reading["status"], string>> = {
   EXPIRED: "OUTSIDE_MAX_AGE",
 };
 
+/** What a request asks for. */
+export interface Asked {
+  readonly views: readonly View[];
+  readonly features: readonly string[];
+  readonly entities: readonly Readonly<Record<string, unknown>>[];
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
 /**
  * A request of Feast's feature server: `entities` is a list of values per key. An expired value comes as null with the
  * status OUTSIDE_MAX_AGE.
  *
  * @throws REQUEST_INVALID
  */
-export function fromFeast(views: readonly View[], body: Readonly<Record<string, unknown>>, at: number): ReadRequest {
-  if (body["feature_service"] !== undefined) throw invalid('a "feature_service" is not known here; list "features"');
-  const features = featureList(body["features"]);
+export function fromFeast(
+  body: Readonly<Record<string, unknown>>,
+  { views, features }: Pick<Asked, "views" | "features">,
+  { at, limits }: { readonly at: number; readonly limits: Required<HandlerLimits> },
+): Asked {
   const { entities } = body;
   if (!isObject(entities)) throw invalid('"entities" must be an object of lists, one per key');
   const columns = Object.entries(entities);
@@ -30,7 +42,7 @@ export function fromFeast(views: readonly View[], body: Readonly<Record<string, 
   const table = Array.from({ length: rows }, (_, i) =>
     Object.fromEntries(columns.map(([name, values]) => [name, (values as unknown[])[i]])),
   );
-  return { entities: entityRows(views, table), features, at };
+  return { views, features, entities: entityRows(views, table, limits), at };
 }
 
 /** The answer in Feast's shape: one result per column, keys first. */

@@ -1,56 +1,122 @@
+import { randomUUID } from "node:crypto";
 import { isAshlarError, type Logger } from "@ashlar/core";
+import { Table, tableToIPC } from "apache-arrow";
 import { resolveSelection, type View } from "../define/selection.ts";
+import type { FeatureService } from "../define/service.ts";
 import { featureStoreError } from "../errors.ts";
-import { fromFeast, toFeast } from "./feast.ts";
+import { arrowMedia, preferredMedia } from "./accept.ts";
+import { type Asked, fromFeast, toFeast } from "./feast.ts";
+import { type HandlerLimits, handlerLimits } from "./limits.ts";
+import { openFeatureApi } from "./openapi.ts";
 import type { Readings, ReadRequest } from "./read.ts";
-import { entityRows, featureList, invalid, jsonBody, toJson } from "./wire.ts";
+import { featureType, readingColumns } from "./reading-columns.ts";
+import { toBatch } from "./to-batch.ts";
+import { entityRows, featuresOf, invalid, jsonBody, toJson } from "./wire.ts";
+
+export interface HandlerOptions extends HandlerLimits {
+  /** Services that may be asked for by name; default none. */
+  readonly services?: readonly FeatureService[];
+}
 
 export interface HandlerContext {
   readonly views: readonly View[];
-  readonly read: (request: ReadRequest) => Promise<Readings[]>;
+  readonly read: (request: ReadRequest, views: readonly View[]) => Promise<Readings[]>;
   readonly now: () => number;
   readonly logger: Logger;
 }
 
-/** Serves `POST .../read` and Feast's `POST .../get-online-features`, under whatever path it is mounted at. */
-export function createHandler(context: HandlerContext): (request: Request) => Promise<Response> {
+type Route = (request: Request, requestId: string) => Promise<Response>;
+
+const requestIdHeader = "x-request-id";
+
+/**
+ * Serves `POST .../read`, Feast's `POST .../get-online-features` and `GET .../openapi.json`, under whatever path it is
+ * mounted at. Every answer has an `x-request-id`, that of the request if it has one: the id of the read in logs.
+ */
+export function createHandler(
+  context: HandlerContext,
+  options: HandlerOptions,
+): (request: Request) => Promise<Response> {
+  const services = options.services ?? [];
+  const limits = handlerLimits(options);
+  const routes: Readonly<Record<string, Route>> = {
+    "POST /read": (request, id) => ownRead(context, { services, limits, id }, request),
+    "POST /get-online-features": (request, id) => feastRead(context, { services, limits, id }, request),
+    "GET /openapi.json": async () => Response.json(openFeatureApi({ views: context.views, services })),
+  };
   return async (request) => {
-    try {
-      const path = new URL(request.url).pathname;
-      if (request.method === "POST" && path.endsWith("/read")) return Response.json(await ownRead(context, request));
-      if (request.method === "POST" && path.endsWith("/get-online-features")) {
-        return Response.json(await feastRead(context, request));
-      }
-      throw featureStoreError("ROUTE_NOT_FOUND", { method: request.method, path });
-    } catch (error) {
-      return failure(error, context.logger);
-    }
+    const given = request.headers.get(requestIdHeader) ?? "";
+    const id = /^[\x21-\x7e][\x20-\x7e]{0,199}$/.test(given) ? given : randomUUID();
+    const response = await answer(routes, request, id).catch((error: unknown) => failure(error, context.logger));
+    response.headers.set(requestIdHeader, id);
+    return response;
   };
 }
 
-async function ownRead({ views, read, now }: HandlerContext, request: Request): Promise<unknown> {
-  const { features, entities, at = now() } = await jsonBody(request);
+async function answer(routes: Readonly<Record<string, Route>>, request: Request, id: string): Promise<Response> {
+  const { method, url } = request;
+  const path = new URL(url).pathname;
+  const route = routes[`${method} /${path.slice(path.lastIndexOf("/") + 1)}`];
+  if (route === undefined) throw featureStoreError("ROUTE_NOT_FOUND", { method, path });
+  return await route(request, id);
+}
+
+interface Scope {
+  readonly services: readonly FeatureService[];
+  readonly limits: Required<HandlerLimits>;
+  readonly id: string;
+}
+
+async function ownRead(context: HandlerContext, scope: Scope, request: Request): Promise<Response> {
+  const media = preferredMedia(request.headers.get("accept"));
+  const body = await jsonBody(request, scope.limits);
+  const { at = context.now() } = body;
   if (typeof at !== "number" || !Number.isSafeInteger(at)) throw invalid('"at" must be epoch milliseconds');
-  const rows = await read({
-    features: featureList(features),
-    entities: entityRows(views, entities),
-    at,
-    signal: request.signal,
-  });
-  return {
-    rows: rows.map((row) =>
-      Object.fromEntries(
-        Object.entries(row).map(([name, reading]) => [name, { ...reading, value: toJson(reading.value) }]),
-      ),
-    ),
-  };
+  const { views, features } = featuresOf(body, "service", context.views, scope.services);
+  const entities = entityRows(views, body["entities"], scope.limits);
+  const { rows, names } = await read(context, scope, { views, features, entities, at }, request.signal);
+  if (media === arrowMedia) return arrowResponse(views, names, rows);
+  return Response.json({ rows: rows.map(jsonRow) });
 }
 
-async function feastRead({ views, read, now }: HandlerContext, request: Request): Promise<unknown> {
-  const body = await jsonBody(request);
-  const asked = fromFeast(views, body, now());
-  const rows = await read({ ...asked, signal: request.signal });
-  return toFeast(body, rows, resolveSelection(views, asked.features).names, asked.at);
+async function feastRead(context: HandlerContext, scope: Scope, request: Request): Promise<Response> {
+  const body = await jsonBody(request, scope.limits);
+  const asked = fromFeast(body, featuresOf(body, "feature_service", context.views, scope.services), {
+    at: context.now(),
+    limits: scope.limits,
+  });
+  const { rows, names } = await read(context, scope, asked, request.signal);
+  return Response.json(toFeast(body, rows, names, asked.at));
+}
+
+async function read(
+  context: HandlerContext,
+  { limits, id }: Scope,
+  { views, features, entities, at }: Asked,
+  signal: AbortSignal,
+): Promise<{ readonly rows: readonly Readings[]; readonly names: readonly string[] }> {
+  const { names } = resolveSelection(views, features);
+  if (names.length > limits.maxFeatures) {
+    throw invalid(`it asks for ${names.length} features and may for ${limits.maxFeatures}`);
+  }
+  return { rows: await context.read({ entities, features, at, requestId: id, signal }, views), names };
+}
+
+const jsonRow = (row: Readings): unknown =>
+  Object.fromEntries(
+    Object.entries(row).map(([name, reading]) => [name, { ...reading, value: toJson(reading.value) }]),
+  );
+
+function arrowResponse(views: readonly View[], names: readonly string[], rows: readonly Readings[]): Response {
+  const columns = names.flatMap((name) =>
+    readingColumns(
+      name,
+      featureType(views, name),
+      rows.map((row) => row[name]),
+    ),
+  );
+  const bytes = tableToIPC(new Table([toBatch(columns, rows.length)]), "stream");
+  return new Response(Buffer.from(bytes), { headers: { "content-type": arrowMedia } });
 }
 
 function failure(error: unknown, logger: Logger): Response {

@@ -30,6 +30,8 @@ export interface ReadRequest {
   readonly features: readonly string[];
   /** Epoch milliseconds that ages are reckoned at. */
   readonly at: number;
+  /** Names the read in logs. */
+  readonly requestId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

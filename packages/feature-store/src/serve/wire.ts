@@ -1,17 +1,19 @@
 import type { View } from "../define/selection.ts";
+import type { FeatureService } from "../define/service.ts";
 import type { Value } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
-
-const largestBody = 4 * 1024 * 1024;
-const mostEntities = 10_000;
+import type { HandlerLimits } from "./limits.ts";
 
 /** The JSON object of a request. @throws REQUEST_INVALID */
-export async function jsonBody(request: Request): Promise<Readonly<Record<string, unknown>>> {
+export async function jsonBody(
+  request: Request,
+  { maxBodyBytes }: Required<HandlerLimits>,
+): Promise<Readonly<Record<string, unknown>>> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of request.body ?? []) {
     size += chunk.length;
-    if (size > largestBody) throw invalid(`its body is over ${largestBody} bytes`);
+    if (size > maxBodyBytes) throw invalid(`its body is over ${maxBodyBytes} bytes`);
     chunks.push(chunk);
   }
   let parsed: unknown;
@@ -29,16 +31,37 @@ export const invalid = (rule: string): Error => featureStoreError("REQUEST_INVAL
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** @throws REQUEST_INVALID unless it is a list of at least one string */
-export function featureList(value: unknown): string[] {
-  if (Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === "string")) return value;
-  throw invalid('"features" must be a list of "view:feature"');
+/** The features that are asked for: those listed, or those of a service by its pinned views. @throws REQUEST_INVALID */
+export function featuresOf(
+  body: Readonly<Record<string, unknown>>,
+  serviceField: "service" | "feature_service",
+  views: readonly View[],
+  services: readonly FeatureService[],
+): { readonly views: readonly View[]; readonly features: readonly string[] } {
+  const { features } = body;
+  const name = body[serviceField];
+  if (name === undefined) {
+    if (isFeatureList(features)) return { views, features };
+    throw invalid('"features" must be a list of "view:feature"');
+  }
+  if (features !== undefined) throw invalid(`it has both "features" and "${serviceField}"`);
+  const service = services.find((each) => each.name === name);
+  if (service !== undefined) return service;
+  const known = services.map((each) => each.name).join(", ");
+  throw invalid(`there is no service ${JSON.stringify(name)} here; there are: ${known === "" ? "none" : known}`);
 }
 
+const isFeatureList = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === "string");
+
 /** Rows of keys and inputs from JSON, with integers and timestamps in their own types. @throws REQUEST_INVALID */
-export function entityRows(views: readonly View[], rows: unknown): Record<string, unknown>[] {
+export function entityRows(
+  views: readonly View[],
+  rows: unknown,
+  { maxEntities }: Required<HandlerLimits>,
+): Record<string, unknown>[] {
   if (!Array.isArray(rows) || !rows.every(isObject)) throw invalid('"entities" must be a list of objects');
-  if (rows.length > mostEntities) throw invalid(`it asks for ${rows.length} entities and may for ${mostEntities}`);
+  if (rows.length > maxEntities) throw invalid(`it asks for ${rows.length} entities and may for ${maxEntities}`);
   const bigints = new Set(views.flatMap(bigintFields));
   return rows.map((row) =>
     Object.fromEntries(
