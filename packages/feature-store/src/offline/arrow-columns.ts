@@ -1,6 +1,7 @@
 import { DataType, type RecordBatch, TimeUnit, type Vector } from "apache-arrow";
 import { featureStoreError } from "../errors.ts";
 import { type ColumnData, fromInt64 } from "./column-data.ts";
+import { StringCodes } from "./string-codes.ts";
 
 /**
  * Reads one column of some batches.
@@ -37,7 +38,7 @@ export function readColumn(batches: readonly RecordBatch[], column: string, tabl
     each(vectors, (value, row) => (values[row] = value === true ? 1 : 0));
     return { kind: "boolean", values, ...nulls };
   }
-  if (DataType.isUtf8(type) || DataType.isLargeUtf8(type)) return { ...readStrings(vectors, rows), ...nulls };
+  if (DataType.isUtf8(type) || DataType.isLargeUtf8(type)) return { ...readStrings(vectors, rows, valid), ...nulls };
   if (DataType.isDictionary(type) && DataType.isUtf8(type.dictionary as DataType)) {
     return { ...readDictionary(vectors, rows), ...nulls };
   }
@@ -56,9 +57,15 @@ function readValidity(vectors: readonly Vector[], rows: number): Uint8Array | un
   if (vectors.every((vector) => vector.nullCount === 0)) return undefined;
   const valid = new Uint8Array(rows).fill(1);
   let row = 0;
-  for (const vector of vectors) {
-    if (vector.nullCount > 0) for (let i = 0; i < vector.length; i++) valid[row + i] = vector.isValid(i) ? 1 : 0;
-    row += vector.length;
+  for (const data of vectors.flatMap((vector) => vector.data)) {
+    const { nullBitmap, offset, length } = data;
+    if (data.nullCount > 0 && data.nullable) {
+      for (let i = 0; i < length; i++) {
+        const bit = offset + i;
+        if (((nullBitmap[bit >> 3] as number) & (1 << (bit & 7))) === 0) valid[row + i] = 0;
+      }
+    }
+    row += length;
   }
   return valid;
 }
@@ -79,35 +86,34 @@ function each(vectors: readonly Vector[], visit: (value: unknown, row: number) =
   for (const vector of vectors) for (let i = 0; i < vector.length; i++) visit(vector.get(i), row++);
 }
 
-function readStrings(vectors: readonly Vector[], rows: number): Extract<ColumnData, { kind: "string" }> {
-  const codes = new Map<string, number>();
+function readStrings(
+  vectors: readonly Vector[],
+  rows: number,
+  valid: Uint8Array | undefined,
+): Extract<ColumnData, { kind: "string" }> {
+  const codes = new StringCodes();
   const values = new Int32Array(rows);
-  each(vectors, (value, row) => {
-    if (value !== null) values[row] = codeOf(codes, value as string);
-  });
-  return { kind: "string", values, dictionary: [...codes.keys()] };
+  let row = 0;
+  for (const data of vectors.flatMap((vector) => vector.data)) {
+    codes.encode(data.values as Uint8Array, data.valueOffsets as Int32Array, data.length, values, row, valid);
+    row += data.length;
+  }
+  return { kind: "string", values, dictionary: codes.dictionary };
 }
 
 /** Chunks may each bring their own dictionary, and a dictionary may hold a string twice: one code per string here. */
 function readDictionary(vectors: readonly Vector[], rows: number): Extract<ColumnData, { kind: "string" }> {
-  const codes = new Map<string, number>();
+  const codes = new StringCodes();
   const values = new Int32Array(rows);
   let row = 0;
   for (const data of vectors.flatMap((vector) => vector.data)) {
     const translated = Array.from(data.dictionary as Vector, (value) =>
-      value === null ? 0 : codeOf(codes, value as string),
+      value === null ? 0 : codes.code(value as string),
     );
     const indices = data.values as Int32Array;
     for (let i = 0; i < data.length; i++) values[row++] = translated[Number(indices[i])] ?? 0;
   }
-  return { kind: "string", values, dictionary: [...codes.keys()] };
-}
-
-function codeOf(codes: Map<string, number>, value: string): number {
-  const known = codes.get(value);
-  if (known !== undefined) return known;
-  codes.set(value, codes.size);
-  return codes.size - 1;
+  return { kind: "string", values, dictionary: codes.dictionary };
 }
 
 const perSecond: Readonly<Record<TimeUnit, number>> = {
@@ -135,16 +141,22 @@ function readTimes(
     return { kind: "time", values, naive: true };
   }
   const factor = DataType.isTimestamp(type) ? perSecond[type.unit] : perSecond[TimeUnit.MILLISECOND];
-  const raw = new BigInt64Array(rows);
-  fill(vectors, (data, at) => raw.set(data as BigInt64Array, at));
-  const validity = readValidity(vectors, rows);
-  const exact = fromInt64(raw, validity);
-  for (let row = 0; row < rows; row++) {
-    if (validity?.[row] === 0) continue;
-    const micros = factor >= 1 ? Number(exact.values[row]) * factor : Number((raw[row] as bigint) / 1000n);
-    if (factor < 1 && (raw[row] as bigint) % 1000n !== 0n) throw invalid(row, "it is finer than a microsecond");
-    if (!Number.isSafeInteger(micros)) throw invalid(row, "it lies outside the years 1684 to 2255");
-    values[row] = micros;
-  }
+  const valid = readValidity(vectors, rows);
+  fill(vectors, (data, at) => {
+    const raw = data as BigInt64Array;
+    const words = new Int32Array(raw.buffer, raw.byteOffset, raw.length * 2);
+    for (let i = 0; i < raw.length; i++) {
+      if (valid?.[at + i] === 0) continue;
+      const high = words[2 * i + 1] as number;
+      let micros = (high * 4294967296 + ((words[2 * i] as number) >>> 0)) * factor;
+      if (factor < 1) {
+        const nanos = raw[i] as bigint;
+        if (nanos % 1000n !== 0n) throw invalid(at + i, "it is finer than a microsecond");
+        micros = Number(nanos / 1000n);
+      }
+      if (!Number.isSafeInteger(micros)) throw invalid(at + i, "it lies outside the years 1684 to 2255");
+      values[at + i] = micros;
+    }
+  });
   return { kind: "time", values, naive: !DataType.isTimestamp(type) || !type.timezone };
 }

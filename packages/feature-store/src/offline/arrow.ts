@@ -5,35 +5,46 @@ import type { TableSource } from "../source/table-source.ts";
 import { readColumn } from "./arrow-columns.ts";
 import type { ColumnData } from "./column-data.ts";
 import type { FeatureColumn } from "./feature-column.ts";
-import { gatherLatest, type GroupedLabels, joinWindows, latestRows, timelineColumns } from "./join.ts";
+import { extendTimeline } from "./extend-timeline.ts";
+import { gatherLatest, type GroupedLabels, joinWindows, timelineColumns } from "./join.ts";
+import { type IndexedTimeline, type KeyedTimeline, KeptTimelines, type TimelineMaker } from "./kept-timelines.ts";
 import { assertKeyColumn, KeyDictionary } from "./key-dictionary.ts";
+import { latestRows } from "./last-seen.ts";
 import type { EngineOptions, JoinRequest, LabelSession, OfflineEngine, TimelineOptions } from "./port.ts";
 import { assertNoTies } from "./ties.ts";
 import { timeColumn } from "./time-column.ts";
-import { buildTimeline, groupByKey, sortWithinKeys, type Timeline } from "./timeline.ts";
+import { sortByTime } from "./sort-rows.ts";
+import { buildTimeline, groupByKey, ordinals, type Timeline } from "./timeline.ts";
 import { visibility } from "./visibility.ts";
 
+export interface ArrowOptions {
+  /**
+   * How many bytes of timelines to keep between joins, of sources that have a fingerprint: a later join over the same
+   * version of a source only reads the labels, and one over a version with more rows only those. Default 512 MiB; 0 keeps
+   * none.
+   */
+  readonly keepBytes?: number;
+}
+
 /** The default offline engine: plain JavaScript over Arrow, in memory, no native code. */
-export function arrow(): OfflineEngine {
+export function arrow({ keepBytes = 512 * 1024 * 1024 }: ArrowOptions = {}): OfflineEngine {
+  const kept = new KeptTimelines(keepBytes);
   return {
     name: "arrow",
-    timeline: async (view, options) => (await timeline(view, new ScannedTable(view.source), options)).timeline,
+    timeline: async (view, options) => (await build(view, new ScannedTable(view.source), options)).timeline,
     async labels(source, options) {
       const batches = await collect(source, undefined, options);
-      return new ArrowLabels(
-        source,
-        batches,
-        labelTimes(readColumn(batches, options.time, source.name), source, options.time),
-      );
+      return new ArrowLabels(source, batches, options.time, kept);
     },
   };
 }
 
-async function timeline(
+async function build(
   view: FeatureView,
   table: ScannedTable,
   options: TimelineOptions,
-): Promise<{ keys: KeyDictionary; timeline: Timeline }> {
+  dictionary: KeyDictionary = new KeyDictionary(view.keys.length),
+): Promise<KeyedTimeline> {
   const { source, eventTime, knownAt } = view;
   const inputs = timelineColumns(view, options);
   await table.load(
@@ -43,16 +54,28 @@ async function timeline(
   const time = (column: string): Float64Array =>
     timeColumn(table.column(column), { column, table: source.name, timezone: source.timezone });
   const event = time(eventTime);
-  const keys = new KeyDictionary(view.keys.length);
-  const codes = keys.encode(
+  const codes = dictionary.encode(
     keyColumns(view, (column) => table.column(column), "column", source.name),
     event.length,
     true,
   );
   const columns = new Map(inputs.map((column) => [column, table.column(column)]));
+  // The dictionary grows when the timeline is extended; this one has the keys of now.
+  const keys = { size: dictionary.size, key: (code: number) => dictionary.key(code) };
+  const known = knownAt === undefined ? undefined : time(knownAt);
+  return { dictionary, timeline: buildTimeline({ keys, codes, event, known, columns }) };
+}
+
+function makerOf(view: FeatureView, table: ScannedTable, options: TimelineOptions): TimelineMaker {
   return {
-    keys,
-    timeline: buildTimeline({ keys, codes, event, known: knownAt === undefined ? undefined : time(knownAt), columns }),
+    build: () => build(view, table, options),
+    async extend({ dictionary, timeline }, fingerprint) {
+      const appended = await view.source.appendedSince?.(fingerprint);
+      if (appended === undefined) return undefined;
+      const added = await build(view, new ScannedTable({ ...appended, name: view.source.name }), options, dictionary);
+      const extended = extendTimeline(timeline, added.timeline);
+      return extended && { dictionary, timeline: extended };
+    },
   };
 }
 
@@ -120,13 +143,15 @@ class ArrowLabels implements LabelSession {
   readonly #time: Float64Array;
   readonly #columns = new Map<string, ColumnData>();
   readonly #tables = new Map<TableSource, ScannedTable>();
+  readonly #kept: KeptTimelines;
 
-  constructor(source: TableSource, batches: readonly RecordBatch[], time: Float64Array) {
-    this.rows = time.length;
+  constructor(source: TableSource, batches: readonly RecordBatch[], time: string, kept: KeptTimelines) {
+    this.#kept = kept;
     this.columnNames = batches[0]?.schema.fields.map((field) => field.name) ?? [];
     this.#source = source;
     this.#batches = batches;
-    this.#time = time;
+    this.#time = labelTimes(this.#read(time), source, time);
+    this.rows = this.#time.length;
   }
 
   #read(name: string): ColumnData {
@@ -147,27 +172,32 @@ class ArrowLabels implements LabelSession {
     const { view } = request;
     const table = this.#tables.get(view.source) ?? new ScannedTable(view.source);
     this.#tables.set(view.source, table);
-    const { keys, timeline: rows } = await timeline(view, table, request);
-    if (request.onTie === "error") assertNoTies(view, rows);
-    const visible = visibility(rows, request);
-    const labels = this.#group(view, keys);
-    const windows = joinWindows(request, rows, visible, labels);
-    const plain = request.features.some((name) => view.features[name]?.kind === "column")
-      ? gatherLatest(request, rows, latestRows(view, rows, visible, labels))
-      : new Map<string, FeatureColumn>();
-    return request.features.map((name) => (windows.get(name) ?? plain.get(name)) as FeatureColumn);
-  }
-
-  #group(view: FeatureView, keys: KeyDictionary): GroupedLabels {
-    const codes = keys.encode(
+    const indexed = await this.#kept.get(view, request, makerOf(view, table, request));
+    const { timeline, dictionary } = indexed;
+    if (request.onTie === "error") assertNoTies(view, timeline);
+    const codes = dictionary.encode(
       keyColumns(view, (column) => this.#read(column), "name", this.#source.name),
       this.rows,
       false,
     );
-    const { starts, rows: order } = groupByKey(codes, keys.size);
-    const time = this.#time;
-    sortWithinKeys(order, starts, (a, b) => (time[a] as number) - (time[b] as number) || a - b);
-    return { rows: this.rows, starts, order, time };
+    const windows = request.features.some((name) => view.features[name]?.kind === "window")
+      ? joinWindows(request, timeline, visibility(timeline, request), this.#group(codes, timeline))
+      : new Map<string, FeatureColumn>();
+    const plain = request.features.some((name) => view.features[name]?.kind === "column")
+      ? this.#plain(request, indexed, codes)
+      : new Map<string, FeatureColumn>();
+    return request.features.map((name) => (windows.get(name) ?? plain.get(name)) as FeatureColumn);
+  }
+
+  #plain(request: JoinRequest, indexed: IndexedTimeline, codes: Int32Array): Map<string, FeatureColumn> {
+    const labels = { codes, time: this.#time, ttl: request.view.ttl };
+    return gatherLatest(request, indexed.timeline, latestRows(indexed.timeline, indexed.lastSeen(request), labels));
+  }
+
+  #group(codes: Int32Array, timeline: Timeline): GroupedLabels {
+    const sorted = sortByTime(ordinals(this.rows), this.#time);
+    const { starts, rows: order } = groupByKey(codes, timeline.keys.size, sorted);
+    return { rows: this.rows, starts, order, time: this.#time };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

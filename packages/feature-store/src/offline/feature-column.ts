@@ -13,6 +13,7 @@ import {
 } from "apache-arrow";
 import type { Value, ValueType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
+import type { ColumnData } from "./column-data.ts";
 import { packBits } from "./column-to-arrow.ts";
 
 /** How the columns of a training set are typed. */
@@ -60,6 +61,34 @@ export class FeatureColumn {
     this.#bitmap[row >> 3] = (this.#bitmap[row >> 3] as number) | (1 << (row & 7));
     this.#present++;
     (this.#values as Float64Array)[row] = value;
+  }
+
+  /**
+   * As `set` for every row, with the numbers at `rows` of `data`, and none where that is negative.
+   *
+   * @returns false, with nothing set, when these numbers cannot be stored so, or not all of them fit
+   */
+  take(rows: Int32Array, data: ColumnData): boolean {
+    const storage = this.#storage;
+    if (data.kind !== "number" || (storage !== "float64" && storage !== "float32" && storage !== "int32")) return false;
+    const { values: from, valid } = data;
+    if (this.type === "int32") {
+      for (let i = 0; i < rows.length; i++) {
+        const row = rows[i] as number;
+        if (row < 0 || valid?.[row] === 0) continue;
+        if (((from[row] as number) | 0) !== from[row]) return false;
+      }
+    }
+    const into = this.#values as Float64Array;
+    const bitmap = this.#bitmap;
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] as number;
+      if (row < 0 || (valid !== undefined && valid[row] === 0)) continue;
+      into[i] = from[row] as number;
+      bitmap[i >> 3] = (bitmap[i >> 3] as number) | (1 << (i & 7));
+      this.#present++;
+    }
+    return true;
   }
 
   /** True when values are bigints in storage, so that {@link setNumber} does not do. */

@@ -7,7 +7,7 @@ import type { ColumnData } from "./column-data.ts";
 import { columnReader } from "./column-reader.ts";
 import { FeatureColumn } from "./feature-column.ts";
 import type { JoinRequest, TimelineOptions } from "./port.ts";
-import { LatestSweep, WindowSweep } from "./sweep.ts";
+import { WindowSweep } from "./sweep.ts";
 import type { Timeline } from "./timeline.ts";
 import type { Visibility } from "./visibility.ts";
 
@@ -112,29 +112,7 @@ function fillUnmatchedCounts(labels: GroupedLabels, lanes: readonly Lane[]): voi
   });
 }
 
-/** The row of the timeline each label sees last, -1 where none or where it is older than the view's ttl. */
-export function latestRows(
-  view: FeatureView,
-  timeline: Timeline,
-  visible: Visibility,
-  labels: GroupedLabels,
-): Int32Array {
-  const rows = new Int32Array(labels.rows).fill(-1);
-  const sweep = new LatestSweep(visible);
-  const { starts, order, time } = labels;
-  for (let key = 0; key + 1 < starts.length; key++) {
-    sweep.begin(timeline.starts[key] as number, timeline.starts[key + 1] as number);
-    for (let i = starts[key] as number; i < (starts[key + 1] as number); i++) {
-      const label = order[i] as number;
-      const now = time[label] as number;
-      sweep.advance(now);
-      if (sweep.row >= 0 && (timeline.event[sweep.row] as number) >= now - view.ttl) rows[label] = sweep.row;
-    }
-  }
-  return rows;
-}
-
-/** The plain columns of a request, taken from the rows that {@link latestRows} chose. */
+/** The plain columns of a request, from the row of the source that each label sees last, -1 for none. */
 export function gatherLatest(request: JoinRequest, timeline: Timeline, rows: Int32Array): Map<string, FeatureColumn> {
   const { view, output } = request;
   const columns = new Map<string, FeatureColumn>();
@@ -143,12 +121,13 @@ export function gatherLatest(request: JoinRequest, timeline: Timeline, rows: Int
     if (feature.kind !== "column") continue;
     const read = readerOf(view, feature, timeline.columns);
     const column = new FeatureColumn(`${view.name}:${name}`, feature.type, rows.length, output);
+    columns.set(name, column);
+    if (column.take(rows, timeline.columns.get(feature.column) as ColumnData)) continue;
     for (let label = 0; label < rows.length; label++) {
       const row = rows[label] as number;
-      const value = row < 0 ? null : read(timeline.source[row] as number);
+      const value = row < 0 ? null : read(row);
       if (value !== null) column.set(label, value);
     }
-    columns.set(name, column);
   }
   return columns;
 }

@@ -1,5 +1,6 @@
 import type { ColumnData } from "./column-data.ts";
 import type { KeyPart } from "./key-dictionary.ts";
+import { sortByTime } from "./sort-rows.ts";
 
 /**
  * The rows of one source for one view: grouped by key, and within a key in the total order (event, known, ingestion
@@ -32,35 +33,33 @@ export interface IgnoredRows {
   readonly nullKnownAt: number;
 }
 
-/** Numbers the rows of each key code, dropping negative codes: a stable counting sort. */
-export function groupByKey(codes: Int32Array, keyCount: number): { starts: Uint32Array; rows: Uint32Array } {
+/**
+ * The rows of each key, each in the order that `order` has them: a stable counting sort.
+ *
+ * @param codes by row; rows with a negative one, or one that is no key, are left out
+ */
+export function groupByKey(
+  codes: Int32Array,
+  keyCount: number,
+  order: Uint32Array,
+): { starts: Uint32Array; rows: Uint32Array } {
   const starts = new Uint32Array(keyCount + 1);
-  for (const code of codes) if (code >= 0) starts[code + 1] = (starts[code + 1] as number) + 1;
+  for (let row = 0; row < codes.length; row++) {
+    const code = codes[row] as number;
+    if (code >= 0 && code < keyCount) starts[code + 1] = (starts[code + 1] as number) + 1;
+  }
   for (let key = 0; key < keyCount; key++) starts[key + 1] = (starts[key + 1] as number) + (starts[key] as number);
   const next = starts.slice();
   const rows = new Uint32Array(starts[keyCount] as number);
-  for (let row = 0; row < codes.length; row++) {
+  for (let i = 0; i < order.length; i++) {
+    const row = order[i] as number;
     const code = codes[row] as number;
-    if (code < 0) continue;
+    if (code < 0 || code >= keyCount) continue;
     const at = next[code] as number;
     rows[at] = row;
     next[code] = at + 1;
   }
   return { starts, rows };
-}
-
-/** Sorts each key's part of `order` by `time`, leaving equal times as they stand. Parts in order already cost one look. */
-export function sortWithinKeys(
-  order: Uint32Array,
-  starts: Uint32Array,
-  compare: (a: number, b: number) => number,
-): void {
-  for (let key = 0; key + 1 < starts.length; key++) {
-    const part = order.subarray(starts[key], starts[key + 1]);
-    let sorted = true;
-    for (let i = 1; i < part.length && sorted; i++) sorted = compare(part[i - 1] as number, part[i] as number) <= 0;
-    if (!sorted) part.sort(compare);
-  }
 }
 
 export function buildTimeline(rows: {
@@ -75,13 +74,10 @@ export function buildTimeline(rows: {
   const ignored = countIgnored(rows.codes, event, known);
   const codes =
     ignored.nullEventTime === 0 ? rows.codes : rows.codes.map((code, row) => (Number.isNaN(event[row]) ? -1 : code));
-  const { starts, rows: source } = groupByKey(codes, keys.size);
-  sortWithinKeys(source, starts, (a, b) => {
-    const byEvent = (event[a] as number) - (event[b] as number);
-    if (byEvent !== 0) return byEvent;
-    if (known !== undefined && known[a] !== known[b]) return (known[a] as number) < (known[b] as number) ? -1 : 1;
-    return a - b;
-  });
+  // The last sort counts first: by key, then event, then known, and what is left as it was ingested.
+  const ingested = ordinals(codes.length);
+  const told = known === undefined ? ingested : sortByTime(ingested, known);
+  const { starts, rows: source } = groupByKey(codes, keys.size, sortByTime(told, event));
   return {
     keys,
     starts,

@@ -1,4 +1,5 @@
-import { ordinals, sortWithinKeys, type Timeline } from "./timeline.ts";
+import { sortByTime } from "./sort-rows.ts";
+import { groupByKey, ordinals, type Timeline } from "./timeline.ts";
 
 /** From when each row of a timeline can be seen. */
 export interface Visibility {
@@ -15,24 +16,33 @@ export interface VisibilityOptions {
   readonly strict: boolean;
 }
 
-export function visibility(timeline: Timeline, { knownAt, strict }: VisibilityOptions): Visibility {
-  const { event, starts } = timeline;
+/** From when each row of a timeline can be seen: {@link Visibility.enter}. */
+export function entering(timeline: Timeline, { knownAt, strict }: VisibilityOptions): Float64Array {
+  const { event } = timeline;
   const known = knownAt ? timeline.known : undefined;
-  const enter = new Float64Array(event.length);
   // Times are whole microseconds, so `event < t` is `event + 1 <= t`.
   const shift = strict ? 1 : 0;
+  if (known === undefined && shift === 0) return event;
+  const enter = new Float64Array(event.length);
   for (let row = 0; row < enter.length; row++) {
     const happened = (event[row] as number) + shift;
     const told = known?.[row] ?? happened;
     enter[row] = told > happened ? told : happened;
   }
+  return enter;
+}
+
+export function visibility(timeline: Timeline, options: VisibilityOptions): Visibility {
+  const enter = entering(timeline, options);
   const order = ordinals(enter.length);
-  if (known !== undefined) {
-    sortWithinKeys(order, starts, (a, b) => {
-      const left = enter[a] as number;
-      const right = enter[b] as number;
-      return left === right ? a - b : left < right ? -1 : 1;
-    });
-  }
-  return { enter, order };
+  if (!options.knownAt || timeline.known === undefined) return { enter, order };
+  const sorted = sortByTime(order, enter);
+  return { enter, order: sorted === order ? order : groupByKey(keysOfRows(timeline), timeline.keys.size, sorted).rows };
+}
+
+/** The code of the key of each row of a timeline. */
+export function keysOfRows({ starts, event }: Timeline): Int32Array {
+  const keys = new Int32Array(event.length);
+  for (let key = 0; key + 1 < starts.length; key++) keys.fill(key, starts[key], starts[key + 1]);
+  return keys;
 }

@@ -4,7 +4,8 @@ import type { PushSource } from "../define/push-source.ts";
 import { assertStep, type Materializer, type MaterializeResult, namespaceOf } from "../materialize/materializer.ts";
 import type { ColumnData } from "../offline/column-data.ts";
 import { ordinals, type Timeline } from "../offline/timeline.ts";
-import { visibility } from "../offline/visibility.ts";
+import { sortByTime } from "../offline/sort-rows.ts";
+import { entering, keysOfRows } from "../offline/visibility.ts";
 import { entityKey } from "../online/entity-key.ts";
 import { layoutOf } from "../online/layout.ts";
 import type { OnlineStore } from "../online/port.ts";
@@ -27,11 +28,8 @@ export function createSeeder(
   online: OnlineStore,
   { from, limit }: { readonly from: number; readonly limit: number },
 ): Materializer {
-  const { enter } = visibility(timeline, { knownAt: true, strict: false });
-  const order = ordinals(enter.length).sort((a, b) => {
-    const [left, right] = [enter[a] as number, enter[b] as number];
-    return left === right ? a - b : left < right ? -1 : 1;
-  });
+  const enter = entering(timeline, { knownAt: true, strict: false });
+  const order = sortByTime(ordinals(enter.length), enter);
   const keyOfRow = keysOfRows(timeline);
   const entities = Array.from({ length: timeline.keys.size }, (_, key) => entityKey(timeline.keys.key(key)));
   const latest = new Int32Array(timeline.keys.size).fill(-1);
@@ -96,12 +94,6 @@ export function createSeeder(
       return result;
     },
   };
-}
-
-function keysOfRows({ starts, source }: Timeline): Uint32Array {
-  const keys = new Uint32Array(source.length);
-  for (let key = 0; key + 1 < starts.length; key++) keys.fill(key, starts[key], starts[key + 1]);
-  return keys;
 }
 
 function rowReader(

@@ -14,6 +14,11 @@ export interface TableSource {
   localFiles?(): Promise<readonly string[] | undefined>;
   /** Changes whenever the rows do, e.g. a table version. */
   fingerprint?(): Promise<string>;
+  /**
+   * The rows that came after those of an earlier fingerprint, when since then rows have only been appended; undefined when
+   * others went or changed, or when that is not known.
+   */
+  appendedSince?(fingerprint: string): Promise<TableSource | undefined>;
   /** How large the rows are together, as far as that is known without reading them. */
   statistics?(): Promise<{ readonly rows?: number; readonly bytes?: number }>;
   /** How timestamps without a zone are to be read. Without it they are refused. */
@@ -27,9 +32,10 @@ export interface SourceOptions {
 
 /** A source over an Arrow table in memory. */
 export function fromTable(name: string, table: Table, options: SourceOptions = {}): TableSource {
+  let fingerprint: string | undefined;
   return {
     ...fromBatches(name, () => table.batches, options),
-    fingerprint: async () => createHash("sha256").update(tableToIPC(table)).digest("hex"),
+    fingerprint: async () => (fingerprint ??= createHash("sha256").update(tableToIPC(table)).digest("hex")),
     statistics: async () => ({
       rows: table.numRows,
       bytes: table.batches.reduce((sum, batch) => sum + batch.data.byteLength, 0),
@@ -64,6 +70,9 @@ export function inUtc(source: TableSource): TableSource {
     ...(source.localFiles === undefined
       ? {}
       : { localFiles: () => source.localFiles?.() ?? Promise.resolve(undefined) }),
+    ...(source.appendedSince === undefined
+      ? {}
+      : { appendedSince: (fingerprint: string) => source.appendedSince?.(fingerprint) ?? Promise.resolve(undefined) }),
     ...(source.statistics === undefined ? {} : { statistics: () => source.statistics?.() ?? Promise.resolve({}) }),
     ...(source.fingerprint === undefined ? {} : { fingerprint: () => source.fingerprint?.() ?? Promise.resolve("") }),
   };
