@@ -41,6 +41,7 @@ export function distribution(
   return {
     name,
     kind: "distribution",
+    args: [column, { maxPsi, bins }],
     level: "table",
     columns: [column],
     async measure({ types, previous }) {

@@ -19,6 +19,11 @@ interface Named {
   readonly name: string;
   /** What it is an instance of, for the history: `between`. @default "custom" */
   readonly kind?: string;
+  /**
+   * What it was made of, so that a table can keep it and make it again; the first names its columns. Absent for one
+   * with code of its own, which only the table object that was given it can hold.
+   */
+  readonly args?: readonly unknown[];
 }
 
 /** What every value of a column is expected to be. Write your own: it is a name, a column and a test. */
@@ -74,6 +79,8 @@ export interface Write {
   readonly now: number;
   /** The rows of the table before the write; undefined for a table that does not exist yet. */
   readonly previous: ((columns: readonly string[]) => AsyncIterable<RecordBatch>) | undefined;
+  /** Those of them that stay beside the rows of the write, which may replace others. @default all that were before */
+  readonly remaining?: (columns: readonly string[]) => AsyncIterable<RecordBatch>;
 }
 
 /** What is put into a name. */

@@ -2,7 +2,9 @@ import type { Logger } from "@ashlar/core";
 import type { RecordBatch } from "apache-arrow";
 import { storageError } from "../errors.ts";
 import { takeRows } from "../parquet/batch.ts";
+import type { ColumnCheck } from "../parquet/port.ts";
 import { type Column, columnsOf } from "../parquet/column.ts";
+import { columnCheckOf } from "./conditions.ts";
 import {
   type Expectation,
   invalid,
@@ -26,13 +28,29 @@ export interface InspectionOptions extends Write {
 /** The rows of a batch by what becomes of them. */
 export interface Inspected {
   readonly kept?: RecordBatch;
-  readonly quarantined?: { readonly rows: RecordBatch; readonly reasons: readonly (readonly string[])[] };
+  readonly quarantined?: {
+    readonly rows: RecordBatch;
+    /** Their numbers in the batch, ascending. */
+    readonly numbers: Int32Array;
+    readonly reasons: readonly (readonly string[])[];
+  };
 }
 
 /** Expectations held against one write: every batch, then all of them together. */
 export interface Inspection {
   /** @throws EXPECTATION_FAILED */
   inspect(batch: RecordBatch): Inspected;
+  /**
+   * Rows of the table that were to be replaced and are not, as their successors were set aside: what depends on the
+   * rows that stay must hold for them too.
+   *
+   * @throws EXPECTATION_FAILED
+   */
+  stay(batch: RecordBatch): void;
+  /** All that is asked of a row, as conditions on columns; undefined when some of it can only be looked at here. */
+  readonly checks: readonly ColumnCheck[] | undefined;
+  /** Counts rows that satisfy the checks and were not looked at here. */
+  accept(rows: number): void;
   /** @throws TABLE_EXPECTATION_FAILED */
   finish(): readonly ExpectationResult[];
 }
@@ -115,6 +133,16 @@ class WriteInspection implements Inspection {
     this.#options = options;
   }
 
+  get checks(): readonly ColumnCheck[] | undefined {
+    const checks = this.#checks.map(({ expectation }) => columnCheckOf(expectation, this.#options.types));
+    return this.#measured.length > 0 || checks.includes(undefined) ? undefined : (checks as readonly ColumnCheck[]);
+  }
+
+  accept(rows: number): void {
+    this.#rows += rows;
+    this.#kept += rows;
+  }
+
   inspect(batch: RecordBatch): Inspected {
     const reasons = this.#reasons(batch);
     this.#rows += batch.numRows;
@@ -123,7 +151,8 @@ class WriteInspection implements Inspection {
     const kept = rows.length === 0 ? batch : others.length === 0 ? undefined : takeRows(batch, others);
     this.#kept += others.length;
     if (kept !== undefined) for (const { measure } of this.#measured) measure.observe(kept);
-    const quarantined = { rows: takeRows(batch, rows), reasons: Array.from(rows, (row) => reasons.get(row) ?? []) };
+    const reasonsOf = Array.from(rows, (row) => reasons.get(row) ?? []);
+    const quarantined = { rows: takeRows(batch, rows), numbers: rows, reasons: reasonsOf };
     return { ...(kept === undefined ? {} : { kept }), ...(rows.length === 0 ? {} : { quarantined }) };
   }
 
@@ -150,6 +179,20 @@ class WriteInspection implements Inspection {
     }
     this.#assertNone(failed, columns);
     return reasons;
+  }
+
+  stay(batch: RecordBatch): void {
+    const columns = new Map(columnsOf(batch).map((column) => [column.name, column]));
+    for (const check of this.#checks) {
+      if (check.test.keep === undefined) continue;
+      const failed = new Map<number, RowCheck>();
+      const holds = check.test.of(columns);
+      for (let row = 0; row < batch.numRows; row++) {
+        if (!holds(row)) failed.set(row, check);
+        check.test.keep(row);
+      }
+      this.#assertNone(failed, columns);
+    }
   }
 
   #assertNone(failed: ReadonlyMap<number, RowCheck>, columns: ReadonlyMap<string, Column>): void {

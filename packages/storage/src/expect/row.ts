@@ -30,8 +30,8 @@ export function rows(
 
 export interface UniqueOptions extends SeverityOption {
   /**
-   * `write`: no two rows of the write are alike. `table`: nor is one like a row of the version that the write read; rows
-   * that another writer commits meanwhile are not seen. @default "write"
+   * `write`: no two rows of the write are alike. `table`: nor is one like a row of the version that the write read and
+   * does not replace; rows that another writer commits meanwhile are not seen. @default "write"
    */
   readonly within?: "write" | "table";
 }
@@ -48,11 +48,12 @@ export function unique(columns: readonly string[], options: UniqueOptions = {}):
   return {
     name,
     kind: "unique",
+    args: [columns, { within }],
     level: "row",
     columns,
     async test(write) {
       const seen = new Set<string>();
-      for await (const batch of (within === "table" && write.previous?.(columns)) || []) {
+      for await (const batch of (within === "table" && (write.remaining ?? write.previous)?.(columns)) || []) {
         const keyOf = keyReader(columns, new Map(columnsOf(batch).map((column) => [column.name, column])));
         for (let row = 0; row < batch.numRows; row++) {
           const key = keyOf(row);

@@ -26,6 +26,7 @@ export function rowCount(range: Range, options: TableOption = {}): TableExpectat
   return {
     name,
     kind: "rowCount",
+    args: [range],
     level: "table",
     columns: [],
     measure() {
@@ -51,6 +52,7 @@ export function nullShare(
   return {
     name,
     kind: "nullShare",
+    args: [column, range],
     level: "table",
     columns: [column],
     measure() {
@@ -77,6 +79,7 @@ export function freshWithin(column: string, age: Duration, options: TableOption 
   return {
     name,
     kind: "freshWithin",
+    args: [column, age],
     level: "table",
     columns: [column],
     measure({ types, now }) {
@@ -152,6 +155,7 @@ function statistic(
   return {
     name,
     kind,
+    args,
     level: "table",
     columns: [column],
     measure({ types }): Measure {

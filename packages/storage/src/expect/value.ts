@@ -16,7 +16,7 @@ import {
 /** No nulls. */
 export function notNull(column: string, options: SeverityOption = {}): ValueExpectation {
   const test = () => (value: Value | null) => value !== null;
-  return { name: nameOf("notNull", column), kind: "notNull", column, test, ...severityOf(options) };
+  return { name: nameOf("notNull", column), kind: "notNull", args: [column], column, test, ...severityOf(options) };
 }
 
 /** From `min` to `max`, both included. A null passes: see `notNull`. NaN does not. */
@@ -29,6 +29,7 @@ export function between(
   return {
     name: nameOf("between", column, min, max),
     kind: "between",
+    args: [column, min, max],
     column,
     test(type) {
       const [low, high] = [fitted(column, type, min), fitted(column, type, max)];
@@ -47,6 +48,7 @@ export function oneOf(
   return {
     name: nameOf("oneOf", column, values),
     kind: "oneOf",
+    args: [column, values],
     column,
     test(type) {
       const allowed = new Set<Value>(values.map((value) => fitted(column, type, value)));
@@ -65,6 +67,7 @@ export function matches(column: string, pattern: RegExp, options: SeverityOption
   return {
     name,
     kind: "matches",
+    args: [column, pattern],
     column,
     test(type) {
       assertType(name, type, isText, "type string");
@@ -82,6 +85,7 @@ export function isJson(column: string, options: SeverityOption = {}): ValueExpec
   return {
     name,
     kind: "isJson",
+    args: [column],
     column,
     test(type) {
       assertType(name, type, isText, "type string");
@@ -107,6 +111,7 @@ export function hasLength(column: string, range: Range, options: SeverityOption 
   return {
     name,
     kind: "hasLength",
+    args: [column, range],
     column,
     test(type) {
       assertType(name, type, (found) => isText(found) || found === "binary", "type string or binary");

@@ -3,6 +3,7 @@ import { storageError } from "../errors.ts";
 import { type ColumnType, sameType, typeText } from "../parquet/column-type.ts";
 import { mapColumns, mappingModeKey, maxColumnIdKey } from "./column-mapping.ts";
 import { typeChangesKey } from "./features.ts";
+import { expectationOf, renamedExpectations } from "./kept-expectations.ts";
 import { columnsFromArrow, type TableColumn } from "./schema.ts";
 import type { Definition } from "./state.ts";
 import { widens } from "./widen.ts";
@@ -53,6 +54,7 @@ export function renameColumns(
       ...next,
       columns: next.columns.map((column) => (column.name === from ? { ...column, name: to } : column)),
       partitionBy: next.partitionBy.map((name) => (name === from ? to : name)),
+      configuration: renamedExpectations(next.configuration, from, to),
     };
   }
   return next;
@@ -63,6 +65,8 @@ export function dropColumns(table: string, altered: AlteredTable, names: readonl
   for (const name of names) {
     columnOf(altered, name);
     if (altered.partitionBy.includes(name)) throw invalid(table, `"${name}" is a partition column`);
+    const about = expectationOf(altered.configuration, name);
+    if (about !== undefined) throw invalid(table, `the table expects ${about.name}, which is about "${name}"`);
   }
   const mapped = isMapped(altered) ? altered : enableMapping(altered);
   const columns = mapped.columns.filter((column) => !names.includes(column.name));

@@ -49,6 +49,9 @@ export function setProperties(
 
 function assertProperty(table: string, name: string, value: string | null): void {
   if (name === "") throw storageError("ALTER_INVALID", { table, problem: "a property has no name" });
+  if (name.startsWith("ashlar.")) {
+    throw storageError("ALTER_INVALID", { table, problem: `the property ${name} is set with expect` });
+  }
   if (!name.startsWith("delta.")) return;
   const allows = known[name];
   const shown = `the property ${name}`;

@@ -1,5 +1,6 @@
 import type { Field } from "apache-arrow";
 import { storageError } from "../errors.ts";
+import type { Expectation, Severity } from "../expect/expectation.ts";
 import type { ColumnType } from "../parquet/column-type.ts";
 import {
   type AlteredTable,
@@ -9,6 +10,7 @@ import {
   renameColumns,
   widenColumns,
 } from "./alter-columns.ts";
+import { declareExpectations } from "./kept-expectations.ts";
 import { setProperties } from "./alter-properties.ts";
 import { commit, type Operation } from "./commit.ts";
 import { assertWritable } from "./protocol.ts";
@@ -30,6 +32,13 @@ export interface TableChanges {
   readonly nullable?: string | readonly string[];
   /** Table properties; null takes one away. */
   readonly properties?: Readonly<Record<string, string | number | boolean | null>>;
+  /**
+   * What the table is to expect of every write, by whichever table object: instead of what it expected before. Those
+   * with code of their own it cannot keep. Rows that are there are not held to it.
+   */
+  readonly expect?: readonly Expectation[];
+  /** What becomes of violations where an expectation does not say; takes `expect`. @default that of the write */
+  readonly onViolation?: Severity;
 }
 
 export interface Rename {
@@ -82,13 +91,21 @@ export async function alter(
 
 function alteredBy(table: string, definition: AlteredTable, changes: TableChanges): AlteredTable {
   let altered: AlteredTable = definition;
-  const { add, rename, drop, widen, nullable, properties } = changes;
+  const { add, rename, drop, widen, nullable, properties, expect, onViolation } = changes;
+  if (expect === undefined && onViolation !== undefined) {
+    throw storageError("ALTER_INVALID", { table, problem: "onViolation is given without expect" });
+  }
   if (properties !== undefined) altered = setProperties(table, altered, properties);
   if (rename !== undefined) altered = renameColumns(table, altered, listOf(rename));
   if (drop !== undefined) altered = dropColumns(table, altered, listOf(drop));
   if (widen !== undefined) altered = widenColumns(table, altered, listOf(widen));
   if (nullable !== undefined) altered = loosenColumns(altered, listOf(nullable));
   if (add !== undefined) altered = addColumns(table, altered, add);
+  if (expect !== undefined) {
+    const declared = { expect, ...(onViolation === undefined ? {} : { onViolation }) };
+    const columns = new Set(altered.columns.map((column) => column.name));
+    altered = { ...altered, configuration: declareExpectations(table, altered.configuration, columns, declared) };
+  }
   if (altered !== definition) return altered;
   throw storageError("ALTER_INVALID", { table, problem: "nothing is to be changed" });
 }
@@ -105,7 +122,11 @@ function operationOf({ add, rename, drop, widen, nullable }: TableChanges): Oper
   return add === undefined ? "SET TBLPROPERTIES" : "ADD COLUMNS";
 }
 
-function parametersOf({ add, ...changes }: TableChanges): Record<string, string> {
-  const all = { ...changes, ...(add === undefined ? {} : { add: add.map((field) => field.name) }) };
+function parametersOf({ add, expect, ...changes }: TableChanges): Record<string, string> {
+  const all = {
+    ...changes,
+    ...(add === undefined ? {} : { add: add.map((field) => field.name) }),
+    ...(expect === undefined ? {} : { expect: expect.map(({ name }) => name) }),
+  };
   return Object.fromEntries(Object.entries(all).map(([name, value]) => [name, JSON.stringify(value)]));
 }

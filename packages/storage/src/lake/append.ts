@@ -1,8 +1,9 @@
 import type { Action } from "./actions.ts";
+import { appendRequest } from "./append-request.ts";
 import { isRefusal, textsOf } from "./change.ts";
 import { commit, isRepeated } from "./commit.ts";
 import { metadataAction } from "./evolve.ts";
-import { appendRequest, type Intake, type IntakeOptions, type IntakeTarget, type Rows, takeIn } from "./intake.ts";
+import { type Intake, type IntakeOptions, type IntakeTarget, type Rows, takeIn } from "./intake.ts";
 import type { TableLog } from "./log.ts";
 import { assertWritable } from "./protocol.ts";
 import { earlierCommit } from "./repeat.ts";

@@ -16,27 +16,34 @@ export interface Assignment {
   readonly value: Value | null | ((target: Row, source: Row) => Value | null);
 }
 
-/** @throws COLUMN_UNKNOWN, OPTION_INVALID, UPDATE_INVALID for a constant that the column cannot hold */
+/**
+ * @param json texts for JSON columns that are none are refused here, or left to the expectations of the table
+ * @throws COLUMN_UNKNOWN, OPTION_INVALID, UPDATE_INVALID for a constant that the column cannot hold
+ */
 export function assignmentsOf<Set>(
   table: string,
   columns: readonly TableColumn[],
   set: Readonly<Record<string, Set>>,
+  { json }: { readonly json: "refused" | "held" },
 ): Assignment[] {
   const entries = Object.entries(set);
   if (entries.length === 0)
     throw storageError("OPTION_INVALID", { option: "set", value: "{}", rule: "it must name a column" });
+  const fits = (column: TableColumn, value: Value | null): Value | null => {
+    if (json === "refused") assertJsonText(table, column, value);
+    return checked(table, column, value);
+  };
   return entries.map(([name, given]) => {
     const column = columnNamed(columns, name);
     if (typeof given === "function") {
       const compute = given as (target: Row, source: Row) => Value | null;
-      return { column, value: (target: Row, source: Row) => checked(table, column, compute(target, source)) };
+      return { column, value: (target: Row, source: Row) => fits(column, compute(target, source)) };
     }
-    return { column, value: checked(table, column, given as Value | null) };
+    return { column, value: fits(column, given as Value | null) };
   });
 }
 
 function checked(table: string, column: TableColumn, value: Value | null): Value | null {
-  assertJsonText(table, column, value);
   if (value === null ? column.nullable : holds(column.type, value)) return value;
   const shown = typeof value === "string" ? JSON.stringify(value) : `${String(value)} (${typeof value})`;
   throw storageError("UPDATE_INVALID", {

@@ -27,6 +27,8 @@ export interface Planned<Counts extends Metrics> {
   readonly operation: Operation;
   readonly parameters: Readonly<Record<string, string>>;
   readonly metrics: Counts;
+  /** What stands in `commitInfo` beside what the caller wants there. @default nothing */
+  readonly info?: Readonly<Record<string, string>>;
   readonly actions: readonly Action[];
   readonly read: ReadSet;
   readonly dataChange: boolean;
@@ -113,7 +115,7 @@ export async function change<Counts extends Metrics>(
       const committed = await commit(context, log, state, {
         ...planned,
         metrics: textsOf(names, planned.metrics),
-        info: options.commitInfo ?? {},
+        info: { ...planned.info, ...options.commitInfo },
         now,
         ...(transaction === undefined ? {} : { transaction }),
         ...(signal ? { signal } : {}),

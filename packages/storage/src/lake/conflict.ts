@@ -2,6 +2,7 @@ import type { Predicate } from "../parquet/predicate.ts";
 import type { Action } from "./actions.ts";
 import { physicalName } from "./column-mapping.ts";
 import { fileMatcher } from "./file-match.ts";
+import { expectationsKey } from "./kept-expectations.ts";
 import { decodedPath } from "./logical-file.ts";
 import type { Definition } from "./state.ts";
 
@@ -54,16 +55,21 @@ function definitionConflict(before: Definition, mine: Contender, winner: readonl
   return undefined;
 }
 
-/** What a blind append was written for must still be so; properties may have changed. */
+/** What a blind append was written for must still be so; other properties may have changed. */
 export function shapeConflict(before: Definition, after: Definition): Conflict | undefined {
   if (shapeOf(before) === shapeOf(after)) return undefined;
-  const reason = "its columns or partitions are not those the rows were written for";
+  const reason = "its columns, partitions or expectations are not those the rows were written for";
   return { kind: "metadataChanged", reason };
 }
 
-export function shapeOf({ columns, partitionBy }: Pick<Definition, "columns" | "partitionBy">): string {
+/** What rows are written for: columns, partitions, and what the table expects of them. */
+export function shapeOf({
+  columns,
+  partitionBy,
+  configuration = {},
+}: Pick<Definition, "columns" | "partitionBy"> & Partial<Pick<Definition, "configuration">>): string {
   const shapes = columns.map((column) => [column.name, column.type, column.nullable, physicalName(column)]);
-  return JSON.stringify([shapes, partitionBy]);
+  return JSON.stringify([shapes, partitionBy, configuration[expectationsKey]]);
 }
 
 function dataConflict(before: Definition, mine: Contender, winner: readonly Action[]): Conflict | undefined {

@@ -4,10 +4,11 @@ import { batchOf, dataOf } from "../parquet/batch.ts";
 import { type ColumnType, isNested, type Value } from "../parquet/column-type.ts";
 import { type Column, columnsOf, type Numbers } from "../parquet/column.ts";
 import { numbersFor } from "../parquet/data-of.ts";
+import type { ParquetCodec } from "../parquet/port.ts";
 import { compare, type Condition, type Predicate, type PredicateValue } from "../parquet/predicate.ts";
 import { columnNamed } from "./data-file.ts";
 import { fitted } from "./evolve.ts";
-import { peek, type Rows } from "./intake.ts";
+import { incomingRows, type Rows } from "./incoming-rows.ts";
 import { assertJson } from "./json-column.ts";
 import { arrange, arrowOf, type TableColumn } from "./schema.ts";
 import type { Definition } from "./state.ts";
@@ -31,24 +32,25 @@ export interface MergeSource {
 
 /** @throws SCHEMA_MISMATCH, COLUMN_UNKNOWN, OPTION_INVALID */
 export async function mergeSource(
+  codec: ParquetCodec,
   table: string,
   definition: Definition,
   on: readonly string[],
   rows: Rows,
-  signal: AbortSignal | undefined,
+  { json, signal }: { readonly json: "refused" | "held"; readonly signal: AbortSignal | undefined },
 ): Promise<MergeSource> {
   const keys = keyColumns(definition.columns, on);
-  const [first, batches] = await peek(rows);
-  const given = new Set(first?.schema.names ?? on);
+  await using incoming = await incomingRows(codec, rows);
+  const given = new Set(incoming.schema?.names ?? on);
   const columns = definition.columns.filter((column) => given.has(column.name));
   const missing = keys.find((key) => !columns.includes(key));
   if (missing !== undefined) {
     throw storageError("SCHEMA_MISMATCH", { table, problem: `the rows lack the key column "${missing.name}"` });
   }
   const parts: RecordBatch[] = [];
-  for await (const batch of batches) {
+  for await (const batch of incoming.batches) {
     signal?.throwIfAborted();
-    assertJson(table, columns, batch);
+    if (json === "refused") assertJson(table, columns, batch);
     parts.push(arrange(table, columns, fitted(table, columns, batch)));
   }
   return indexed(concatenated(columns, parts), columns, keys);

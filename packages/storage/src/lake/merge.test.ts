@@ -21,6 +21,7 @@ describe("merge", () => {
     const table = await open();
     expect(await table.merge(batch([2n, 3n, null], ["B", "new", "nil"]), { on: ["id"] })).toEqual({
       version: 2,
+      quarantined: 0,
       inserted: 2,
       updated: 1,
       deleted: 0,

@@ -2,6 +2,7 @@ import type { Data, RecordBatch } from "apache-arrow";
 import { storageError } from "../errors.ts";
 import { batchOf, takeRows } from "../parquet/batch.ts";
 import type { Value } from "../parquet/column-type.ts";
+import type { Predicate } from "../parquet/predicate.ts";
 import type { AddFile } from "./actions.ts";
 import { assign, type Assignment, assignmentsOf, type Row, rowReader } from "./assign.ts";
 import { type Base, change, type ChangeOptions, type Planned, removeOf } from "./change.ts";
@@ -9,17 +10,19 @@ import { ChangeData } from "./change-data.ts";
 import { planOf, readDataFile } from "./data-file.ts";
 import { fitted } from "./evolve.ts";
 import { fileMatcher } from "./file-match.ts";
-import type { IntakeTarget, Rows } from "./intake.ts";
+import { type HoldOptions, type HoldTarget, severityFor } from "./held.ts";
+import type { Rows } from "./intake.ts";
 import { isRepeated } from "./commit.ts";
 import { keyColumns, keyReader, type MergeSource, mergeSource } from "./merge-source.ts";
 import { countRows, defaultFileSize, rowsForSize, type TouchedFile, wholeFile } from "./rewrite.ts";
+import { RowHold, type RowHoldTry } from "./row-hold.ts";
 import { arrange, type TableColumn } from "./schema.ts";
 import type { LakeContext, Stage } from "./stage.ts";
 
 /** What a column is set to where rows match: a value, or a function of the table's row and the one to merge. */
 export type MergeValue = Value | null | ((target: Row, source: Row) => Value | null);
 
-export interface MergeOptions extends ChangeOptions {
+export interface MergeOptions extends ChangeOptions, HoldOptions {
   /** The columns that tell which rows are the same. A null in one of them matches nothing. */
   readonly on: readonly string[];
   /**
@@ -44,6 +47,8 @@ export interface MergeCounts {
   readonly inserted: number;
   readonly updated: number;
   readonly deleted: number;
+  /** Rows that went to the quarantine: they were not inserted, or a row of the table stayed as it was. */
+  readonly quarantined: number;
   /** Rows written again as they were, because they stood in a file with a changed one. */
   readonly copied: number;
   readonly filesAdded: number;
@@ -56,23 +61,36 @@ const names = {
   inserted: "numTargetRowsInserted",
   updated: "numTargetRowsUpdated",
   deleted: "numTargetRowsDeleted",
+  quarantined: "numQuarantinedRows",
   copied: "numTargetRowsCopied",
   filesAdded: "numTargetFilesAdded",
   filesRemoved: "numTargetFilesRemoved",
 } as const;
 
 /** Merges rows. See `LakeTable.merge`. */
-export async function merge(target: IntakeTarget, rows: Rows, options: MergeOptions): Promise<MergeResult> {
+export async function merge(target: HoldTarget, rows: Rows, options: MergeOptions): Promise<MergeResult> {
   const { context, name } = target;
   const { on, signal } = options;
   const { state } = await context.states.read(name, signal ? { signal } : {});
   if (state.definition === undefined) throw storageError("TABLE_NOT_FOUND", { table: name });
   const { definition } = state;
-  const source = await mergeSource(name, definition, on, isRepeated(state, options.transaction) ? [] : rows, signal);
-  return change<MergeCounts & Record<string, number>>(target, options, names, (base) =>
-    new Merge(context, name, base, source, options).plan(),
-  );
+  const json = severityFor(target, state, options) === "quarantine" ? "held" : "refused";
+  const given = isRepeated(state, options.transaction) ? [] : rows;
+  const source = await mergeSource(context.codec, name, definition, on, given, { json, signal });
+  const hold = new RowHold(target, options);
+  return change<MergeCounts & Record<string, number>>(target, options, names, async (base) => {
+    const one = new Merge(context, name, base, source, { ...options, json });
+    await using held = await hold.begin(base, {
+      rows: "brought",
+      jsonChecked: json === "refused",
+      remaining: (columns) => one.remaining(columns),
+    });
+    return await one.plan(held);
+  });
 }
+
+/** `json`: whether texts for JSON columns are checked as they are set, or by the expectations. */
+type MergeTry = MergeOptions & { readonly json: "refused" | "held" };
 
 /** One try of a merge. */
 class Merge {
@@ -80,14 +98,14 @@ class Merge {
   readonly #table: string;
   readonly #base: Base;
   readonly #source: MergeSource;
-  readonly #options: MergeOptions;
+  readonly #options: MergeTry;
   readonly #on: readonly TableColumn[];
   readonly #assignments: readonly Assignment[];
   readonly #where: ((target: Row, source: Row) => boolean) | undefined;
   readonly #matched: Uint8Array;
   readonly #counts = { inserted: 0, updated: 0, deleted: 0 };
 
-  constructor(context: LakeContext, table: string, base: Base, source: MergeSource, options: MergeOptions) {
+  constructor(context: LakeContext, table: string, base: Base, source: MergeSource, options: MergeTry) {
     this.#context = context;
     this.#table = table;
     this.#base = base;
@@ -96,14 +114,33 @@ class Merge {
     const { columns } = base.definition;
     this.#on = keyColumns(columns, options.on);
     const { whenMatched } = options;
-    this.#assignments = typeof whenMatched === "object" ? assignmentsOf(table, columns, whenMatched.set) : [];
+    this.#assignments = typeof whenMatched === "object" ? assignmentsOf(table, columns, whenMatched.set, options) : [];
     this.#where = typeof whenMatched === "object" ? whenMatched.where : undefined;
     this.#matched = new Uint8Array(source.rows.numRows);
   }
 
-  async plan(): Promise<Planned<MergeCounts & Record<string, number>>> {
+  /** What may hold a row that changes. */
+  get #reach(): Predicate {
+    return this.#options.whenNotMatchedBySource === "delete" ? {} : this.#source.where;
+  }
+
+  /** The rows of the table that the merge leaves as they are. */
+  async *remaining(wanted: readonly string[]): AsyncGenerator<RecordBatch> {
+    const { state, definition, signal } = this.#base;
+    const mayChange = fileMatcher(definition, this.#reach);
+    const read = this.#where === undefined ? [...new Set([...wanted, ...this.#options.on])] : undefined;
+    const plan = planOf(state, definition, read);
+    for (const file of state.files.values()) {
+      const asks = mayChange(file);
+      for await (const batch of readDataFile(this.#context, plan, file, signal)) {
+        yield asks ? takeRows(batch, this.#sort(batch).kept) : batch;
+      }
+    }
+  }
+
+  async plan(held: RowHoldTry): Promise<Planned<MergeCounts & Record<string, number>>> {
     const { state, definition, stages, signal, now } = this.#base;
-    const where = this.#options.whenNotMatchedBySource === "delete" ? {} : this.#source.where;
+    const where = this.#reach;
     const candidates = [...state.files.values()].filter(fileMatcher(definition, where));
     const touched = await this.#touched(candidates);
     const { columns, partitionBy } = definition;
@@ -111,15 +148,18 @@ class Merge {
     const changes = new ChangeData(this.#base);
     for (const { file } of touched) {
       for await (const batch of wholeFile(this.#context, this.#base, file))
-        await this.#rewrite(batch, written, changes);
+        await this.#rewrite(batch, held, written, changes);
     }
     const copied = written.rows - this.#counts.updated;
-    await this.#insert(written, changes);
+    await this.#insert(held, written, changes);
     const files = await written.finish(signal);
+    const info = files.length + touched.length + held.quarantined === 0 ? {} : await held.finish();
+    const { quarantined } = held;
     return {
       operation: "MERGE",
       parameters: { predicate: JSON.stringify(this.#options.on.map((name) => `target.${name} = source.${name}`)) },
-      metrics: { ...this.#counts, copied, filesAdded: files.length, filesRemoved: touched.length },
+      info,
+      metrics: { ...this.#counts, quarantined, copied, filesAdded: files.length, filesRemoved: touched.length },
       actions: [
         ...touched.map(({ file }) => ({ remove: removeOf(file, now) })),
         ...files.map((add) => ({ add })),
@@ -190,7 +230,7 @@ class Merge {
     throw storageError("MERGE_AMBIGUOUS", { table: this.#table, key, rows });
   }
 
-  async #rewrite(batch: RecordBatch, written: Stage, changes: ChangeData): Promise<void> {
+  async #rewrite(batch: RecordBatch, held: RowHoldTry, written: Stage, changes: ChangeData): Promise<void> {
     const { signal } = this.#base;
     const { kept, updated, deleted } = this.#sort(batch);
     if (kept.length > 0) await written.write(takeRows(batch, kept), signal);
@@ -198,10 +238,12 @@ class Merge {
     this.#counts.deleted += deleted.length;
     if (updated.rows.length === 0) return;
     const before = takeRows(batch, updated.rows);
-    const after = this.#updated(before, updated.sources);
+    const { kept: after, keptRows, aside } = await held.sift(this.#updated(before, updated.sources));
+    if (aside.length > 0) await written.write(held.stay(before, aside), signal);
+    if (after === undefined) return;
     this.#counts.updated += after.numRows;
     await written.write(after, signal);
-    await changes.write("update_preimage", before);
+    await changes.write("update_preimage", keptRows === undefined ? before : takeRows(before, keptRows));
     await changes.write("update_postimage", after);
   }
 
@@ -222,18 +264,19 @@ class Merge {
     return batchOf(before.schema, data, before.numRows);
   }
 
-  async #insert(written: Stage, changes: ChangeData): Promise<void> {
+  async #insert(held: RowHoldTry, written: Stage, changes: ChangeData): Promise<void> {
     if (this.#options.whenNotMatched === "ignore") return;
     const { rows, first } = this.#source;
     const missing = Int32Array.from(first.keys()).filter((row) => this.#matched[first[row] ?? -1] !== 1);
     const { columns } = this.#base.definition;
     for (let start = 0; start < missing.length; start += insertRows) {
       const part = takeRows(rows, missing.subarray(start, start + insertRows));
-      const batch = arrange(this.#table, columns, fitted(this.#table, columns, part));
-      await written.write(batch, this.#base.signal);
-      await changes.write("insert", batch);
+      const { kept } = await held.sift(arrange(this.#table, columns, fitted(this.#table, columns, part)));
+      if (kept === undefined) continue;
+      this.#counts.inserted += kept.numRows;
+      await written.write(kept, this.#base.signal);
+      await changes.write("insert", kept);
     }
-    this.#counts.inserted = missing.length;
   }
 }
 

@@ -12,12 +12,13 @@ import { shapeOf } from "./conflict.ts";
 import { columnNamed } from "./data-file.ts";
 import { predicateText, removeRows } from "./delete.ts";
 import { metadataAction } from "./evolve.ts";
-import { complement, type Intake, type IntakeOptions, type IntakeTarget, type Rows, takeIn } from "./intake.ts";
+import { type Intake, type IntakeOptions, type IntakeTarget, type Rows, takeIn } from "./intake.ts";
+import { noRows, type Remaining, unknownRows } from "./held.ts";
 import { decodeValue } from "./partition.ts";
-import { countRows, wholeFile } from "./rewrite.ts";
+import { countRows, rowsWithout, wholeFile } from "./rewrite.ts";
 import { typesByName } from "./schema.ts";
-import { selectedRows } from "./select.ts";
-import type { Definition } from "./state.ts";
+import { complement, selectedRows } from "./select.ts";
+import type { Definition, TableState } from "./state.ts";
 
 export interface OverwriteOptions extends IntakeOptions {
   /** Only the rows for which all conditions hold are replaced, and every new row must be such a one. @default every row */
@@ -66,13 +67,32 @@ export async function overwrite(target: IntakeTarget, rows: Rows, options: Overw
   const repeated = isRepeated(state, options.transaction);
   const tests = testsOf(where ?? {}, typesByName(definition.columns));
   const inspect = (batch: RecordBatch): void => assertMatching(name, tests, batch);
-  await using intake = repeated ? undefined : await takeIn(target, state, rows, options, inspect);
+  const remaining = remainingRows(context, state, definition, options);
+  const watch = { remaining, ...(tests.length === 0 ? {} : { inspect }) };
+  await using intake = repeated ? undefined : await takeIn(target, state, rows, options, watch);
   const commitInfo = { ...intake?.info, ...options.commitInfo };
   return await change<Counts>(target, { ...options, commitInfo }, names, async (base) => {
     if (intake === undefined) throw repeatedNoMore(name, base);
     base.stages.adopt(intake);
     return planned(target, options, base, definition, intake);
   });
+}
+
+/** The rows that an overwrite leaves beside its own. */
+function remainingRows(
+  context: IntakeTarget["context"],
+  state: TableState,
+  definition: Definition,
+  { where, partitions, signal }: OverwriteOptions,
+): Remaining {
+  if (where !== undefined) return (columns) => rowsWithout(context, state, definition, where, columns, signal);
+  if (partitions !== "touched") return noRows;
+  return (columns) => {
+    // Rows that are alike in the partition columns too are in a partition that is replaced.
+    if (definition.partitionBy.every((name) => columns.includes(name))) return noRows();
+    const remedy = "Add the partition columns to it, or replace the partitions with where.";
+    throw unknownRows(state.table, `on [${columns.join(", ")}] within the table`, remedy);
+  };
 }
 
 /** The state that held the transaction is gone: the table was removed and made anew between two reads. */

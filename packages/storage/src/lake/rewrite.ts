@@ -5,11 +5,10 @@ import type { AddFile } from "./actions.ts";
 import type { Base } from "./change.ts";
 import { columnNamed, openData, planOf, readDataFile } from "./data-file.ts";
 import { fileMatcher } from "./file-match.ts";
-import { complement } from "./intake.ts";
 import { typesByName } from "./schema.ts";
-import { selectedRows } from "./select.ts";
+import { complement, selectedRows } from "./select.ts";
 import type { LakeContext } from "./stage.ts";
-import type { TableState } from "./state.ts";
+import type { Definition, TableState } from "./state.ts";
 import { parseStatistics } from "./statistics.ts";
 
 /** The size to which operations that write files anew let them grow. */
@@ -51,6 +50,27 @@ export function fileTests({ definition }: Pick<Base, "definition">, where: Predi
   for (const name of Object.keys(where)) columnNamed(definition.columns, name);
   const tests = testsOf(where, typesByName(definition.columns));
   return tests.filter((test) => !definition.partitionBy.includes(test.column));
+}
+
+/** Columns of the rows of a table for which a predicate does not hold. */
+export async function* rowsWithout(
+  context: LakeContext,
+  state: TableState,
+  definition: Definition,
+  where: Predicate,
+  columns: readonly string[],
+  signal?: AbortSignal,
+): AsyncGenerator<RecordBatch> {
+  const tests = fileTests({ definition }, where);
+  const plan = planOf(state, definition, [...new Set([...columns, ...tests.map((test) => test.column)])]);
+  const matches = fileMatcher(definition, where);
+  for (const file of state.files.values()) {
+    const mayMatch = matches(file);
+    for await (const batch of readDataFile(context, plan, file, signal)) {
+      const others = mayMatch ? splitRows(tests, batch).others : batch;
+      if (others !== undefined) yield others;
+    }
+  }
 }
 
 /** Rows of a file that are not deleted; a file without statistics is opened. */

@@ -52,3 +52,13 @@ function rangeOf({ condition }: ColumnTest, numbers: Numbers): Range | undefined
   const [low, high] = [equal ?? gt ?? gte ?? -Infinity, equal ?? lt ?? lte ?? Infinity];
   return [low as number | bigint, high as number | bigint, gt !== undefined, lt !== undefined];
 }
+
+/** The row numbers below `count` that are not among the given ones, which ascend. */
+export function complement(count: number, without: Int32Array): Int32Array {
+  const kept = new Int32Array(count - without.length);
+  for (let row = 0, next = 0, filled = 0; row < count; row++) {
+    if (without[next] === row) next += 1;
+    else kept[filled++] = row;
+  }
+  return kept;
+}

@@ -95,18 +95,26 @@ export interface LakeTable extends Omit<LakeTableView, "scan" | "snapshot"> {
   overwrite(rows: Rows, options?: OverwriteOptions): Promise<OverwriteResult>;
   /**
    * Deletes the rows that match. Files of which every row goes are not read, files without a match not written; the
-   * others are written again without the rows. Loses to nobody: it is planned anew up to five times.
+   * others are written again without the rows. Loses to nobody: it is planned anew up to five times. It brings no row
+   * that an expectation could be held against.
    *
    * @throws TABLE_NOT_FOUND, COLUMN_UNKNOWN, PREDICATE_INVALID, TABLE_READ_ONLY, COMMIT_CONFLICT
    */
   delete(options: DeleteOptions): Promise<DeleteResult>;
-  /** Sets columns of the rows that match. @throws UPDATE_INVALID and as `delete` */
+  /**
+   * Sets columns of the rows that match. What is expected of values and rows is held against the rows as they become; of
+   * one that is set aside the old row stays. Expectations on all rows of a write together are about rows that are brought.
+   *
+   * @throws UPDATE_INVALID, EXPECTATION_FAILED, EXPECTATION_INVALID and as `delete`
+   */
   update(options: UpdateOptions): Promise<UpdateResult>;
   /**
    * Inserts, updates and deletes by key, as one version. The rows to merge are held in memory; the table streams past
-   * them, and files that cannot hold one of their keys are not read.
+   * them, and files that cannot hold one of their keys are not read. Expectations are held against the rows that it
+   * inserts, and those that it updates as they become; of one that is set aside the old row stays.
    *
-   * @throws MERGE_AMBIGUOUS when several rows have the key of a row of the table; SCHEMA_MISMATCH, and as `update`
+   * @throws MERGE_AMBIGUOUS when several rows have the key of a row of the table; SCHEMA_MISMATCH,
+   * TABLE_EXPECTATION_FAILED, and as `update`
    */
   merge(rows: Rows, options: MergeOptions): Promise<MergeResult>;
   /**
@@ -131,7 +139,8 @@ export interface LakeTable extends Omit<LakeTableView, "scan" | "snapshot"> {
   /** Every version in the log, latest first. Versions that only a checkpoint remembers are not in it. */
   history(): Promise<readonly HistoryEntry[]>;
   /**
-   * Adds, renames, drops and widens columns, and sets table properties, as one version that writes no data. Upgrades the
+   * Adds, renames, drops and widens columns, sets table properties, and declares what is expected of every write, as one
+   * version that writes no data. Upgrades the
    * protocol where the change needs a table feature; engines without it can then not open the table any more.
    *
    * @throws TABLE_NOT_FOUND, ALTER_INVALID, COLUMN_UNKNOWN, TYPE_UNSUPPORTED, COMMIT_CONFLICT, PROTOCOL_UNSUPPORTED, TABLE_READ_ONLY
@@ -159,9 +168,14 @@ export interface TableOptions {
   readonly schema?: Schema;
   /** Partition columns, for a table that does not exist yet. @default [] */
   readonly partitionBy?: readonly string[];
-  /** What is expected of every append and overwrite through this table object, beside what each expects. @default [] */
+  /**
+   * What is expected of every write through this table object, beside what each expects. A table that is made with them
+   * keeps them, but those with code of their own, and every table object then holds them: see `alter({ expect })`.
+   *
+   * @default []
+   */
   readonly expect?: readonly Expectation[];
-  /** For writes that do not say. @default "fail" */
+  /** For writes that do not say. @default what the table keeps, else "fail" */
   readonly onViolation?: Severity;
 }
 
