@@ -52,6 +52,7 @@ export {
   type FeatureLogSink,
   type ServedRead,
 } from "./log/feature-log.ts";
+export type { FeatureSkew, SkewCause, SkewDifference, SkewOptions, SkewReport } from "./log/skew.ts";
 export type { Materializer, MaterializeResult } from "./materialize/materializer.ts";
 export type { ParityDifference, ParityOptions, ParityReport } from "./materialize/parity.ts";
 export { arrow } from "./offline/arrow.ts";

@@ -13,7 +13,9 @@ import {
 } from "./define/selection.ts";
 import type { FeatureService } from "./define/service.ts";
 import { featureStoreError } from "./errors.ts";
+import { logDefinition } from "./log/definition.ts";
 import type { FeatureLog } from "./log/feature-log.ts";
+import { measureSkew, type SkewOptions, type SkewReport } from "./log/skew.ts";
 import {
   createMaterializer,
   type Materializer,
@@ -138,6 +140,15 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
    * @throws MATERIALIZE_INVALID
    */
   checkParity(view: Views[number] & FeatureView, options?: ParityOptions): Promise<ParityReport>;
+  /**
+   * Compares what a log has with the point-in-time join at the moment of each read, value by value, and counts causes. The
+   * features are those that the log was made for.
+   *
+   * @throws FEATURE_UNKNOWN, COLUMN_MISSING, COLUMN_TYPE_MISMATCH, TIMESTAMP_NAIVE, LABEL_TIME_NULL
+   */
+  checkSkew(
+    options: SkewOptions & ({ readonly features: readonly Selector<Views>[] } | { readonly service: FeatureService }),
+  ): Promise<SkewReport>;
   /** Epoch milliseconds up to which the view is materialised. */
   watermark(view: Views[number] & FeatureView): Promise<number | undefined>;
   /** Reads features of entities from the online store. @throws FEATURE_UNKNOWN, ENTITY_KEY_INVALID, ON_DEMAND_FAILED */
@@ -226,6 +237,8 @@ export function createFeatureStore<const Views extends readonly View[]>(
       return result;
     },
     checkParity: (view, request = {}) => checkParity(view, offline, online, request),
+    checkSkew: async (request) =>
+      measureSkew(offline, logDefinition("service" in request ? request : { ...request, views }), request),
     watermark: (view) => online.watermark(namespaceOf(view)),
     async read(request: ReadOptions<unknown, string> | ServiceReadOptions<unknown, FeatureService>) {
       const service = "service" in request ? request.service : undefined;

@@ -34,6 +34,16 @@ export const migrations: readonly Migration[] = [
       ) STRICT;
       CREATE INDEX feature_edge_upstream ON feature_edge (to_node, from_node);`,
   },
+  {
+    name: "profiles of view versions",
+    sql: `
+      CREATE TABLE feature_profile (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL DEFAULT 'view', view TEXT NOT NULL, version TEXT NOT NULL,
+        subject TEXT NOT NULL, rows TEXT, body TEXT NOT NULL, at INTEGER NOT NULL,
+        FOREIGN KEY (kind, view, version) REFERENCES feature_definition (kind, name, version)
+      ) STRICT;
+      CREATE INDEX feature_profile_by_view ON feature_profile (view, id);`,
+  },
 ];
 
 /** Keeps the registry in a SQLite file, or in `:memory:`. Several processes of one machine may share the file. */

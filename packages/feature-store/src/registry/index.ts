@@ -3,6 +3,7 @@ export type { Backfill } from "./cost.ts";
 export { type DatabaseFactory, sqlite } from "./database.ts";
 export type { LineageEdge, LineageGraph } from "./lineage.ts";
 export type { Definitions, PlannedChange, RegistryPlan } from "./plan.ts";
+export type { ProfileEntry, ProfileQuery, ProfileRecord, ProfileSubject } from "./profiles.ts";
 export {
   createFeatureRegistry,
   type FeatureRegistry,

@@ -6,6 +6,7 @@ import type { DatabaseFactory } from "./database.ts";
 import { addEdges, assertEdges, type LineageEdge, type LineageGraph, manifestEdges, walk } from "./lineage.ts";
 import { assertPermitted } from "./permission.ts";
 import { assertPlan, type Definitions, makePlan, type PlannedChange, type RegistryPlan } from "./plan.ts";
+import { listProfiles, type ProfileEntry, type ProfileQuery, type ProfileRecord, recordProfile } from "./profiles.ts";
 import { activeDefinitions, search, type SearchRequest } from "./search.ts";
 import { type DefinitionKind, type DefinitionRecord, listVersions, readVersion, type VersionEntry } from "./version.ts";
 
@@ -59,6 +60,15 @@ export interface FeatureRegistry extends AsyncDisposable {
   search(request?: SearchRequest): Promise<Page<DefinitionRecord>>;
   /** Records that a training set was made of its service or views; `model` (`model:delay/3`) was made of it in turn. */
   recordTrainingSet(manifest: TrainingManifest, options?: { readonly model?: string }): Promise<void>;
+  /**
+   * Keeps a profile of rows of a view's version, as `profile` of `/validate` makes it. `rows` names the rows.
+   *
+   * @returns its id
+   * @throws DEFINITION_NOT_FOUND for a version that was never applied; REQUEST_INVALID
+   */
+  recordProfile(record: Omit<ProfileRecord, "rows"> & { readonly rows?: string }): Promise<number>;
+  /** The profiles of a view, newest first. @throws REQUEST_INVALID */
+  profiles(view: string, query?: ProfileQuery): Promise<readonly ProfileEntry[]>;
   /** Records edges; those that exist are left. @throws REQUEST_INVALID */
   link(edges: readonly LineageEdge[]): Promise<void>;
   /** What a node was made of (`upstream`, the default), or what was made of it. @throws REQUEST_INVALID */
@@ -121,6 +131,8 @@ export function createFeatureRegistry({
       const made = model === undefined ? [] : [{ from: `trainingSet:${manifest.digest}`, to: model }];
       await link([...manifestEdges(manifest), ...made]);
     },
+    recordProfile: async (record) => (await open()).transaction((tx) => recordProfile(tx, record, clock.now())),
+    profiles: async (view, query = {}) => listProfiles(await open(), view, query),
     link,
     lineage: async (node, { direction = "upstream" } = {}) => walk(await open(), node, direction),
     async [Symbol.asyncDispose]() {

@@ -26,16 +26,20 @@ export interface CategoryDistribution {
 
 const mostCategories = 4096;
 
+/** Columns by name, or those of a batch's that a function picks. */
+export type ColumnChoice = readonly string[] | ((columns: readonly string[]) => readonly string[]);
+
 /** The distributions of some columns in one pass. @throws COLUMN_MISSING, COLUMN_TYPE_MISMATCH */
 export async function distributions(
   from: Batches,
-  columns: readonly string[] | undefined,
+  columns: ColumnChoice,
   size: number,
   options: ScanOptions,
 ): Promise<Map<string, Distribution>> {
   const found = new Map<string, Collected>();
   for await (const batch of batchesOf(from, options)) {
-    for (const name of columns ?? batch.schema.fields.map((field) => field.name)) {
+    const present = batch.schema.fields.map((field) => field.name);
+    for (const name of typeof columns === "function" ? columns(present) : columns) {
       const data = readColumn([batch], name, "the batch");
       const collected = found.get(name) ?? new Collected(size);
       found.set(name, collected);

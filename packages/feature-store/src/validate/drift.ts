@@ -57,14 +57,28 @@ export interface DriftReport {
  * @throws REQUEST_INVALID for a bound or sample that is no positive number; COLUMN_MISSING, COLUMN_TYPE_MISMATCH
  */
 export async function drift(reference: Batches, current: Batches, options: DriftOptions = {}): Promise<DriftReport> {
-  const bounds = { psi: options.psi ?? 0.2, jensenShannon: options.jensenShannon ?? 0.3, nulls: options.nulls ?? 0.05 };
-  const { sample = 65_536 } = options;
-  for (const [name, value] of Object.entries({ ...bounds, sample })) {
+  const { bounds, sample } = settings(options);
+  const before = await distributions(reference, options.columns ?? ((all) => all), sample, options);
+  const after = await distributions(current, [...before.keys()], sample, options);
+  return driftOf(before, after, bounds);
+}
+
+/** @throws REQUEST_INVALID for a bound or sample that is no positive number */
+export function settings(options: DriftOptions): { readonly bounds: DriftBounds; readonly sample: number } {
+  const { psi = 0.2, jensenShannon: distance = 0.3, nulls = 0.05, sample = 65_536 } = options;
+  for (const [name, value] of Object.entries({ psi, jensenShannon: distance, nulls, sample })) {
     if (!(value > 0))
       throw featureStoreError("REQUEST_INVALID", { rule: `"${name}" is ${value}, and must be above 0` });
   }
-  const before = await distributions(reference, options.columns, sample, options);
-  const after = await distributions(current, [...before.keys()], sample, options);
+  return { bounds: { psi, jensenShannon: distance, nulls }, sample };
+}
+
+/** Compares two sides whose distributions are known. @throws COLUMN_TYPE_MISMATCH */
+export function driftOf(
+  before: ReadonlyMap<string, Distribution>,
+  after: ReadonlyMap<string, Distribution>,
+  bounds: DriftBounds,
+): DriftReport {
   const columns = [...before].map(([column, distribution]) => {
     const other = after.get(column) ?? emptyLike(distribution);
     return compared(column, distribution, other, bounds);
@@ -79,13 +93,13 @@ const emptyLike = ({ kind }: Distribution): Distribution =>
     ? { kind, count: 0, nulls: 0, sample: new Float64Array(0) }
     : { kind, count: 0, nulls: 0, counts: new Map() };
 
-interface Bounds {
+export interface DriftBounds {
   readonly psi: number;
   readonly jensenShannon: number;
   readonly nulls: number;
 }
 
-function compared(column: string, before: Distribution, after: Distribution, bounds: Bounds): ColumnDrift {
+function compared(column: string, before: Distribution, after: Distribution, bounds: DriftBounds): ColumnDrift {
   if (before.kind !== after.kind) {
     const [found, wanted] = [after.kind, before.kind].map((kind) => (kind === "number" ? "numbers" : "categories"));
     throw featureStoreError("COLUMN_TYPE_MISMATCH", {
