@@ -20,6 +20,7 @@ export type { ChangesOptions } from "./change-feed.ts";
 export type { AppendTransaction } from "./commit.ts";
 export * from "../expect/index.ts";
 export type { IntakeOptions, Rows } from "./intake.ts";
+export { type ParquetFiles, parquetFiles } from "./parquet-files.ts";
 export type { DeleteOptions, DeleteResult } from "./delete.ts";
 export type { MergeOptions, MergeResult, MergeValue } from "./merge.ts";
 export type { OptimizeOptions, OptimizeResult } from "./optimize.ts";

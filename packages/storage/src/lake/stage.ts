@@ -1,5 +1,5 @@
 import type { Bytes, Clock, Logger, ObjectStore } from "@ashlar/core";
-import { Field, type RecordBatch, Schema } from "apache-arrow";
+import { DataType, Field, type RecordBatch, Schema } from "apache-arrow";
 import { batchOf } from "../parquet/batch.ts";
 import { fieldIdKey } from "../parquet/field-id.ts";
 import type { ParquetCodec, ParquetWriter } from "../parquet/port.ts";
@@ -66,7 +66,6 @@ export class Stage implements AsyncDisposable {
   readonly #table: string;
   readonly #options: StageOptions;
   readonly #fileSchema: Schema;
-  readonly #mapped: boolean;
   readonly #open: Map<string, OpenFile> = new Map();
   readonly #finished: FinishedFile[] = [];
   readonly #written: string[] = [];
@@ -79,7 +78,6 @@ export class Stage implements AsyncDisposable {
     this.#table = table;
     this.#options = options;
     const inFile = options.columns.filter((column) => !options.partitionBy.includes(column.name));
-    this.#mapped = options.columns.some((column) => physicalName(column) !== column.name);
     this.#fileSchema = arrowOf(inFile.map(fileColumn));
   }
 
@@ -89,7 +87,7 @@ export class Stage implements AsyncDisposable {
     const arranged = arrange(this.#table, columns, batch);
     for (const { values, rows } of partitions(this.#table, arranged, partitionBy)) {
       const file = await this.#fileOf(values);
-      const named = this.#mapped ? this.#physical(rows) : rows;
+      const named = this.#physical(rows);
       file.statistics.observe(named);
       await file.writer.write(named);
       if (file.statistics.rows >= fileRows) await this.#store(file, signal);
@@ -97,12 +95,18 @@ export class Stage implements AsyncDisposable {
     this.rows += batch.numRows;
   }
 
-  /** The batch under the names of the file; its types stay as they came. */
+  /** The batch under the names of the file; of its types, naive timestamps alone become those of the table. */
   #physical(rows: RecordBatch): RecordBatch {
+    const children = rows.data.children.map((data, index) => {
+      const type = this.#fileSchema.fields[index]?.type ?? data.type;
+      const alike = DataType.isTimestamp(type) && DataType.isTimestamp(data.type) && type.unit === data.type.unit;
+      return alike ? data.clone(type) : data;
+    });
     const fields = rows.schema.fields.map(
-      (field, index) => new Field(this.#fileSchema.fields[index]?.name ?? field.name, field.type, true),
+      (field, index) =>
+        new Field(this.#fileSchema.fields[index]?.name ?? field.name, children[index]?.type ?? field.type, true),
     );
-    return batchOf(new Schema(fields), rows.data.children, rows.numRows);
+    return batchOf(new Schema(fields), children, rows.numRows);
   }
 
   async #fileOf(values: OpenFile["values"]): Promise<OpenFile> {
