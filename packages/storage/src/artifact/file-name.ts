@@ -1,10 +1,7 @@
+import { foldName } from "../fold-name.ts";
+
 const maxNameBytes = 1024;
 const utf8 = new TextEncoder();
-
-/** Two names with one fold are one file where letter case or Unicode normalisation does not count. */
-export function foldName(name: string): string {
-  return name.normalize("NFC").toUpperCase().toLowerCase().normalize("NFC");
-}
 
 /** Why a name could leave the folder it is unpacked to on some system; undefined when it is harmless. */
 export function escapeRule(name: string): string | undefined {

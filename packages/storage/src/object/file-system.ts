@@ -26,6 +26,7 @@ import { hasCode, isMissing, namedFileError } from "./file-errors.ts";
 import { etagOf, infoOf } from "./file-info.ts";
 import { openObject } from "./file-read.ts";
 import { walk } from "./file-walk.ts";
+import { NameGuard } from "./name-guard.ts";
 import { pathOfKey, reservedFolder } from "./path-encoding.ts";
 import { Staging } from "./staging.ts";
 
@@ -40,8 +41,9 @@ export interface FileSystemStore extends ObjectStore, AsyncDisposable {
  * below the root belongs to the store. A `put` is written aside, synced, then linked or renamed into place and the
  * folder synced: it is whole or absent after a kill or a power cut. Conditions hold between processes of one machine.
  *
- * A key cannot be the folder of another here (`a` and `a/b`): OBJECT_KEY_CONFLICT. On a file system that folds case,
- * keys that differ only by case are one object; use such a store only with keys of one case.
+ * A key cannot be the folder of another here (`a` and `a/b`): OBJECT_KEY_CONFLICT. So is a key that the file system does
+ * not tell from one that is there, as those of macOS and Windows fold letter case and Unicode forms, or that it would
+ * give back otherwise. What it does to names is found out by the first write, in a file below `.ashlar`.
  *
  * A full disk, quota or file size limit is STORAGE_FULL, a missing permission STORAGE_DENIED.
  *
@@ -62,11 +64,13 @@ class FileSystem implements FileSystemStore {
   readonly #root: string;
   readonly #staging: Staging;
   readonly #lock: CommitLock;
+  readonly #names: NameGuard;
 
   constructor(root: string) {
     this.#root = root;
     this.#staging = new Staging(join(root, reservedFolder, "staging"));
     this.#lock = new CommitLock(join(root, reservedFolder, "lock"));
+    this.#names = new NameGuard(root, join(root, reservedFolder, "names"));
   }
 
   pathOf(key: string): string {
@@ -77,7 +81,10 @@ class FileSystem implements FileSystemStore {
   async get(key: string, options: Parameters<ObjectStore["get"]>[1] = {}): ReturnType<ObjectStore["get"]> {
     const path = this.pathOf(key);
     options.signal?.throwIfAborted();
-    return this.#named("get", key, () => openObject(key, path, options));
+    return this.#named("get", key, async () => {
+      if (!this.#names.isOwn(pathOfKey(key))) throw coreError("OBJECT_NOT_FOUND", { key });
+      return openObject(key, path, options);
+    });
   }
 
   async put(key: string, body: Parameters<ObjectStore["put"]>[1], options: PutOptions = {}): Promise<ObjectInfo> {
@@ -88,11 +95,17 @@ class FileSystem implements FileSystemStore {
 
   async #write({ key, path, options }: Target, body: Bytes): Promise<ObjectInfo> {
     const staged = await this.#staging.write(body, options.signal);
+    this.#names.probe();
     try {
       const info = infoOf(key, statSync(staged, { bigint: true }));
-      // link(2) alone decides ifAbsent; everything that replaces a file takes its turn under the lock.
-      if (options.ifAbsent === true) this.#place(key, path, options, () => linkSync(staged, path));
-      else await this.#lock.hold(() => this.#place(key, path, options, () => renameSync(staged, path)));
+      // link(2) alone decides ifAbsent; everything that replaces a file takes its turn under the lock, and so does
+      // everything where a name is not decided by link(2).
+      if (options.ifAbsent === true && this.#names.isExact)
+        this.#place(key, path, options, () => linkSync(staged, path));
+      else {
+        const commit = options.ifAbsent === true ? linkSync : renameSync;
+        await this.#lock.hold(() => this.#place(key, path, options, () => commit(staged, path)));
+      }
       await syncFolder(dirname(path));
       return info;
     } finally {
@@ -103,7 +116,7 @@ class FileSystem implements FileSystemStore {
   async head(key: string, options: { readonly signal?: AbortSignal } = {}): Promise<ObjectInfo | undefined> {
     const path = this.pathOf(key);
     options.signal?.throwIfAborted();
-    return this.#named("head", key, () => infoIfFile(key, path));
+    return this.#named("head", key, () => this.#info(key, path));
   }
 
   async delete(key: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
@@ -112,14 +125,20 @@ class FileSystem implements FileSystemStore {
     await this.#named("delete", key, () => this.#delete(key, path));
   }
 
+  async #info(key: string, path: string): Promise<ObjectInfo | undefined> {
+    return this.#names.isOwn(pathOfKey(key)) ? infoIfFile(key, path) : undefined;
+  }
+
   async #delete(key: string, path: string): Promise<void> {
-    if ((await infoIfFile(key, path)) === undefined) return;
+    if ((await this.#info(key, path)) === undefined) return;
     makeFolders(key, dirname(join(this.#root, reservedFolder, "lock")));
     const kept = await this.#lock.hold(() => this.#remove(path));
     await syncFolder(kept);
   }
 
   async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ObjectInfo> {
+    const folder = prefix.slice(0, Math.max(0, prefix.lastIndexOf("/")));
+    if (folder !== "" && !this.#names.isOwn(pathOfKey(folder))) return;
     for await (const [key, path] of walk(this.#root, prefix, options)) {
       options.signal?.throwIfAborted();
       const info = await infoIfFile(key, path);
@@ -141,6 +160,7 @@ class FileSystem implements FileSystemStore {
 
   #place(key: string, path: string, options: PutOptions, commit: () => void): void {
     for (let attempt = 0; ; attempt++) {
+      this.#names.assertOwn(key, pathOfKey(key));
       checkConditions(key, path, options);
       const made = makeFolders(key, dirname(path));
       try {
