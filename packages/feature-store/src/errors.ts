@@ -1,7 +1,7 @@
 import { type ErrorFactory, errorFactory } from "@ashlar/core";
+import { clientErrors } from "./client/errors.ts";
 
-/** Everything this package throws on purpose. */
-export const featureStoreErrors = {
+const storeErrors = {
   DURATION_INVALID: {
     status: 400,
     retryable: false,
@@ -110,12 +110,6 @@ export const featureStoreErrors = {
     message: (d: { value: string; of: string; type: string }): string =>
       `The value ${d.value} of ${d.of} does not fit ${d.type} exactly. Declare a wider type, such as "int64" or "float64".`,
   },
-  ENTITY_KEY_INVALID: {
-    status: 400,
-    retryable: false,
-    message: (d: { key: string; row: number; value: unknown; wanted: string }): string =>
-      `Entity row ${d.row} has ${d.value === undefined ? "nothing" : String(d.value)} for "${d.key}", but ${d.wanted} is wanted. Give every key and input the selected features need.`,
-  },
   MATERIALIZE_INVALID: {
     status: 400,
     retryable: false,
@@ -170,12 +164,6 @@ export const featureStoreErrors = {
     message: (d: { reason: string }): string =>
       `A stored feature vector cannot be read: ${d.reason}. Materialise the view again from its source.`,
   },
-  ON_DEMAND_FAILED: {
-    status: 500,
-    retryable: false,
-    message: (d: { view: string; reason: string }): string =>
-      `The on-demand view "${d.view}" failed: ${d.reason}. Its compute function must return every declared output for every input.`,
-  },
   REQUEST_INVALID: {
     status: 400,
     retryable: false,
@@ -200,6 +188,9 @@ export const featureStoreErrors = {
     message: (d: { what: string }): string => `The ${d.what} was closed and cannot be used any more. Open a new one.`,
   },
 } as const;
+
+/** Everything this package throws on purpose. */
+export const featureStoreErrors: typeof clientErrors & typeof storeErrors = { ...clientErrors, ...storeErrors };
 
 /** @see featureStoreErrors */
 export const featureStoreError: ErrorFactory<typeof featureStoreErrors> = errorFactory(

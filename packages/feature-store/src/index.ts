@@ -11,7 +11,7 @@ export {
   type ViewKey,
 } from "./define/feature-view.ts";
 export type { PushSource, PushSourceOptions } from "./define/push-source.ts";
-export { onDemand, type OnDemandView, type Shape } from "./define/on-demand.ts";
+export { onDemand, type OnDemandView } from "./define/on-demand.ts";
 export { type FeatureService, featureService, type FeatureServiceOptions } from "./define/service.ts";
 export type {
   DistinctNames,
@@ -23,6 +23,7 @@ export type {
   TrainingRow,
   View,
 } from "./define/selection.ts";
+export { type Shape, transform, type Transform } from "./define/transform.ts";
 export type { ValuesOf, Value, ValueType, ValueTypes } from "./define/value-type.ts";
 export {
   type Aggregate,

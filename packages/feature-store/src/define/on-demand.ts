@@ -2,9 +2,8 @@ import { featureStoreError } from "../errors.ts";
 import { type About, about, type AboutOptions } from "./about.ts";
 import { contentHash } from "./content-hash.ts";
 import { assertName } from "./name.ts";
-import { isValueOf, type Value, type ValuesOf, type ValueType, valueTypes } from "./value-type.ts";
-
-export type Shape = Readonly<Record<string, ValueType>>;
+import { type Shape, type Transform, transformer } from "./transform.ts";
+import { type Value, valueTypes } from "./value-type.ts";
 
 /** Features computed from the request alone by one pure function, the same offline and online. */
 export interface OnDemandView<Name extends string = string, Input extends Shape = Shape, Output extends Shape = Shape> {
@@ -27,14 +26,9 @@ export interface OnDemandView<Name extends string = string, Input extends Shape 
  * @throws DEFINITION_INVALID for a bad name or type, or no output
  */
 export function onDemand<const Name extends string, const Input extends Shape, const Output extends Shape>(
-  options: AboutOptions & {
-    readonly name: Name;
-    readonly input: Input;
-    readonly output: Output;
-    readonly compute: (input: ValuesOf<Input>) => { readonly [Key in keyof Output]: ValuesOf<Output>[Key] | null };
-  },
+  options: AboutOptions & Transform<Name, Input, Output>,
 ): OnDemandView<Name, Input, Output> {
-  const { name, input, output, compute } = options;
+  const { name, input, output } = options;
   assertName("An on-demand view", name);
   const of = `The on-demand view "${name}"`;
   if (Object.keys(output).length === 0) {
@@ -50,24 +44,6 @@ export function onDemand<const Name extends string, const Input extends Shape, c
       });
     }
   }
-  const outputs = Object.entries(output);
-
-  function apply(row: Readonly<Record<string, Value>>): Readonly<Record<string, Value | null>> {
-    let result: Readonly<Record<string, Value | null>>;
-    try {
-      result = compute(row as ValuesOf<Input>);
-    } catch (cause) {
-      throw featureStoreError("ON_DEMAND_FAILED", { view: name, reason: (cause as Error).message }, { cause });
-    }
-    for (const [key, type] of outputs) {
-      const value = result[key];
-      if (value === null || isValueOf(type, value)) continue;
-      const reason = `"${key}" came out as ${String(value)}, which is no ${type}`;
-      throw featureStoreError("ON_DEMAND_FAILED", { view: name, reason });
-    }
-    return result;
-  }
-
-  const version = contentHash({ kind: "on-demand", name, input, output, compute: compute.toString() });
-  return { kind: "on-demand", name, input, output, apply, about: about(of, options), version };
+  const version = contentHash({ kind: "on-demand", name, input, output, compute: options.compute.toString() });
+  return { kind: "on-demand", name, input, output, apply: transformer(options), about: about(of, options), version };
 }

@@ -1,7 +1,8 @@
 import { featureStoreError } from "../errors.ts";
 import type { Entity, KeyShape } from "./entity.ts";
 import type { FeatureView } from "./feature-view.ts";
-import type { OnDemandView, Shape } from "./on-demand.ts";
+import type { OnDemandView } from "./on-demand.ts";
+import type { Shape } from "./transform.ts";
 import type { ValueType, ValueTypes } from "./value-type.ts";
 
 export type View = FeatureView | OnDemandView;

@@ -84,22 +84,22 @@ describe("a feature log", () => {
       items: 11,
       at,
       "people:country": "PT",
-      "people:country.status": "PRESENT",
-      "people:country.age_ms": 50_000,
+      "people:country@status": "PRESENT",
+      "people:country@age_ms": 50_000,
       "people:big": 9_007_199_254_740_993n,
       "basket:heavy": true,
       // It was not asked for.
       "people:seen": null,
-      "people:seen.status": null,
+      "people:seen@status": null,
     });
     expect(second_).toMatchObject({
       request_row: 1,
       user: 3n,
       items: null,
       "people:country": null,
-      "people:country.status": "NOT_FOUND",
-      "people:country.age_ms": null,
-      "basket:heavy.status": "NULL",
+      "people:country@status": "NOT_FOUND",
+      "people:country@age_ms": null,
+      "basket:heavy@status": "NULL",
     });
     expect(log.counts()).toEqual({ logged: 2, waiting: 0, dropped: 0, failed: 0, notSampled: 0 });
   });
@@ -114,7 +114,7 @@ describe("a feature log", () => {
     expect(answer.headers.get("x-request-id")).toBe("from the client");
     expect(log.counts().waiting).toBe(1);
     await store[Symbol.asyncDispose]();
-    expect(rows()).toMatchObject([{ request_id: "from the client", "people:seen.status": "NOT_FOUND" }]);
+    expect(rows()).toMatchObject([{ request_id: "from the client", "people:seen@status": "NOT_FOUND" }]);
   });
 
   it("keeps reads by the versions it was made for, whoever asks", async () => {

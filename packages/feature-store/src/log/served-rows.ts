@@ -21,7 +21,7 @@ export interface ServedRow {
 
 /**
  * The rows as one Arrow batch: `request_id`, `request_row`, `served_at`, `definition`, the keys and inputs, and of each feature
- * its value, `<feature>.status` and `<feature>.age_ms`, all null when it was not asked for. The event loop gets a turn
+ * its value, `<feature>@status` and `<feature>@age_ms`, all null when it was not asked for. The event loop gets a turn
  * after every feature.
  */
 export async function servedBatch(definition: LogDefinition, rows: readonly ServedRow[]): Promise<RecordBatch> {

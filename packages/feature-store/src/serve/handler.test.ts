@@ -135,13 +135,13 @@ describe("an answer", () => {
     expect(table.numRows).toBe(3);
     expect(table.schema.fields.slice(0, 3).map(({ name, type }) => [name, String(type)])).toEqual([
       ["accounts:balance", "Int64"],
-      ["accounts:balance.status", "Dictionary<Int32, Utf8>"],
-      ["accounts:balance.age_ms", "Float64"],
+      ["accounts:balance@status", "Dictionary<Int32, Utf8>"],
+      ["accounts:balance@age_ms", "Float64"],
     ]);
     const column_ = (name: string): unknown[] => [...(table.getChild(name) ?? [])];
     expect(column_("accounts:balance")).toEqual([-(2n ** 63n), 12n, null]);
-    expect(column_("accounts:balance.status")).toEqual(["PRESENT", "PRESENT", "NOT_FOUND"]);
-    expect(column_("accounts:balance.age_ms")).toEqual([9_500, 8_500, null]);
+    expect(column_("accounts:balance@status")).toEqual(["PRESENT", "PRESENT", "NOT_FOUND"]);
+    expect(column_("accounts:balance@age_ms")).toEqual([9_500, 8_500, null]);
     expect(column_("transfer:large")).toEqual([true, null, false]);
   });
 

@@ -76,7 +76,8 @@ async function ownRead(context: HandlerContext, scope: Scope, request: Request):
   const entities = entityRows(views, body["entities"], scope.limits);
   const { rows, names } = await read(context, scope, { views, features, entities, at }, request.signal);
   if (media === arrowMedia) return arrowResponse(views, names, rows);
-  return Response.json({ rows: rows.map(jsonRow) });
+  const types = Object.fromEntries(names.map((name) => [name, featureType(views, name)]));
+  return Response.json({ rows: rows.map(jsonRow), ...(body["types"] === true ? { types } : {}) });
 }
 
 async function feastRead(context: HandlerContext, scope: Scope, request: Request): Promise<Response> {

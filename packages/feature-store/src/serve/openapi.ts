@@ -1,6 +1,6 @@
 import { featureNames, type View } from "../define/selection.ts";
 import type { FeatureService } from "../define/service.ts";
-import type { ValueType } from "../define/value-type.ts";
+import { type ValueType, valueTypes } from "../define/value-type.ts";
 import { featureStoreErrors } from "../errors.ts";
 import { arrowMedia, jsonMedia } from "./accept.ts";
 import { featureType } from "./reading-columns.ts";
@@ -66,7 +66,7 @@ export function openFeatureApi(options: OpenApiOptions): OpenApiDocument {
           [arrowMedia]: {
             schema: {
               description:
-                "An Arrow IPC stream of a row per entity: of each feature its value, `<feature>.status` and `<feature>.age_ms`.",
+                "An Arrow IPC stream of a row per entity: of each feature its value, `<feature>@status` and `<feature>@age_ms`.",
             },
           },
         }),
@@ -129,14 +129,19 @@ function schemas(views: readonly View[], services: readonly FeatureService[]): R
           features,
           service,
           at: { type: "integer", description: "Epoch milliseconds." },
+          types: { type: "boolean", default: false, description: "Whether to tell the type of each feature." },
         },
         ["entities"],
       ),
       oneOf: [{ required: ["features"] }, { required: ["service"] }],
     },
-    ReadResponse: record({
-      rows: list(record(Object.fromEntries(names.map((name) => [name, ref(`Reading_${type(name)}`)])), [])),
-    }),
+    ReadResponse: record(
+      {
+        rows: list(record(Object.fromEntries(names.map((name) => [name, ref(`Reading_${type(name)}`)])), [])),
+        types: { type: "object", additionalProperties: { enum: valueTypes } },
+      },
+      ["rows"],
+    ),
     ...Object.fromEntries(
       Object.entries(valueSchemas).map(([name, value]) => [
         `Reading_${name}`,

@@ -1,7 +1,8 @@
 import type { FeatureView } from "../define/feature-view.ts";
 import type { OnDemandView } from "../define/on-demand.ts";
 import { resolveSelection, type SelectedView, type View } from "../define/selection.ts";
-import { isValueOf, type Value } from "../define/value-type.ts";
+import { transformInput } from "../define/transform.ts";
+import type { Value } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import { namespaceOf } from "../materialize/materializer.ts";
 import { exactInteger, type KeyPart } from "../offline/key-dictionary.ts";
@@ -114,29 +115,11 @@ function reading(value: Value | null, ageMs: number, ttlMs: number): Reading {
 }
 
 function onDemandFiller({ view, features }: SelectedView<OnDemandView>, { entities, at }: ReadRequest): Filler {
-  const inputs = entities.map((row, i) => inputOf(view, row, i, at));
+  const inputs = entities.map((row, i) => transformInput(view, row, i, at));
   const results = inputs.map((input) => (input === undefined ? {} : view.apply(input)));
   return (row, i) => {
     for (const name of features) row[`${view.name}:${name}`] = reading(results[i]?.[name] ?? null, 0, Infinity);
   };
-}
-
-function inputOf(
-  view: OnDemandView,
-  row: Readonly<Record<string, unknown>>,
-  i: number,
-  at: number,
-): Record<string, Value> | undefined {
-  const input: Record<string, Value> = {};
-  let complete = true;
-  for (const [name, type] of Object.entries(view.input)) {
-    const given = row[name];
-    const value = given === undefined && name === "at" && type === "timestamp" ? BigInt(Math.trunc(at)) * 1000n : given;
-    if (value === null) complete = false;
-    else if (isValueOf(type, value)) input[name] = value;
-    else throw featureStoreError("ENTITY_KEY_INVALID", { key: name, row: i, value, wanted: `a value of type ${type}` });
-  }
-  return complete ? input : undefined;
 }
 
 function keyOf(view: FeatureView, row: Readonly<Record<string, unknown>>, i: number): Uint8Array | undefined {

@@ -4,12 +4,12 @@ import { FeatureColumn } from "../offline/feature-column.ts";
 import type { Reading } from "./read.ts";
 
 /** The column of a feature's status, beside that of its value: PRESENT, NULL, EXPIRED, NOT_FOUND or MISSING_KEY, as text. */
-export const statusColumn = (feature: string): string => `${feature}.status`;
+export const statusColumn = (feature: string): string => `${feature}@status`;
 
 /** The column of a feature's age in milliseconds, a float64; null where there is none. */
-export const ageColumn = (feature: string): string => `${feature}.age_ms`;
+export const ageColumn = (feature: string): string => `${feature}@age_ms`;
 
-/** The readings of one feature as three columns: its value, `<feature>.status` and `<feature>.age_ms`. */
+/** The readings of one feature as three columns: its value, `<feature>@status` and `<feature>@age_ms`. */
 export function readingColumns(
   name: string,
   type: ValueType,

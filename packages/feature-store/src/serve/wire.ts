@@ -1,6 +1,6 @@
 import type { View } from "../define/selection.ts";
 import type { FeatureService } from "../define/service.ts";
-import type { Value } from "../define/value-type.ts";
+import type { Value, ValueType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import type { HandlerLimits } from "./limits.ts";
 
@@ -62,19 +62,22 @@ export function entityRows(
 ): Record<string, unknown>[] {
   if (!Array.isArray(rows) || !rows.every(isObject)) throw invalid('"entities" must be a list of objects');
   if (rows.length > maxEntities) throw invalid(`it asks for ${rows.length} entities and may for ${maxEntities}`);
-  const bigints = new Set(views.flatMap(bigintFields));
-  return rows.map((row) =>
-    Object.fromEntries(
-      Object.entries(row).map(([name, value]) => [name, bigints.has(name) ? toBigInt(name, value) : value]),
-    ),
-  );
+  const wide = new Set(views.flatMap((view) => fieldsOf(view, ["int64", "timestamp"])));
+  const floats = new Set(views.flatMap((view) => fieldsOf(view, ["float64"])));
+  const cell = (name: string, value: unknown): unknown =>
+    wide.has(name) ? toBigInt(name, value) : floats.has(name) ? toFloat(value) : value;
+  return rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, cell(name, value)])));
 }
 
-function bigintFields(view: View): string[] {
+function fieldsOf(view: View, types: readonly ValueType[]): string[] {
   const shape =
     view.kind === "view" ? view.keys.map(({ name, type }) => [name, type] as const) : Object.entries(view.input);
-  return shape.filter(([, type]) => type === "int64" || type === "timestamp").map(([name]) => name);
+  return shape.filter(([, type]) => types.includes(type)).map(([name]) => name);
 }
+
+/** The inverse of {@link toJson} for what JSON has no number for. */
+const toFloat = (value: unknown): unknown =>
+  value === "NaN" || value === "Infinity" || value === "-Infinity" ? Number(value) : value;
 
 function toBigInt(name: string, value: unknown): unknown {
   if (Number.isSafeInteger(value)) return BigInt(value as number);

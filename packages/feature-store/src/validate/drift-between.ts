@@ -51,4 +51,4 @@ export async function driftBetween(
 
 /** Those of a training set or a log; beside a feature a log has its status and age. */
 const features = (columns: readonly string[]): string[] =>
-  columns.filter((name) => name.includes(":") && !/\.(status|age_ms)$/.test(name));
+  columns.filter((name) => name.includes(":") && !/@(status|age_ms)$/.test(name));

@@ -1,0 +1,45 @@
+import { isValueOf, type Value, type ValueType } from "../define/value-type.ts";
+import type { Reading, Readings } from "../serve/read.ts";
+
+const statuses: ReadonlySet<unknown> = new Set(["PRESENT", "NULL", "EXPIRED", "NOT_FOUND", "MISSING_KEY"]);
+
+/** The rows of an answer in JSON, each value as its type, or why it is none. */
+export function fromJson(text: string): Readings[] | string {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return "it is no JSON";
+  }
+  const { rows, types } = Object(body) as { readonly rows?: unknown; readonly types?: unknown };
+  if (!Array.isArray(rows) || typeof types !== "object" || types === null) return 'it has no "rows" and "types"';
+  const typeOf = new Map(Object.entries(types as Record<string, ValueType>));
+  const out: Readings[] = [];
+  for (const row of rows as readonly unknown[]) {
+    const made: Readings = {};
+    for (const [name, reading] of Object.entries(Object(row) as object)) {
+      const read = readingOf(reading, typeOf.get(name));
+      if (read === undefined) return `${JSON.stringify(name)} has ${JSON.stringify(reading)}`;
+      made[name] = read;
+    }
+    out.push(made);
+  }
+  return out;
+}
+
+function readingOf(given: unknown, type: ValueType | undefined): Reading | undefined {
+  const { status, value: raw, ageMs } = Object(given) as Readonly<Record<string, unknown>>;
+  if (type === undefined || !statuses.has(status) || !(ageMs === null || typeof ageMs === "number")) return undefined;
+  const value = raw === null ? null : valueOf(type, raw);
+  if (value === undefined || (value !== null) !== (status === "PRESENT")) return undefined;
+  return { status, value, ageMs } as Reading;
+}
+
+function valueOf(type: ValueType, raw: unknown): Value | undefined {
+  let value = raw;
+  if (type === "int64" || type === "timestamp") {
+    if (Number.isSafeInteger(raw) || (typeof raw === "string" && /^-?\d{1,19}$/.test(raw)))
+      value = BigInt(raw as string);
+  } else if (type === "float64" && (raw === "NaN" || raw === "Infinity" || raw === "-Infinity")) value = Number(raw);
+  return isValueOf(type, value) ? value : undefined;
+}
