@@ -110,6 +110,12 @@ export const computeErrors = {
     message: (d: { model: string; difference: string }): string =>
       `The new version of "${d.model}" has another signature: ${d.difference}. Load it under another name, or unload the old one first.`,
   },
+  MODEL_NOT_ACCEPTED: {
+    status: 409,
+    retryable: false,
+    message: (d: { model: string; version: string; compared: number; different: number; failures: number }): string =>
+      `Version ${d.version} of "${d.model}" was not accepted: of ${d.compared} answers compared ${d.different} differ, and ${d.failures} requests failed. The present version goes on; look at the differences before trying again.`,
+  },
   MODEL_UNAVAILABLE: {
     status: 503,
     retryable: true,
@@ -140,6 +146,12 @@ export const computeErrors = {
     message: (d: { model: string; deadlineMs: number }): string =>
       `The request for "${d.model}" was not answered within its deadline of ${d.deadlineMs} ms. Try again, or allow more time.`,
   },
+  INFERENCE_RUN_TIMEOUT: {
+    status: 503,
+    retryable: false,
+    message: (d: { model: string; runTimeoutMs: number }): string =>
+      `A run of "${d.model}" took more than ${d.runTimeoutMs} ms and was given up; its instance is being replaced. Check the request, or raise runTimeoutMs.`,
+  },
   INFERENCE_INSTANCE_CRASHED: {
     status: 503,
     retryable: true,
@@ -152,6 +164,18 @@ export const computeErrors = {
     message: (d: { model: string; reason: string }): string =>
       `The model "${d.model}" could not run this batch: ${d.reason}. Check the request against the model's metadata.`,
   },
+  SEQUENCE_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { model: string; id: string; what: string; rule: string }): string =>
+      `The sequence "${d.id}" of "${d.model}" cannot go on: ${d.what}, but ${d.rule}. Begin a new sequence.`,
+  },
+  SEQUENCE_LIMIT_REACHED: {
+    status: 503,
+    retryable: true,
+    message: (d: { model: string; maxSequences: number }): string =>
+      `The model "${d.model}" has ${d.maxSequences} open sequences, which is its limit. End some, try again later, or raise sequence.maxSequences.`,
+  },
   PROTOCOL_REQUEST_INVALID: {
     status: 400,
     retryable: false,
@@ -163,6 +187,12 @@ export const computeErrors = {
     retryable: false,
     message: (d: { limit: number }): string =>
       `The request body is larger than ${d.limit} bytes. Send several smaller requests, or raise maxBodyBytes.`,
+  },
+  PROTOCOL_BODY_TIMEOUT: {
+    status: 408,
+    retryable: true,
+    message: (d: { bodyTimeoutMs: number }): string =>
+      `The request body had not arrived whole after ${d.bodyTimeoutMs} ms. Send it faster, or raise bodyTimeoutMs.`,
   },
   PROTOCOL_UNSUPPORTED: {
     status: 501,
@@ -180,6 +210,12 @@ export const computeErrors = {
     retryable: false,
     message: (d: { backend: string; reason: string }): string =>
       `The kernel backend "${d.backend}" cannot be used: ${d.reason}. Ask for another backend, or let the runtime choose.`,
+  },
+  KERNEL_BACKEND_FAILED: {
+    status: 500,
+    retryable: false,
+    message: (d: { backend: string; kernel: string; reason: string }): string =>
+      `The kernel backend "${d.backend}" failed in ${d.kernel}: ${d.reason}. Ask for another backend, or let the runtime choose.`,
   },
 } as const;
 

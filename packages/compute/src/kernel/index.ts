@@ -1,22 +1,35 @@
-export type { BackendState, KernelBackend } from "./backend.ts";
-export { type GpuJs, type GpuJsInstance, gpuJs, type GpuJsMode } from "./gpu-js.ts";
+export type { BackendState, Call, KernelBackend, KernelEngine } from "./backend.ts";
+export type { Choice, Explanation, Failure } from "./choice.ts";
+export { fuse, type Steps, type Value } from "./fuse.ts";
 export {
+  type GpuJs,
+  type GpuJsConstructor,
+  type GpuJsInstance,
+  gpuJs,
+  type GpuJsMode,
+  type GpuJsOptions,
+  type WebGpu,
+} from "./gpu-js.ts";
+export type { BoundKernel, Kernel } from "./kernel.ts";
+export {
+  type HistogramInputs,
+  type HistogramOutput,
   kernel,
-  type Kernel,
-  type KernelName,
-  type MatmulInputs,
-  type Matrix,
-  type MatrixProduct,
+  type PairInputs,
+  type ReductionOptions,
+  type StandardiseInputs,
   type TopKInputs,
+  type TopKOptions,
   type TopKOutput,
+  type ValuesInput,
 } from "./kernels.ts";
 export type { Measurement, SizeClass } from "./measure.ts";
-export { onnxRuntime } from "./onnx-runtime.ts";
+export { onnxRuntime, type OnnxRuntimeBackendOptions } from "./onnx-runtime.ts";
+export type { GpuForm, GpuStage, OnnxForm, OnnxNames, Operation } from "./operation.ts";
+export type { Metric } from "./operations/distance.ts";
+export type { Axis } from "./operations/reduce.ts";
 export { plainJs } from "./plain-js.ts";
-export {
-  type Choice,
-  createKernelRuntime,
-  type Explanation,
-  type KernelRuntime,
-  type KernelRuntimeOptions,
-} from "./runtime.ts";
+export type { Program, ProgramNode } from "./program.ts";
+export { createKernelRuntime, type KernelRuntime, type KernelRuntimeOptions, type RunOptions } from "./runtime.ts";
+export { type BinSource, columnsOf, type ListColumnLike, type MatrixSource } from "./source.ts";
+export type { Matrix, Shape, Tensor, TensorData } from "./tensor.ts";

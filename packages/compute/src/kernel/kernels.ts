@@ -1,126 +1,191 @@
 import { computeError } from "../errors.ts";
+import { bind, type Kernel } from "./kernel.ts";
+import type { Operation } from "./operation.ts";
+import { distance, type Metric } from "./operations/distance.ts";
+import { histogram } from "./operations/histogram.ts";
+import { matmul } from "./operations/matmul.ts";
+import { type Axis, reduce, type Reduction } from "./operations/reduce.ts";
+import { softmax } from "./operations/softmax.ts";
+import { deviation, standardise } from "./operations/standardise.ts";
+import { top } from "./operations/top.ts";
+import { createProgram, programOf } from "./program.ts";
+import { type BinSource, type MatrixSource, readBins, readMatrix } from "./source.ts";
+import { type Matrix, type Tensor } from "./tensor.ts";
 
-/** Row-major 32-bit floats. */
-export interface Matrix {
-  readonly data: Float32Array;
-  readonly rows: number;
-  readonly columns: number;
+export interface ValuesInput {
+  readonly values: MatrixSource;
 }
 
-export interface MatmulInputs {
-  /** `[m, k]` */
-  readonly a: Matrix;
-  /** `[k, n]` */
-  readonly b: Matrix;
+export interface PairInputs {
+  readonly a: MatrixSource;
+  readonly b: MatrixSource;
+}
+
+export interface ReductionOptions {
+  /** 0 folds the rows of each column, 1 the columns of each row, as in NumPy. @default all values into one */
+  readonly axis?: Axis;
+}
+
+export interface StandardiseInputs extends ValuesInput {
+  /** One row. @default the mean of each column of the values */
+  readonly mean?: MatrixSource;
+  /** One row. @default the standard deviation (of the population) of each column of the values */
+  readonly deviation?: MatrixSource;
 }
 
 export interface TopKInputs {
   /** `[q, d]` */
-  readonly queries: Matrix;
+  readonly queries: MatrixSource;
   /** `[n, d]` */
-  readonly items: Matrix;
+  readonly items: MatrixSource;
 }
 
-/** For each query the items of greatest inner product, best first; of equal ones the lower index first. */
+export interface TopKOptions {
+  /** How many items for each query. */
+  readonly k: number;
+  /** @default "dot" */
+  readonly metric?: Metric;
+}
+
+/** For each query the nearest items, best first; of equal ones the lower index first. */
 export interface TopKOutput {
   /** `[q, k]`, rows of `items`. */
   readonly indices: Int32Array;
-  /** `[q, k]` */
+  /** `[q, k]`: inner products for `dot`, distances for the other metrics. */
   readonly scores: Float32Array;
   readonly rows: number;
   readonly k: number;
 }
 
-export type KernelName = "matmul" | "topK";
-
-/** What a backend has to be able to do: everything else is built on the product of two matrices. */
-export type MatrixProduct = (inputs: MatmulInputs) => Promise<Matrix>;
-
-/** One computation: how its inputs are checked, and how it is done on a backend's matrix product. */
-export interface Kernel<Inputs, Output> {
-  readonly name: KernelName;
-  /** The matrix product inside it, which decides its size class. @throws KERNEL_INPUT_INVALID */
-  readonly product: (inputs: Inputs) => MatmulInputs;
-  readonly finish: (product: Matrix, inputs: Inputs) => Output;
+export interface HistogramInputs {
+  /** Bins of each column, equally many. */
+  readonly columns: readonly BinSource[];
+  /** One for each row. */
+  readonly gradients: Float32Array | Float64Array | Int32Array;
+  /** One for each row. */
+  readonly hessians: Float32Array | Float64Array | Int32Array;
 }
 
+export interface HistogramOutput {
+  /** Row-major `[columns, bins]`. */
+  readonly gradients: Float64Array;
+  /** Row-major `[columns, bins]`. */
+  readonly hessians: Float64Array;
+  readonly columns: number;
+  readonly bins: number;
+}
+
+/** The kernels there are. Results of each are the same on every backend, but for the rounding of float32. */
 export const kernel = {
   /** `[m, k] x [k, n]` gives `[m, n]`. */
-  matmul: (): Kernel<MatmulInputs, Matrix> => ({
-    name: "matmul",
-    product: (inputs) => {
-      requireMatrix("matmul", "a", inputs.a);
-      requireMatrix("matmul", "b", inputs.b);
-      requireEqual("matmul", "a.columns", inputs.a.columns, "b.rows", inputs.b.rows);
-      return inputs;
-    },
-    finish: (product) => product,
+  matmul: (): Kernel<PairInputs, Matrix> => pairKernel(matmul),
+
+  sum: (options: ReductionOptions = {}): Kernel<ValuesInput, Matrix> => reduction("sum", options, asMatrix),
+  mean: (options: ReductionOptions = {}): Kernel<ValuesInput, Matrix> => reduction("mean", options, asMatrix),
+  min: (options: ReductionOptions = {}): Kernel<ValuesInput, Matrix> => reduction("min", options, asMatrix),
+  max: (options: ReductionOptions = {}): Kernel<ValuesInput, Matrix> => reduction("max", options, asMatrix),
+
+  /** Where the greatest value of each line is; the first of equals. */
+  argmax: (options: ReductionOptions = {}): Kernel<ValuesInput, Int32Array> =>
+    reduction("argmax", options, ([found]) => (found as Tensor).data as Int32Array),
+
+  /** `exp(x) / sum(exp(x))` over each row, without overflow. */
+  softmax: (): Kernel<ValuesInput, Matrix> => ({
+    name: "softmax",
+    bind: ({ values }) =>
+      bind("softmax", programOf(softmax, ["values"]), [readMatrix("softmax", "values", values)], asMatrix),
   }),
 
-  /** Exact nearest items by inner product: no index, every item is scored. */
-  topK: (options: { readonly k: number }): Kernel<TopKInputs, TopKOutput> => ({
-    name: "topK",
-    product: ({ queries, items }) => {
-      requireMatrix("topK", "queries", queries);
-      requireMatrix("topK", "items", items);
-      requireEqual("topK", "queries.columns", queries.columns, "items.columns", items.columns);
-      if (!Number.isSafeInteger(options.k) || options.k < 1 || options.k > items.rows) {
-        throw invalid("topK", `k is ${options.k}`, `it is a whole number from 1 to the ${items.rows} items`);
-      }
-      return { a: queries, b: transpose(items) };
-    },
-    finish: (product) => selectTop(product, options.k),
+  /** `(x - mean) / deviation` of each column; a deviation of 0 counts as 1. */
+  standardise: (): Kernel<StandardiseInputs, Matrix> => ({ name: "standardise", bind: bindStandardise }),
+
+  /** Between each row of `a`, `[n, d]`, and each of `b`, `[m, d]`: `[n, m]`. `dot` is the inner product. */
+  distance: (options: { readonly metric: Metric }): Kernel<PairInputs, Matrix> => pairKernel(distance(options.metric)),
+
+  /** Exact nearest items: no index, every item is scored. */
+  topK: ({ k, metric = "dot" }: TopKOptions): Kernel<TopKInputs, TopKOutput> => {
+    const score = { operation: distance(metric), inputs: [0, 1], outputs: [2] };
+    const select = { operation: top(k, metric === "dot" ? "greatest" : "least"), inputs: [2], outputs: [3, 4] };
+    const program = createProgram(["queries", "items"], [score, select], [3, 4]);
+    return {
+      name: "topK",
+      bind: ({ queries, items }) => {
+        const tensors = [readMatrix("topK", "queries", queries), readMatrix("topK", "items", items)];
+        return bind("topK", program, tensors, ([indices, scores]) => ({
+          indices: (indices as Tensor).data as Int32Array,
+          scores: (scores as Tensor).data as Float32Array,
+          rows: (indices as Tensor).rows,
+          k,
+        }));
+      },
+    };
+  },
+
+  /** Sums of gradients and hessians in each bin of each column, for boosted trees. */
+  histogram: ({ bins }: { readonly bins: number }): Kernel<HistogramInputs, HistogramOutput> => ({
+    name: "histogram",
+    bind: (inputs) => bindHistogram(inputs, bins),
   }),
 } as const;
 
-function selectTop(scores: Matrix, k: number): TopKOutput {
-  const { rows, columns, data } = scores;
-  const indices = new Int32Array(rows * k);
-  const best = new Float32Array(rows * k);
-  for (let row = 0; row < rows; row++) {
-    const start = row * k;
-    let filled = 0;
-    for (let column = 0; column < columns; column++) {
-      const score = data[row * columns + column] as number;
-      if (filled === k && !(score > (best[start + k - 1] as number))) continue;
-      let place = filled < k ? filled++ : k - 1;
-      while (place > 0 && score > (best[start + place - 1] as number)) {
-        best[start + place] = best[start + place - 1] as number;
-        indices[start + place] = indices[start + place - 1] as number;
-        place--;
-      }
-      best[start + place] = score;
-      indices[start + place] = column;
-    }
-  }
-  return { indices, scores: best, rows, k };
-}
+const asMatrix = ([matrix]: readonly Tensor[]): Matrix => matrix as Matrix;
 
-function transpose(matrix: Matrix): Matrix {
-  const { rows, columns, data } = matrix;
-  const turned = new Float32Array(data.length);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++)
-      turned[column * rows + row] = data[row * columns + column] as number;
-  }
-  return { data: turned, rows: columns, columns: rows };
-}
-
-function requireMatrix(name: KernelName, what: string, matrix: Matrix): void {
-  const { rows, columns, data } = matrix;
-  const whole = Number.isSafeInteger(rows) && Number.isSafeInteger(columns) && rows > 0 && columns > 0;
-  if (whole && data instanceof Float32Array && data.length === rows * columns) return;
-  throw invalid(
+function pairKernel(operation: Operation): Kernel<PairInputs, Matrix> {
+  const { name } = operation;
+  const program = programOf(operation, ["a", "b"]);
+  return {
     name,
-    `${what} has ${rows} rows, ${columns} columns and ${data?.length} values`,
-    "a matrix is a Float32Array of rows x columns values, one of each at least",
-  );
+    bind: ({ a, b }) => bind(name, program, [readMatrix(name, "a", a), readMatrix(name, "b", b)], asMatrix),
+  };
 }
 
-function requireEqual(name: KernelName, first: string, left: number, second: string, right: number): void {
-  if (left !== right) throw invalid(name, `${first} is ${left} and ${second} is ${right}`, "they are equal");
+function reduction<Output>(
+  name: Reduction,
+  { axis }: ReductionOptions,
+  finish: (results: readonly Tensor[]) => Output,
+): Kernel<ValuesInput, Output> {
+  const program = programOf(reduce(name, axis ?? 1), ["values"]);
+  return {
+    name,
+    bind: ({ values }) => {
+      const matrix = readMatrix(name, "values", values);
+      const whole = { data: matrix.data, rows: 1, columns: matrix.data.length };
+      return bind(name, program, [axis === undefined ? whole : matrix], finish);
+    },
+  };
 }
 
-function invalid(name: KernelName, what: string, rule: string): Error {
-  return computeError("KERNEL_INPUT_INVALID", { kernel: name, what, rule });
+function bindStandardise(inputs: StandardiseInputs): ReturnType<Kernel<StandardiseInputs, Matrix>["bind"]> {
+  const read = (name: keyof StandardiseInputs): Tensor[] =>
+    inputs[name] === undefined ? [] : [readMatrix("standardise", name, inputs[name])];
+  const tensors = [...read("values"), ...read("mean"), ...read("deviation")];
+  const names = (["values", "mean", "deviation"] as const).filter((name) => inputs[name] !== undefined);
+  const nodes = [];
+  let next = tensors.length;
+  let mean = names.indexOf("mean");
+  if (mean < 0) nodes.push({ operation: reduce("mean", 0), inputs: [0], outputs: [(mean = next++)] });
+  let spread = names.indexOf("deviation");
+  if (spread < 0) nodes.push({ operation: deviation, inputs: [0, mean], outputs: [(spread = next++)] });
+  nodes.push({ operation: standardise, inputs: [0, mean, spread], outputs: [next] });
+  return bind("standardise", createProgram(names, nodes, [next]), tensors, asMatrix);
+}
+
+function bindHistogram(
+  { columns, gradients, hessians }: HistogramInputs,
+  bins: number,
+): ReturnType<Kernel<HistogramInputs, HistogramOutput>["bind"]> {
+  if (!Number.isSafeInteger(bins) || bins < 1 || bins > 65_536) {
+    const rule = "it is a whole number from 1 to 65536";
+    throw computeError("KERNEL_INPUT_INVALID", { kernel: "histogram", what: `bins is ${bins}`, rule });
+  }
+  const row = (data: Tensor["data"]): Tensor => ({ data, rows: 1, columns: data.length });
+  const read = columns.map((column, i) => readBins("histogram", `columns[${i}]`, column, bins));
+  const names = ["gradients", "hessians", ...columns.map((_, i) => `columns[${i}]`)];
+  const tensors = [row(gradients), row(hessians), ...read];
+  return bind("histogram", programOf(histogram(bins), names, 2), tensors, ([first, second]) => ({
+    gradients: (first as Tensor).data as Float64Array,
+    hessians: (second as Tensor).data as Float64Array,
+    columns: columns.length,
+    bins,
+  }));
 }

@@ -1,62 +1,151 @@
-import type { MatrixProduct, Matrix } from "./kernels.ts";
-import { multiplyBlocked } from "./plain-js.ts";
+import { type BackendState, type Call, type KernelEngine, reasonOf } from "./backend.ts";
+import { runPlain } from "./plain-js.ts";
+import type { Tensor, TensorData } from "./tensor.ts";
 
 export type SizeClass = "small" | "medium" | "large";
 
-/** Matrix products by the work in them: multiplications, and the side of the square product that is measured. */
-export const sizeClasses: readonly { readonly name: SizeClass; readonly atMost: number; readonly side: number }[] = [
-  { name: "small", atMost: 64 ** 3, side: 32 },
-  { name: "medium", atMost: 192 ** 3, side: 128 },
-  { name: "large", atMost: Number.POSITIVE_INFINITY, side: 256 },
+/** Kernels by the work in them: multiplications, or values touched. */
+const sizeClasses: readonly { readonly name: SizeClass; readonly atMost: number }[] = [
+  { name: "small", atMost: 2 ** 18 },
+  { name: "medium", atMost: 2 ** 23 },
+  { name: "large", atMost: Number.POSITIVE_INFINITY },
 ];
 
-export function sizeClassOf(a: Matrix, b: Matrix): SizeClass {
-  const work = a.rows * a.columns * b.columns;
-  return sizeClasses.find((size) => work <= size.atMost)?.name ?? "large";
+export function sizeClassOf(work: number): SizeClass {
+  return sizeClasses.find(({ atMost }) => work <= atMost)?.name ?? "large";
 }
 
-export interface Measurement {
-  readonly backend: string;
-  /** Best of the repeats, in milliseconds. */
-  readonly milliseconds: number;
-  /** Greatest absolute difference to plain JS on inputs in [-1, 1). */
-  readonly maxError: number;
-  /** False when the error is above the tolerance: then it is never chosen. */
-  readonly correct: boolean;
+/** What came of trying one backend on one kernel. */
+export type Measurement =
+  | {
+      readonly backend: string;
+      /** Best of the repeats, in milliseconds. */
+      readonly milliseconds: number;
+      /** Greatest difference to plain JS, as a share of the greatest value. */
+      readonly maxError: number;
+      /** False when the error is above the tolerance: then it is never chosen. */
+      readonly correct: boolean;
+    }
+  | { readonly backend: string; readonly skipped: string };
+
+export interface MeasureOptions {
+  /** Backends that would take longer for one run, as their earlier runs tell, are left out. Milliseconds. */
+  readonly limitMs: number;
+  /** Milliseconds for each step of each backend, the least so far: read and written. */
+  readonly rates: Map<string, number>;
 }
 
-/** Multiplies fixed pseudo-random squares; the best of up to three runs that fit in about 200 ms. */
-export async function measure(backend: string, multiply: MatrixProduct, side: number): Promise<Measurement> {
-  const a = filled(side, 1);
-  const b = filled(side, 2);
-  const expected = multiplyBlocked({ a, b }).data;
-  let maxError = 0;
-  let best = Number.POSITIVE_INFINITY;
-  const began = performance.now();
-  for (let run = 0; run < 3 && (run === 0 || performance.now() - began < 200); run++) {
-    const start = performance.now();
-    const { data } = await multiply({ a, b });
-    best = Math.min(best, performance.now() - start);
-    if (data.length !== expected.length) maxError = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < expected.length; i++) {
-      const error = Math.abs((data[i] ?? Number.NaN) - (expected[i] as number));
-      maxError = error <= maxError ? maxError : Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
+/** Sums in another order, and of float32: well above what rounding makes, well below what a wrong result is. */
+const TOLERANCE = 1e-3;
+
+/** Runs a call on every backend, and those that come close to the best once more, taking turns. */
+export async function measureAll(
+  states: ReadonlyMap<string, BackendState>,
+  call: Call,
+  { limitMs, rates }: MeasureOptions,
+): Promise<Measurement[]> {
+  const expected = runPlain(call);
+  const skipped: Measurement[] = [];
+  const timings: Timing[] = [];
+  for (const [backend, state] of states) {
+    if (!state.available) continue;
+    const { engine } = state;
+    const refused = engine.refuses(call.program);
+    const steps = Math.max(engine.steps?.(call) ?? call.work, 1);
+    const predicted = (rates.get(backend) ?? 0) * steps;
+    if (refused !== null) {
+      skipped.push({ backend, skipped: refused });
+    } else if (predicted > limitMs && backend !== "plain-js") {
+      skipped.push({ backend, skipped: `it would take some ${Math.round(predicted)} ms` });
+    } else {
+      const timing = new Timing(backend, engine, call);
+      try {
+        timing.maxError = errorOf(await timing.run(), expected, call.tensors);
+        await takeTurns([timing], 30);
+        timings.push(timing);
+        rates.set(backend, Math.min(rates.get(backend) ?? Number.POSITIVE_INFINITY, timing.best / steps));
+      } catch (error) {
+        skipped.push({ backend, skipped: `it failed when measured: ${reasonOf(error)}` });
+      }
     }
   }
-  return { backend, milliseconds: best, maxError, correct: maxError <= tolerance(side) };
+  const correct = timings.filter(({ maxError }) => maxError <= TOLERANCE);
+  const best = Math.min(...correct.map((timing) => timing.best));
+  const close = correct.filter((timing) => timing.best <= 2 * best);
+  // A busy moment must not decide between two that are close.
+  if (close.length > 1) await takeTurns(close, 100);
+  const measured = timings.map(({ backend, best: milliseconds, maxError }) => {
+    return { backend, milliseconds, maxError, correct: maxError <= TOLERANCE };
+  });
+  return [...measured, ...skipped];
 }
 
-/** The order of summation may differ: 2^-22 for each of the terms. */
-function tolerance(depth: number): number {
-  return depth * 2 ** -22;
-}
+class Timing {
+  readonly backend: string;
+  readonly #engine: KernelEngine;
+  readonly #call: Call;
+  best = Number.POSITIVE_INFINITY;
+  maxError = Number.POSITIVE_INFINITY;
 
-function filled(side: number, seed: number): Matrix {
-  const data = new Float32Array(side * side);
-  let state = seed;
-  for (let i = 0; i < data.length; i++) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    data[i] = state / 2 ** 31 - 1;
+  constructor(backend: string, engine: KernelEngine, call: Call) {
+    this.backend = backend;
+    this.#engine = engine;
+    this.#call = call;
   }
-  return { data, rows: side, columns: side };
+
+  async run(): Promise<readonly Tensor[]> {
+    const start = performance.now();
+    const results = await this.#engine.run(this.#call);
+    this.best = Math.min(this.best, performance.now() - start);
+    return results;
+  }
+}
+
+/** Up to ten rounds within some milliseconds. */
+async function takeTurns(timings: readonly Timing[], milliseconds: number): Promise<void> {
+  const began = performance.now();
+  for (let round = 0; round < 10 && performance.now() - began < milliseconds; round++) {
+    for (const timing of timings) await timing.run();
+  }
+}
+
+/** The greatest difference as a share of the greatest value; whole numbers may differ in one of a hundred places. */
+function errorOf(found: readonly Tensor[], expected: readonly Tensor[], inputs: readonly Tensor[]): number {
+  // A result that is small because large values cancel is not exact to its own size.
+  const least = 2 ** -10 * Math.max(...inputs.map(greatest));
+  let worst = 0;
+  expected.forEach((tensor, result) => {
+    const other = found[result];
+    if (other === undefined || other.data.length !== tensor.data.length) worst = Number.POSITIVE_INFINITY;
+    else if (tensor.data instanceof Int32Array) worst = Math.max(worst, places(other.data, tensor.data));
+    else worst = Math.max(worst, difference(other.data, tensor.data) / Math.max(greatest(tensor), least, 2 ** -126));
+  });
+  return worst;
+}
+
+function places(found: TensorData, expected: TensorData): number {
+  let different = 0;
+  for (let i = 0; i < expected.length; i++) if (found[i] !== expected[i]) different++;
+  return different > expected.length / 100 ? Number.POSITIVE_INFINITY : 0;
+}
+
+function greatest({ data }: Tensor): number {
+  let most = 0;
+  for (let i = 0; i < data.length; i++) {
+    const size = Math.abs(data[i] as number);
+    if (size > most && size < Number.POSITIVE_INFINITY) most = size;
+  }
+  return most;
+}
+
+function difference(found: TensorData, expected: TensorData): number {
+  let worst = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const own = found[i] as number;
+    const want = expected[i] as number;
+    if (own === want || (own !== own && want !== want)) continue;
+    const apart = Math.abs(own - want);
+    worst = apart === apart ? Math.max(worst, apart) : Number.POSITIVE_INFINITY;
+  }
+  return worst;
 }

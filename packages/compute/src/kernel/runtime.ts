@@ -1,130 +1,137 @@
 import { computeError } from "../errors.ts";
 import type { OnnxRuntime } from "../infer/runtime.ts";
-import type { BackendState, KernelBackend } from "./backend.ts";
-import { type GpuJs, gpuJs } from "./gpu-js.ts";
-import type { Kernel } from "./kernels.ts";
-import { type Measurement, measure, type SizeClass, sizeClasses, sizeClassOf } from "./measure.ts";
+import { type BackendState, type KernelBackend, type KernelEngine, reasonOf } from "./backend.ts";
+import { type Explanation, choiceOf, explanationText, type Failure, rankingOf } from "./choice.ts";
+import { type GpuJs, gpuJs, type WebGpu } from "./gpu-js.ts";
+import type { BoundKernel, Kernel } from "./kernel.ts";
+import { type Measurement, measureAll, type SizeClass, sizeClassOf } from "./measure.ts";
 import { onnxRuntime } from "./onnx-runtime.ts";
-import { plainJs } from "./plain-js.ts";
+import { plainJs, runPlain } from "./plain-js.ts";
+import { samples } from "./samples.ts";
+import { sizeOf, type Tensor } from "./tensor.ts";
 
 export interface KernelRuntimeOptions {
-  /** What to measure beside plain JS. Default: gpu.js in its modes cpu, webasm and webgpu, and ONNX Runtime. */
+  /**
+   * What to measure beside plain JS. @default ONNX Runtime on one thread and on all, and gpu.js in its modes cpu,
+   * webasm, headlessgl and webgpu
+   */
   readonly backends?: readonly KernelBackend[];
-  /** The module `gpu.js`; imported when left out. */
+  /** The module `gpu.js`. @default imported */
   readonly gpuJs?: GpuJs;
-  /** The module `onnxruntime-node`; imported when left out. */
+  /** The module `webgpu`, which brings WebGPU to Node. @default imported */
+  readonly webgpu?: WebGpu;
+  /** The module `onnxruntime-node`. @default imported */
   readonly ort?: OnnxRuntime;
+  /**
+   * Milliseconds for measuring at the start: matrix products first, then topK, then histograms. What is not reached is
+   * measured when it is first run, on its own inputs. @default 1500
+   */
+  readonly measureMs?: number;
 }
 
-/** What was chosen for matrix products of one size, which every kernel is built on, and why. */
-export interface Choice {
-  readonly size: SizeClass;
-  readonly chosen: string;
-  readonly reason: string;
-  readonly measurements: readonly Measurement[];
-}
-
-export interface Explanation {
-  readonly backends: readonly { readonly name: string; readonly available: boolean; readonly reason: string | null }[];
-  readonly choices: readonly Choice[];
-  /** The same for reading. */
-  readonly text: string;
+export interface RunOptions {
+  /** The name of a backend, to use this one and no other. @default the one measured fastest */
+  readonly backend?: string;
 }
 
 export interface KernelRuntime extends AsyncDisposable {
   /**
-   * Runs a kernel on the backend measured fastest for its size, or on the one asked for. It runs on the calling thread.
+   * Runs a kernel on the backend measured fastest for it and its size; the first time it measures, unless it has at the
+   * start. When a backend fails the next one takes over. Kernels of plain JS, ONNX Runtime and gpu.js `cpu` run on the
+   * calling thread. Where an input or result has no values plain JS answers.
    *
-   * @throws KERNEL_INPUT_INVALID, KERNEL_BACKEND_UNAVAILABLE
+   * @throws KERNEL_INPUT_INVALID, KERNEL_BACKEND_UNAVAILABLE, KERNEL_BACKEND_FAILED
    */
-  run<Inputs, Output>(
-    kernel: Kernel<Inputs, Output>,
-    inputs: Inputs,
-    options?: { readonly backend?: string },
-  ): Promise<Output>;
+  run<Inputs, Output>(kernel: Kernel<Inputs, Output>, inputs: Inputs, options?: RunOptions): Promise<Output>;
+  /** Measures this kernel anew, on these inputs, on every backend; backends that failed get another chance. */
+  measure<Inputs, Output>(kernel: Kernel<Inputs, Output>, inputs: Inputs): Promise<readonly Measurement[]>;
   explain(): Explanation;
 }
 
-/** Opens every backend, checks each against plain JS, measures, and chooses per size class. Takes about a second. */
+/** One run of a backend that would take longer is not tried, when the runtime measures of its own accord. */
+const LIMIT_MS = 250;
+const LIMIT_ASKED_MS = 5000;
+
+/** Opens every backend, compares each with plain JS, measures, and chooses for each kernel and size. */
 export async function createKernelRuntime(options: KernelRuntimeOptions = {}): Promise<KernelRuntime> {
   const states = new Map<string, BackendState>();
   for (const backend of [plainJs(), ...(options.backends ?? defaultBackends(options))]) {
     states.set(backend.name, await backend.open());
   }
-  const measured = new Map<SizeClass, Measurement[]>();
-  for (const { name: size, side } of sizeClasses) measured.set(size, await measureAll(states, side));
-  return new MeasuredRuntime(
-    states,
-    [...measured].map(([size, rows]) => choose(size, rows)),
-  );
+  const runtime = new MeasuredRuntime(states);
+  const began = performance.now();
+  const budget = options.measureMs ?? 1500;
+  for (const sample of samples()) {
+    if (performance.now() - began >= budget) break;
+    await runtime.measureBound(sample, Math.min(LIMIT_MS, budget / 10));
+  }
+  return runtime;
 }
 
 function defaultBackends(options: KernelRuntimeOptions): KernelBackend[] {
+  const ort = options.ort === undefined ? {} : { module: options.ort };
   const module = options.gpuJs === undefined ? {} : { module: options.gpuJs };
+  const webgpu = options.webgpu === undefined ? {} : { webgpu: options.webgpu };
   return [
+    onnxRuntime(ort),
+    onnxRuntime({ ...ort, threads: "all" }),
     gpuJs({ mode: "cpu", ...module }),
     gpuJs({ mode: "webasm", ...module }),
-    gpuJs({ mode: "webgpu", ...module }),
-    onnxRuntime(options.ort === undefined ? {} : { module: options.ort }),
+    gpuJs({ mode: "headlessgl", ...module }),
+    gpuJs({ mode: "webgpu", ...module, ...webgpu }),
   ];
 }
 
-/** A backend that throws while it is measured is closed and counts as unavailable. */
-async function measureAll(states: Map<string, BackendState>, side: number): Promise<Measurement[]> {
-  const rows: Measurement[] = [];
-  for (const [name, state] of states) {
-    if (!state.available) continue;
-    try {
-      rows.push(await measure(name, state.multiply, side));
-    } catch (error) {
-      states.set(name, { available: false, reason: `it failed when measured: ${String(error)}` });
-      await state.close();
-    }
-  }
-  return rows;
-}
-
-function choose(size: SizeClass, measurements: readonly Measurement[]): Choice {
-  const ranked = measurements.filter((row) => row.correct).sort((a, b) => a.milliseconds - b.milliseconds);
-  const best = ranked[0];
-  const next = ranked[1];
-  const chosen = best?.backend ?? "plain-js";
-  const reason =
-    best === undefined || next === undefined
-      ? "the only one that is available and correct"
-      : `${best.milliseconds.toFixed(2)} ms against ${next.milliseconds.toFixed(2)} ms ${next.backend}`;
-  return { size, chosen, reason, measurements };
+interface Measured {
+  readonly kernel: string;
+  readonly size: SizeClass;
+  readonly measurements: readonly Measurement[];
+  readonly ranking: readonly string[];
 }
 
 class MeasuredRuntime implements KernelRuntime {
   readonly #states: ReadonlyMap<string, BackendState>;
-  readonly #choices: readonly Choice[];
+  readonly #measured = new Map<string, Promise<Measured>>();
+  readonly #done = new Map<string, Measured>();
+  readonly #rates = new Map<string, number>();
+  #failures: readonly Failure[] = [];
 
-  constructor(states: ReadonlyMap<string, BackendState>, choices: readonly Choice[]) {
+  constructor(states: ReadonlyMap<string, BackendState>) {
     this.#states = states;
-    this.#choices = choices;
   }
 
-  async run<Inputs, Output>(
-    kernel: Kernel<Inputs, Output>,
-    inputs: Inputs,
-    options: { readonly backend?: string } = {},
-  ): Promise<Output> {
-    const product = kernel.product(inputs);
-    const size = sizeClassOf(product.a, product.b);
-    const choice = this.#choices.find((candidate) => candidate.size === size);
-    const backend = options.backend ?? choice?.chosen ?? "plain-js";
-    const state = this.#states.get(backend);
-    const measurement = choice?.measurements.find((row) => row.backend === backend);
-    if (state === undefined || !state.available) {
-      const reason = state?.reason ?? `it is unknown; there are ${[...this.#states.keys()].join(", ")}`;
-      throw computeError("KERNEL_BACKEND_UNAVAILABLE", { backend, reason });
+  async run<Inputs, Output>(kernel: Kernel<Inputs, Output>, inputs: Inputs, options: RunOptions = {}): Promise<Output> {
+    const bound = kernel.bind(inputs);
+    if (options.backend !== undefined) return bound.finish(await this.#runOn(options.backend, bound));
+    if (bound.shapes.some((shape) => sizeOf(shape) === 0)) return bound.finish(runPlain(bound));
+    const { size, ranking } = await this.#measuredFor(bound);
+    for (const backend of ranking) {
+      const state = this.#states.get(backend);
+      if (state?.available !== true || this.#hasFailed(backend, bound.name, size)) continue;
+      if (state.engine.nonFinite === "unspecified" && !bound.tensors.every(isFinite)) continue;
+      try {
+        return bound.finish(await state.engine.run(bound));
+      } catch (error) {
+        this.#failures = [...this.#failures, { backend, kernel: bound.name, size, reason: reasonOf(error) }];
+      }
     }
-    if (measurement?.correct === false) {
-      const reason = `its results differ from plain JS by ${measurement.maxError}`;
-      throw computeError("KERNEL_BACKEND_UNAVAILABLE", { backend, reason });
-    }
-    return kernel.finish(await state.multiply(product), inputs);
+    return bound.finish(runPlain(bound));
+  }
+
+  async measure<Inputs, Output>(kernel: Kernel<Inputs, Output>, inputs: Inputs): Promise<readonly Measurement[]> {
+    return (await this.measureBound(kernel.bind(inputs), LIMIT_ASKED_MS)).measurements;
+  }
+
+  async measureBound(bound: BoundKernel<unknown>, limitMs: number): Promise<Measured> {
+    const size = sizeClassOf(bound.work);
+    const key = `${bound.name}|${size}`;
+    const measuring = this.#measure(bound, size, limitMs);
+    this.#measured.set(key, measuring);
+    measuring.catch(() => this.#measured.get(key) === measuring && this.#measured.delete(key));
+    const found = await measuring;
+    this.#done.set(key, found);
+    this.#failures = this.#failures.filter((row) => row.kernel !== bound.name || row.size !== size);
+    return found;
   }
 
   explain(): Explanation {
@@ -133,19 +140,60 @@ class MeasuredRuntime implements KernelRuntime {
       available: state.available,
       reason: state.available ? null : state.reason,
     }));
-    const lines = [
-      ...backends.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: not available (${reason})`])),
-      ...this.#choices.flatMap(({ size, measurements }) =>
-        measurements
-          .filter((row) => !row.correct)
-          .map((row) => `${row.backend}: not used for ${size} products (differs from plain JS by ${row.maxError})`),
-      ),
-      ...this.#choices.map(({ size, chosen, reason }) => `${size} products: chose ${chosen}: ${reason}`),
-    ];
-    return { backends, choices: this.#choices, text: lines.join("\n") };
+    const choices = [...this.#done.values()].map(({ kernel, size, measurements }) =>
+      choiceOf(kernel, size, measurements, this.#failures),
+    );
+    const found = { backends, choices, failures: this.#failures };
+    return { ...found, text: explanationText(found) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const state of this.#states.values()) if (state.available) await state.close();
+    for (const state of this.#states.values()) if (state.available) await state.engine.close();
   }
+
+  async #measuredFor(bound: BoundKernel<unknown>): Promise<Measured> {
+    const key = `${bound.name}|${sizeClassOf(bound.work)}`;
+    return this.#measured.get(key) ?? this.measureBound(bound, LIMIT_MS);
+  }
+
+  async #measure(bound: BoundKernel<unknown>, size: SizeClass, limitMs: number): Promise<Measured> {
+    const measurements = await measureAll(this.#states, bound, { limitMs, rates: this.#rates });
+    return { kernel: bound.name, size, measurements, ranking: rankingOf(measurements) };
+  }
+
+  #hasFailed(backend: string, kernel: string, size: SizeClass): boolean {
+    return this.#failures.some((row) => row.backend === backend && row.kernel === kernel && row.size === size);
+  }
+
+  async #runOn(backend: string, bound: BoundKernel<unknown>): Promise<readonly Tensor[]> {
+    const engine = this.#engine(backend, bound);
+    if (bound.shapes.some((shape) => sizeOf(shape) === 0)) return runPlain(bound);
+    try {
+      return await engine.run(bound);
+    } catch (error) {
+      const { name } = bound;
+      throw computeError("KERNEL_BACKEND_FAILED", { backend, kernel: name, reason: reasonOf(error) }, { cause: error });
+    }
+  }
+
+  #engine(backend: string, { name, program, work }: BoundKernel<unknown>): KernelEngine {
+    const state = this.#states.get(backend);
+    const unavailable = (reason: string): Error => computeError("KERNEL_BACKEND_UNAVAILABLE", { backend, reason });
+    if (state === undefined) throw unavailable(`it is unknown; there are ${[...this.#states.keys()].join(", ")}`);
+    if (!state.available) throw unavailable(state.reason);
+    const refused = state.engine.refuses(program);
+    if (refused !== null) throw unavailable(refused);
+    const measured = this.#done.get(`${name}|${sizeClassOf(work)}`);
+    const row = measured?.measurements.find((candidate) => candidate.backend === backend);
+    if (row !== undefined && "correct" in row && !row.correct) {
+      throw unavailable(`its results differ from plain JS by ${row.maxError}`);
+    }
+    return state.engine;
+  }
+}
+
+function isFinite({ data }: Tensor): boolean {
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += (data[i] as number) * 0;
+  return sum === 0;
 }

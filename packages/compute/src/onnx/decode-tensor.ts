@@ -1,5 +1,5 @@
 import { computeError } from "../errors.ts";
-import { elementTypeCodes, type OnnxDimension, type OnnxElementType, type OnnxTensor } from "./model.ts";
+import { elementTypeCodes, elementWidths, type OnnxDimension, type OnnxElementType, type OnnxTensor } from "./model.ts";
 import { readText, type WireField, WireReader } from "./wire-reader.ts";
 import { wireType } from "./wire-writer.ts";
 
@@ -48,7 +48,7 @@ function readRaw(
   offset: number,
 ): ArrayLike<number> {
   const bytes = raw?.bytes ?? new Uint8Array(0);
-  const width = { float32: 4, int64: 8, bool: 1 }[type];
+  const width = elementWidths[type];
   const size = shape.reduce((product, length) => product * length, 1);
   if (!Number.isSafeInteger(size) || shape.some((length) => length < 0) || size * width !== bytes.byteLength) {
     throw malformed(
@@ -58,13 +58,18 @@ function readRaw(
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (type === "float32") return Float32Array.from({ length: size }, (_, i) => view.getFloat32(i * 4, true));
-  if (type === "bool") return bytes.slice();
-  return Float64Array.from({ length: size }, (_, i) => Number(view.getBigInt64(i * 8, true)));
+  if (type === "float64") return Float64Array.from({ length: size }, (_, i) => view.getFloat64(i * 8, true));
+  if (type === "int32") return Int32Array.from({ length: size }, (_, i) => view.getInt32(i * 4, true));
+  if (type === "uint16") return Uint16Array.from({ length: size }, (_, i) => view.getUint16(i * 2, true));
+  if (type === "int64") return Float64Array.from({ length: size }, (_, i) => Number(view.getBigInt64(i * 8, true)));
+  return bytes.slice();
 }
 
 export function elementTypeOf(field: WireField): OnnxElementType {
-  for (const type of ["float32", "int64", "bool"] as const) if (elementTypeCodes[type] === field.int) return type;
-  throw malformed(`element type ${field.int} is not one of float32, int64, bool`, field.offset);
+  const types = Object.keys(elementTypeCodes) as OnnxElementType[];
+  const type = types.find((name) => elementTypeCodes[name] === field.int);
+  if (type !== undefined) return type;
+  throw malformed(`element type ${field.int} is not one of ${types.join(", ")}`, field.offset);
 }
 
 function malformed(reason: string, offset: number): Error {

@@ -2,7 +2,9 @@ import { computeError } from "../errors.ts";
 import {
   attributeTypeCodes,
   elementTypeCodes,
+  elementWidths,
   type OnnxAttribute,
+  type OnnxElementType,
   type OnnxGraph,
   type OnnxModel,
   type OnnxNode,
@@ -92,17 +94,20 @@ function writeTensor(writer: WireWriter, tensor: OnnxTensor): void {
 }
 
 /** `raw_data`: little-endian, row-major. */
-function rawData(tensor: OnnxTensor): Uint8Array {
-  const { data, type } = tensor;
-  const width = { float32: 4, int64: 8, bool: 1 }[type];
+function rawData({ name, data, type }: OnnxTensor): Uint8Array {
+  const width = elementWidths[type];
   const raw = new Uint8Array(data.length * width);
   const view = new DataView(raw.buffer);
-  for (let i = 0; i < data.length; i++) {
-    const value = data[i] ?? 0;
-    if (type === "float32") view.setFloat32(i * 4, value, true);
-    else if (type === "int64") view.setBigInt64(i * 8, exactInteger(tensor.name, value), true);
-    else raw[i] = value === 0 ? 0 : 1;
-  }
+  const write: Readonly<Record<OnnxElementType, (at: number, value: number) => void>> = {
+    float32: (at, value) => view.setFloat32(at, value, true),
+    float64: (at, value) => view.setFloat64(at, value, true),
+    int64: (at, value) => view.setBigInt64(at, exactInteger(name, value), true),
+    int32: (at, value) => view.setInt32(at, value, true),
+    uint16: (at, value) => view.setUint16(at, value, true),
+    uint8: (at, value) => view.setUint8(at, value),
+    bool: (at, value) => view.setUint8(at, value === 0 ? 0 : 1),
+  };
+  for (let i = 0; i < data.length; i++) write[type](i * width, data[i] ?? 0);
   return raw;
 }
 

@@ -42,7 +42,7 @@ export type OnnxAttribute =
   | { readonly ints: ArrayLike<number> }
   | { readonly strings: readonly string[] };
 
-export type OnnxElementType = "float32" | "int64" | "bool";
+export type OnnxElementType = "float32" | "float64" | "int64" | "int32" | "uint16" | "uint8" | "bool";
 
 /** Constant values, row-major. Integers are safe JavaScript integers. */
 export interface OnnxTensor {
@@ -62,7 +62,26 @@ export interface OnnxTensorInfo {
 }
 
 /** `TensorProto.DataType`. */
-export const elementTypeCodes: Readonly<Record<OnnxElementType, number>> = { float32: 1, int64: 7, bool: 9 };
+export const elementTypeCodes: Readonly<Record<OnnxElementType, number>> = {
+  float32: 1,
+  uint8: 2,
+  uint16: 4,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float64: 11,
+};
+
+/** Bytes of one value in `raw_data`. */
+export const elementWidths: Readonly<Record<OnnxElementType, number>> = {
+  float32: 4,
+  uint8: 1,
+  uint16: 2,
+  int32: 4,
+  int64: 8,
+  bool: 1,
+  float64: 8,
+};
 
 /** `AttributeProto.AttributeType`. */
 export const attributeTypeCodes = { float: 1, int: 2, string: 3, floats: 6, ints: 7, strings: 8 } as const;
