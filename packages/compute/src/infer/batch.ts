@@ -1,3 +1,4 @@
+import type { BatchLayout } from "./batch-layout.ts";
 import type { PreparedInputs } from "./request.ts";
 import type { ModelSignature } from "./signature.ts";
 import {
@@ -9,28 +10,62 @@ import {
   type TypedTensor,
 } from "./tensor.ts";
 
-/** Joins requests along axis 0 into new buffers, so that the callers' own stay untouched when these are transferred. */
-export function joinRequests(signature: ModelSignature, requests: readonly PreparedInputs[]): Tensor[] {
+/**
+ * Joins requests into the inputs of one run. With `transferred` the buffers will be given away, so they are new ones
+ * unless the request owns them; else the tensors of a single request are used as they are. With `repeatable` the
+ * requests keep their tensors, so that they can be joined again.
+ */
+export function joinRequests(
+  signature: ModelSignature,
+  layout: BatchLayout | null,
+  requests: readonly PreparedInputs[],
+  transferred: boolean,
+  repeatable = false,
+): readonly Tensor[] {
+  const [first, second] = requests;
+  if (first === undefined) return [];
+  const givable = first.owned && !repeatable && first.tensors.every(isWholeBuffer);
+  if (second === undefined && (!transferred || givable)) return first.tensors;
   return signature.inputs.map((spec, index) => {
-    const parts = requests.map((request) => request.tensors[index] as Tensor);
-    const first = parts[0] as Tensor;
-    const rows = parts.reduce((sum, part) => sum + (part.shape[0] ?? 0), 0);
-    const shape = parts.length === 1 ? first.shape : [rows, ...first.shape.slice(1)];
-    return { shape, data: joinData(arrayConstructor(spec.type), parts, elementCount(shape)) };
+    const axis = layout?.inputs[index] ?? null;
+    const own = first.tensors[index] as Tensor;
+    const parts = axis === null ? [own] : requests.map((request) => request.tensors[index] as Tensor);
+    return joinTensors(arrayConstructor(spec.type), parts, axis ?? 0);
   });
 }
 
-function joinData(
-  constructor: ReturnType<typeof arrayConstructor>,
-  parts: readonly Tensor[],
-  size: number,
-): TensorData {
-  if (constructor === null) return parts.flatMap((part) => part.data as readonly string[]);
-  const joined = new constructor(size);
+function isWholeBuffer({ data }: Tensor): boolean {
+  return !ArrayBuffer.isView(data) || data.byteLength === (data as NumericTensorData).buffer.byteLength;
+}
+
+type Constructor = ReturnType<typeof arrayConstructor>;
+
+function joinTensors(constructor: Constructor, parts: readonly Tensor[], axis: number): Tensor {
+  const first = parts[0] as Tensor;
+  const length = parts.reduce((sum, part) => sum + (part.shape[axis] ?? 0), 0);
+  const shape = parts.length === 1 ? first.shape : first.shape.with(axis, length);
+  const outer = elementCount(first.shape.slice(0, axis));
+  if (constructor === null) return { shape, data: joinStrings(parts, outer) };
+  const joined = new constructor(elementCount(shape));
   let offset = 0;
-  for (const { data } of parts) {
-    joined.set(data as never, offset);
-    offset += data.length;
+  for (let block = 0; block < outer; block++) {
+    for (const { data } of parts) {
+      const size = data.length / outer;
+      const values = outer === 1 ? data : (data as NumericTensorData).subarray(block * size, (block + 1) * size);
+      joined.set(values as never, offset);
+      offset += size;
+    }
+  }
+  return { shape, data: joined };
+}
+
+function joinStrings(parts: readonly Tensor[], outer: number): string[] {
+  const joined: string[] = [];
+  for (let block = 0; block < outer; block++) {
+    for (const { data } of parts) {
+      const size = data.length / outer;
+      for (let index = block * size; index < (block + 1) * size; index++) joined.push(String(data[index]));
+    }
   }
   return joined;
 }
@@ -41,13 +76,15 @@ function joinData(
  */
 export function splitOutputs(
   signature: ModelSignature,
+  layout: BatchLayout | null,
   outputs: readonly TypedTensor[],
   requests: readonly PreparedInputs[],
 ): Record<string, TypedTensor>[] {
-  if (requests.length === 1) return [recordOf(signature, outputs)];
-  const rows = requests.reduce((sum, request) => sum + request.rows, 0);
+  if (requests.length === 1 || layout === null) return requests.map(() => recordOf(signature, outputs));
+  let rows = 0;
+  for (const request of requests) rows += request.rows;
   for (const [index, output] of outputs.entries()) {
-    if (output.shape[0] === rows) continue;
+    if (output.shape[layout.outputs[index] ?? 0] === rows) continue;
     const name = signature.outputs[index]?.name;
     throw new Error(
       `the output "${name}" has shape [${output.shape.join(", ")}] for a batch of ${rows} rows; load the model with batchable: false`,
@@ -56,19 +93,33 @@ export function splitOutputs(
   let start = 0;
   return requests.map((request) => {
     const end = start + request.rows;
-    const slices = outputs.map((output) => sliceRows(output, start, end));
+    const record: Record<string, TypedTensor> = {};
+    for (const [index, spec] of signature.outputs.entries()) {
+      record[spec.name] = cutRows(outputs[index] as TypedTensor, layout.outputs[index] ?? 0, start, end);
+    }
     start = end;
-    return recordOf(signature, slices);
+    return record;
   });
 }
 
-function sliceRows(tensor: TypedTensor, start: number, end: number): TypedTensor {
-  const inner = tensor.shape.slice(1);
-  const width = elementCount(inner);
+function cutRows(tensor: TypedTensor, axis: number, start: number, end: number): TypedTensor {
+  const { shape, type } = tensor;
   const data = tensor.data as NumericTensorData;
-  return { type: tensor.type, shape: [end - start, ...inner], data: data.slice(start * width, end * width) };
+  const cutShape = shape.with(axis, end - start);
+  const inner = elementCount(shape.slice(axis + 1));
+  if (axis === 0) return { type, shape: cutShape, data: data.slice(start * inner, end * inner) };
+
+  const outer = elementCount(shape.slice(0, axis));
+  const stride = data.length / outer;
+  const parts = Array.from({ length: outer }, (_, block): Tensor => {
+    const from = block * stride;
+    return { shape: cutShape.slice(axis), data: data.slice(from + start * inner, from + end * inner) as TensorData };
+  });
+  return { type, shape: cutShape, data: joinTensors(arrayConstructor(type), parts, 0).data };
 }
 
 function recordOf(signature: ModelSignature, outputs: readonly TypedTensor[]): Record<string, TypedTensor> {
-  return Object.fromEntries(signature.outputs.map((spec, index) => [spec.name, outputs[index] as TypedTensor]));
+  const record: Record<string, TypedTensor> = {};
+  for (const [index, spec] of signature.outputs.entries()) record[spec.name] = outputs[index] as TypedTensor;
+  return record;
 }

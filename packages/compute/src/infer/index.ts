@@ -1,16 +1,37 @@
+export type { EnsembleStep } from "./ensemble.ts";
 export { Histogram } from "./histogram.ts";
-export type { BatchingOptions, InferenceServerOptions } from "./options.ts";
+export type { Route } from "./model-entry.ts";
+export type {
+  BatchingOptions,
+  EnsembleOptions,
+  ModelSettings,
+  QueueLevel,
+  QueuePolicy,
+  SequenceOptions,
+  VersionPolicy,
+} from "./model-settings.ts";
+export { modelSettingsSchema } from "./model-settings-schema.ts";
+export type { InferenceServerOptions } from "./options.ts";
+export type { RequestOptions } from "./pending-request.ts";
 export type { InferenceInputs } from "./request.ts";
+export type { ExecutionKind } from "./runner.ts";
+export type { SettingsSchema } from "./schema-check.ts";
+export type { SequencePosition } from "./sequence.ts";
 export {
   createInferenceServer,
   type InferenceServer,
   type InferOptions,
+  type LazyOptions,
   type LoadOptions,
   type ModelInfo,
+  type ShadowLimits,
+  type SwapInfo,
+  type SwapOptions,
 } from "./server.ts";
+export type { ShadowOptions, ShadowReport } from "./shadow.ts";
 export type { ModelSignature } from "./signature.ts";
-export type { ModelStatistics } from "./statistics.ts";
+export type { BatchSizeStatistics, ModelStatistics } from "./statistics.ts";
 export type { ElementType, NumericTensorData, Tensor, TensorData, TensorSpec, TypedTensor } from "./tensor.ts";
-export type { RequestOptions } from "./tracked-request.ts";
-export { createProtocolHandler, type ProtocolOptions } from "../protocol/handler.ts";
+export type { LambdaEvent, LambdaHandler, LambdaResult } from "../protocol/lambda.ts";
 export { openInferenceApi } from "../protocol/openapi.ts";
+export type { ProtocolOptions, RepositoryControl, RepositoryIndexEntry } from "../protocol/options.ts";

@@ -1,25 +1,28 @@
+import type { RunCost, RunResult } from "./runner.ts";
 import type { ModelSignature } from "./signature.ts";
-import type { TensorData, TypedTensor } from "./tensor.ts";
+import type { Tensor } from "./tensor.ts";
 
-/** What a worker is started with. The model is shared, so that instances hold no copy of the file each. */
-export interface WorkerStart {
+/** What an instance is started with. Threads share the model, so that they hold no copy of the file each. */
+export interface RunnerStart {
   readonly runtime: string;
-  readonly model: SharedArrayBuffer;
+  readonly model: SharedArrayBuffer | Uint8Array;
   readonly warmup: boolean;
+  /** Rows of the batch on which a run is measured. */
+  readonly fullBatchRows: number;
 }
 
-/** One batch: the inputs in the order of the signature, their buffers transferred. */
+/** One batch: the inputs in the order of the signature, their buffers transferred to a thread and copied to a process. */
 export interface RunMessage {
   readonly kind: "run";
-  readonly inputs: readonly { readonly data: TensorData; readonly shape: readonly number[] }[];
+  readonly inputs: readonly Tensor[];
 }
 
-export type ToWorker = RunMessage | { readonly kind: "stop" };
+export type ToRunner = { readonly kind: "start"; readonly start: RunnerStart } | RunMessage | { readonly kind: "stop" };
 
 export type StartFailureStage = "runtime-missing" | "runtime" | "model" | "warmup";
 
-export type FromWorker =
-  | { readonly kind: "ready"; readonly signature: ModelSignature }
+export type FromRunner =
+  | { readonly kind: "ready"; readonly signature: ModelSignature; readonly cost: RunCost }
   | { readonly kind: "failed"; readonly stage: StartFailureStage; readonly reason: string }
-  | { readonly kind: "result"; readonly outputs: readonly TypedTensor[]; readonly computeMicros: number }
+  | ({ readonly kind: "result" } & RunResult)
   | { readonly kind: "error"; readonly reason: string };

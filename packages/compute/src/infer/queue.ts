@@ -1,9 +1,12 @@
-import type { PreparedInputs } from "./request.ts";
-
 /** Something that waits to be run. */
-export interface Queued extends PreparedInputs {
+export interface Queued {
+  readonly rows: number;
+  /** Requests with equal keys can be joined. */
+  readonly shapeKey: string;
   /** 1 is the most urgent. */
   readonly priority: number;
+  /** Goes after everything that is not. */
+  readonly overdue: boolean;
 }
 
 /**
@@ -12,27 +15,27 @@ export interface Queued extends PreparedInputs {
  */
 export class RequestQueue<Request extends Queued> {
   #waiting: Request[] = [];
-  #rows = 0;
+  readonly #byPriority = new Float64Array(10);
 
   get size(): number {
     return this.#waiting.length;
-  }
-
-  /** Rows of all requests that wait. */
-  get rows(): number {
-    return this.#rows;
   }
 
   get first(): Request | undefined {
     return this.#waiting[0];
   }
 
+  /** Requests of one priority that wait. */
+  sizeOf(priority: number): number {
+    return this.#byPriority[priority] ?? 0;
+  }
+
   add(request: Request): void {
     let index = this.#waiting.length;
-    while (index > 0 && (this.#waiting[index - 1]?.priority ?? 0) > request.priority) index--;
+    while (index > 0 && goesBefore(request, this.#waiting[index - 1] as Request)) index--;
     if (index === this.#waiting.length) this.#waiting.push(request);
     else this.#waiting.splice(index, 0, request);
-    this.#rows += request.rows;
+    this.#count(request, 1);
   }
 
   /** Takes a request out again; false when it is not waiting any more. */
@@ -40,37 +43,49 @@ export class RequestQueue<Request extends Queued> {
     const index = this.#waiting.indexOf(request);
     if (index < 0) return false;
     this.#waiting.splice(index, 1);
-    this.#rows -= request.rows;
+    this.#count(request, -1);
     return true;
   }
 
-  /** Takes the next batch of `maxRows` at most; one request only when they cannot be joined. */
-  take(maxRows: number, joinable: boolean): Request[] {
+  /** What can be joined to the most urgent request, itself first: those that make up `maxRows`, and one more. */
+  joinable(maxRows: number, joins: boolean): Request[] {
     const first = this.#waiting[0];
-    if (first === undefined) return [];
-    const batch: Request[] = [];
-    const left: Request[] = [];
+    if (first === undefined || !joins) return first === undefined ? [] : [first];
+    const found: Request[] = [];
     let rows = 0;
-    let full = false;
     for (const request of this.#waiting) {
-      const joins = batch.length === 0 || (joinable && !full && request.shapeKey === first.shapeKey);
-      if (joins && (batch.length === 0 || rows + request.rows <= maxRows)) {
-        batch.push(request);
-        rows += request.rows;
-      } else {
-        if (joins) full = true;
-        left.push(request);
-      }
+      if (request.shapeKey !== first.shapeKey) continue;
+      found.push(request);
+      rows += request.rows;
+      if (rows > maxRows) break;
     }
-    this.#waiting = left;
-    this.#rows -= rows;
-    return batch;
+    return found;
+  }
+
+  /** Takes requests that `joinable` gave out of the queue. */
+  take(requests: readonly Request[]): void {
+    const prefix = requests.every((request, index) => this.#waiting[index] === request);
+    if (prefix) this.#waiting.splice(0, requests.length);
+    else {
+      const taken = new Set(requests);
+      this.#waiting = this.#waiting.filter((request) => !taken.has(request));
+    }
+    for (const request of requests) this.#count(request, -1);
   }
 
   takeAll(): Request[] {
     const all = this.#waiting;
     this.#waiting = [];
-    this.#rows = 0;
+    this.#byPriority.fill(0);
     return all;
   }
+
+  #count({ priority }: Request, by: number): void {
+    this.#byPriority[priority] = (this.#byPriority[priority] ?? 0) + by;
+  }
+}
+
+function goesBefore(request: Queued, other: Queued): boolean {
+  if (request.overdue !== other.overdue) return other.overdue;
+  return request.priority < other.priority;
 }

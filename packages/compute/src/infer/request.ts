@@ -1,4 +1,5 @@
 import { computeError } from "../errors.ts";
+import type { BatchLayout } from "./batch-layout.ts";
 import { describeSpec, type ModelSignature } from "./signature.ts";
 import { elementCount, holds, type Tensor, type TensorData, type TensorSpec } from "./tensor.ts";
 
@@ -9,10 +10,20 @@ export type InferenceInputs = Readonly<Record<string, Tensor>> | TensorData;
 export interface PreparedInputs {
   /** In the order of the signature. */
   readonly tensors: readonly Tensor[];
-  /** Rows along axis 0 of a batchable model; 1 for any other. */
+  /** Rows along the batch axis of a batchable model; 1 for any other. */
   readonly rows: number;
-  /** Requests with equal keys can be joined: their shapes agree beyond axis 0. */
+  /** Requests with equal keys can be joined: their shapes agree beyond the batch axis. */
   readonly shapeKey: string;
+  /** True when nobody else uses the tensors, so that their buffers may be given away. */
+  readonly owned: boolean;
+}
+
+/** The model that a request is checked against. */
+export interface RequestTarget {
+  readonly name: string;
+  readonly signature: ModelSignature;
+  readonly layout: BatchLayout | null;
+  readonly maxBatchRows: number;
 }
 
 /**
@@ -20,31 +31,41 @@ export interface PreparedInputs {
  *
  * @throws INFERENCE_INPUT_INVALID, INFERENCE_REQUEST_TOO_LARGE
  */
-export function prepareInputs(
-  model: string,
-  signature: ModelSignature,
-  inputs: InferenceInputs,
-  maxBatchRows: number,
-): PreparedInputs {
+export function prepareInputs(target: RequestTarget, inputs: InferenceInputs, owned = false): PreparedInputs {
+  const { name: model, signature, layout, maxBatchRows } = target;
   const named = nameInputs(model, signature, inputs);
-  const unknown = Object.keys(named).find((name) => signature.inputs.every((spec) => spec.name !== name));
-  if (unknown !== undefined) {
+  for (const name of Object.keys(named)) {
+    if (signature.inputs.some((spec) => spec.name === name)) continue;
     const known = signature.inputs.map((spec) => `"${spec.name}"`).join(", ");
-    throw invalid(model, `there is an input "${unknown}"`, `the model's inputs are ${known}`);
+    throw invalid(model, `there is an input "${name}"`, `the model's inputs are ${known}`);
   }
   const tensors = signature.inputs.map((spec) => checkTensor(model, spec, named[spec.name]));
-  const shapeKey = tensors.map((tensor) => tensor.shape.slice(1).join(",")).join(";");
-  if (!signature.batchable) return { tensors, rows: 1, shapeKey };
+  if (layout === null) return { tensors, rows: 1, shapeKey: "", owned };
 
-  const rows = tensors[0]?.shape[0] ?? 0;
-  const other = tensors.findIndex((tensor) => tensor.shape[0] !== rows);
-  if (other >= 0) {
-    const what = `"${signature.inputs[other]?.name}" has ${tensors[other]?.shape[0]} rows and "${signature.inputs[0]?.name}" ${rows}`;
-    throw invalid(model, what, "all inputs of a request have the same rows along axis 0");
-  }
+  const shapeKey = tensors.map((tensor, index) => keyOf(tensor, layout.inputs[index] ?? null)).join(";");
+  const rows = rowsOf(model, signature, layout, tensors);
   if (rows === 0) throw invalid(model, "it has no row", "a request has one row at least");
   if (rows > maxBatchRows) throw computeError("INFERENCE_REQUEST_TOO_LARGE", { model, rows, maxBatchRows });
-  return { tensors, rows, shapeKey };
+  return { tensors, rows, shapeKey, owned };
+}
+
+/** What two requests must agree in to be joined: the other axes, and a tensor that is not joined as a whole. */
+function keyOf({ shape, data }: Tensor, axis: number | null): string {
+  if (axis === null) return `${shape.join(",")}=${Array.from(data as ArrayLike<unknown>, String).join(",")}`;
+  return axis === 0 ? shape.slice(1).join(",") : shape.with(axis, 0).join(",");
+}
+
+function rowsOf(model: string, signature: ModelSignature, layout: BatchLayout, tensors: readonly Tensor[]): number {
+  let rows: number | null = null;
+  for (const [index, axis] of layout.inputs.entries()) {
+    if (axis === null) continue;
+    const length = tensors[index]?.shape[axis] ?? 0;
+    rows ??= length;
+    if (length === rows) continue;
+    const what = `"${signature.inputs[index]?.name}" has ${length} rows and another input ${rows}`;
+    throw invalid(model, what, "all inputs of a request have the same rows along the batch axis");
+  }
+  return rows ?? 0;
 }
 
 function nameInputs(

@@ -192,7 +192,10 @@ describe("inference", () => {
          }
          export const InferenceSession = ort.InferenceSession;`,
       );
-      await serve({ ort: pathToFileURL(fragile).href }).load("scale", { onnx: scale(2) });
+      await serve({ ort: pathToFileURL(fragile).href }).load("scale", {
+        onnx: scale(2),
+        execution: "worker",
+      });
       await expect(server.infer("scale", Float32Array.of(-1, 0))).rejects.toMatchObject({
         code: "INFERENCE_INSTANCE_CRASHED",
         retryable: true,

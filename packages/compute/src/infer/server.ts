@@ -1,42 +1,62 @@
-import { type Clock, type Logger, silentLogger, systemClock } from "@ashlar/core";
+import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { computeError } from "../errors.ts";
-import { createProtocolHandler, type ProtocolOptions } from "../protocol/handler.ts";
-import { type Instance, startInstance } from "./instance.ts";
-import {
-  type BatchingPolicy,
-  batchingPolicy,
-  type InferenceServerOptions,
-  invalidOption,
-  requirePositiveInteger,
-} from "./options.ts";
-import { onnxRuntimePackage } from "./runtime.ts";
-import { type InferenceInputs, prepareInputs } from "./request.ts";
-import { ServedModel } from "./served-model.ts";
-import { type ModelSignature, signatureDifference } from "./signature.ts";
-import { type ModelStatistics, StatisticsRecorder } from "./statistics.ts";
+import type { LambdaHandler } from "../protocol/lambda.ts";
+import type { ProtocolOptions } from "../protocol/options.ts";
+import type { ModelSettings } from "./model-settings.ts";
+import type { InferenceServerOptions } from "./options.ts";
+import type { RequestOptions } from "./pending-request.ts";
+import type { InferenceInputs } from "./request.ts";
+import type { Route } from "./model-entry.ts";
+import type { ExecutionKind } from "./runner.ts";
+import type { SequencePosition } from "./sequence.ts";
+import type { ShadowOptions, ShadowReport } from "./shadow.ts";
+import { WorkerInferenceServer } from "./inference-server.ts";
+import type { ModelSignature } from "./signature.ts";
+import type { ModelStatistics } from "./statistics.ts";
 import type { TypedTensor } from "./tensor.ts";
-import type { RequestOptions } from "./tracked-request.ts";
 
-export interface LoadOptions {
-  /** The bytes of an `.onnx` (or `.ort`) file; they are copied. */
-  readonly onnx: Uint8Array;
+export interface LoadOptions extends ModelSettings {
+  /** The bytes of an `.onnx` (or `.ort`) file; they are copied. Left out for an ensemble. */
+  readonly onnx?: Uint8Array;
   /** Default `"1"`, and for a swap the number after the present one. */
   readonly version?: string;
-  /** Worker threads, each with a session of its own: 1 to 64. Default: the server's, and for a swap the present number. */
-  readonly instances?: number;
-  /** Run the model on zeros before it is ready, so that no request pays for the first run. Default true. */
-  readonly warmup?: boolean;
-  /** False keeps requests apart even when the model's metadata says that their rows can be joined. Default true. */
-  readonly batchable?: boolean;
+}
+
+export interface SwapOptions extends LoadOptions {
+  /**
+   * Before the new version takes over it gets copies of this share of the live requests, and its answers are compared
+   * with those that were given. Default: none, it takes over at once.
+   */
+  readonly shadow?: number | (ShadowOptions & ShadowLimits);
+  /** Decides on what was seen; `false` keeps the present version. Default: the new version takes over. */
+  readonly accept?: (report: ShadowReport) => boolean | Promise<boolean>;
+}
+
+export interface ShadowLimits {
+  /** Comparisons after which the new version takes over. Default 100. */
+  readonly requests?: number;
+  /** Milliseconds after which it takes over, however few came. Default 10,000. */
+  readonly timeoutMs?: number;
+}
+
+/** A model that is loaded by its first request. */
+export interface LazyOptions {
+  /** Gives what `load` takes. Called again when the model has been put to sleep. */
+  readonly load: () => Promise<LoadOptions>;
+  /** Milliseconds without a request after which the model is unloaded again. Default: never. */
+  readonly idleUnloadMs?: number;
+  /** Requests that may wait for it to be loaded; more are refused with INFERENCE_QUEUE_FULL. Default 1024. */
+  readonly holdLimit?: number;
 }
 
 export interface InferOptions extends RequestOptions {
-  /** Refuses the request unless this version is the one being served. */
+  /** Refuses the request unless this version is served. */
   readonly version?: string;
+  /** The sequence that the request belongs to; stateful models need it. */
+  readonly sequence?: SequencePosition;
 }
 
-/** A model being served. */
+/** A version of a model being served. */
 export interface ModelInfo extends ModelSignature {
   readonly name: string;
   readonly version: string;
@@ -44,9 +64,17 @@ export interface ModelInfo extends ModelSignature {
   readonly instances: number;
   /** False when every instance has died. */
   readonly ready: boolean;
+  readonly execution: ExecutionKind;
+  /** True for the version that answers when a request names none. */
+  readonly primary: boolean;
 }
 
-/** Serves ONNX models from worker threads; the calling thread only batches. */
+export interface SwapInfo extends ModelInfo {
+  /** What the comparison with the version before has shown, when there was one. */
+  readonly shadow: ShadowReport | null;
+}
+
+/** Serves ONNX models; the calling thread batches, and runs only what is quicker to run than to send away. */
 export interface InferenceServer extends AsyncDisposable {
   /**
    * Starts the instances and warms them up; when it resolves the model answers.
@@ -55,202 +83,62 @@ export interface InferenceServer extends AsyncDisposable {
    */
   load(name: string, options: LoadOptions): Promise<ModelInfo>;
   /**
-   * Loads and warms up the next version, sends every later request to it, and ends the present one when it has
-   * answered all it had accepted. Resolves after that. When the new version does not load nothing changes.
+   * Loads a further version beside those served. It gets the requests that name it, and what {@link route} gives it.
    *
-   * @throws MODEL_NOT_FOUND, MODEL_SIGNATURE_CHANGED, and what `load` throws
+   * @throws MODEL_NOT_FOUND, MODEL_ALREADY_LOADED, MODEL_SIGNATURE_CHANGED, and what `load` throws
    */
-  swap(name: string, options: LoadOptions): Promise<ModelInfo>;
-  /** Takes the model away; what was accepted is still answered. @throws MODEL_NOT_FOUND */
-  unload(name: string): Promise<void>;
+  add(name: string, options: LoadOptions & { readonly version: string }): Promise<ModelInfo>;
   /**
-   * Runs the model. Requests of the same shapes beyond axis 0 are joined into one run and never split.
+   * Makes the model known without loading it: the first request does that, waits for it with those that come
+   * meanwhile, and none of them fails for it.
+   *
+   * @throws MODEL_ALREADY_LOADED
+   */
+  addLazy(name: string, options: LazyOptions): void;
+  /**
+   * Loads and warms up the next version, compares it on live requests if asked to, sends every later request to it, and
+   * ends the present one when it has answered all it had accepted. Resolves after that. When the new version does not
+   * load, or is not accepted, nothing changes.
+   *
+   * @throws MODEL_NOT_FOUND, MODEL_SIGNATURE_CHANGED, MODEL_NOT_ACCEPTED, and what `load` throws
+   */
+  swap(name: string, options: SwapOptions): Promise<SwapInfo>;
+  /** Spreads the requests that name no version over versions, and copies some to one. @throws MODEL_NOT_FOUND */
+  route(name: string, route: Route): void;
+  /** Makes a version that is served the present one. @throws MODEL_NOT_FOUND */
+  promote(name: string, version: string): void;
+  /** What the version that `route` shadows with has shown so far. @throws MODEL_NOT_FOUND */
+  shadowReport(name: string): ShadowReport | null;
+  /** Takes the model, or one version, away; what was accepted is still answered. @throws MODEL_NOT_FOUND */
+  unload(name: string, options?: { readonly version?: string }): Promise<void>;
+  /**
+   * Runs the model. Requests of the same shapes beyond the batch axis are joined into one run and never split. Do not
+   * change the arrays before the answer is there.
    *
    * @throws MODEL_NOT_FOUND, INFERENCE_INPUT_INVALID, INFERENCE_REQUEST_TOO_LARGE, INFERENCE_QUEUE_FULL,
-   * INFERENCE_DEADLINE_EXCEEDED, INFERENCE_INSTANCE_CRASHED, INFERENCE_FAILED, MODEL_UNAVAILABLE, or the signal's reason
+   * INFERENCE_DEADLINE_EXCEEDED, INFERENCE_RUN_TIMEOUT, INFERENCE_INSTANCE_CRASHED, INFERENCE_FAILED,
+   * MODEL_UNAVAILABLE, SEQUENCE_INVALID, SEQUENCE_LIMIT_REACHED, or the signal's reason
    */
   infer(name: string, inputs: InferenceInputs, options?: InferOptions): Promise<Record<string, TypedTensor>>;
   models(): readonly ModelInfo[];
-  /** By model name. */
+  /** By model name, over all its versions. */
   statistics(): Readonly<Record<string, ModelStatistics>>;
-  /** The Open Inference Protocol v2 as a fetch-shaped handler. */
+  /** In the Prometheus text format 0.0.4, with the names and meanings of Triton's `nv_*` metrics. */
+  metrics(): string;
+  /** The Open Inference Protocol v2 as a fetch-shaped handler. @throws INFERENCE_OPTION_INVALID */
   handler(options?: ProtocolOptions): (request: Request) => Promise<Response>;
+  /**
+   * The same as a request listener of `node:http`: `createServer(server.listener())`. It spares the objects of the web
+   * platform, which cost more than the run of a small model.
+   *
+   * @throws INFERENCE_OPTION_INVALID
+   */
+  listener(options?: ProtocolOptions): (request: IncomingMessage, response: ServerResponse) => void;
+  /** The same as an AWS Lambda handler: `export const handler = server.lambda()`. @throws INFERENCE_OPTION_INVALID */
+  lambda(options?: ProtocolOptions): LambdaHandler;
 }
 
 /** Makes an inference server; nothing is started before the first `load`. @throws INFERENCE_OPTION_INVALID */
 export function createInferenceServer(options: InferenceServerOptions = {}): InferenceServer {
   return new WorkerInferenceServer(options);
-}
-
-interface Entry {
-  current: ServedModel;
-  readonly statistics: StatisticsRecorder;
-}
-
-class WorkerInferenceServer implements InferenceServer {
-  readonly #runtime: string;
-  readonly #batching: BatchingPolicy;
-  readonly #instances: number;
-  readonly #logger: Logger;
-  readonly #clock: Clock;
-  readonly #entries: Map<string, Entry> = new Map();
-  /** What changes a model runs one after another. */
-  readonly #changes: Map<string, Promise<unknown>> = new Map();
-  #closed = false;
-
-  constructor(options: InferenceServerOptions) {
-    this.#runtime = options.ort ?? onnxRuntimePackage.library;
-    this.#batching = batchingPolicy(options.batching);
-    this.#instances = options.instances ?? 1;
-    this.#logger = options.logger ?? silentLogger;
-    this.#clock = options.clock ?? systemClock;
-    requirePositiveInteger("instances", this.#instances, 64);
-  }
-
-  load(name: string, options: LoadOptions): Promise<ModelInfo> {
-    return this.#change(name, async () => {
-      const present = this.#entries.get(name);
-      if (present !== undefined) {
-        throw computeError("MODEL_ALREADY_LOADED", { model: name, version: present.current.version });
-      }
-      const statistics = new StatisticsRecorder();
-      const current = await this.#start(name, options, options.version ?? "1", this.#instances, statistics);
-      this.#entries.set(name, { current, statistics });
-      return describe(current);
-    });
-  }
-
-  swap(name: string, options: LoadOptions): Promise<ModelInfo> {
-    return this.#change(name, async () => {
-      const entry = this.#entry(name);
-      const before = entry.current;
-      const version = options.version ?? nextVersion(before.version);
-      const next = await this.#start(name, options, version, before.configuredInstances, entry.statistics);
-      const difference = signatureDifference(before.signature, next.signature);
-      if (difference !== null) {
-        await next.close();
-        throw computeError("MODEL_SIGNATURE_CHANGED", { model: name, difference });
-      }
-      entry.current = next;
-      await before.drain();
-      return describe(next);
-    });
-  }
-
-  unload(name: string): Promise<void> {
-    return this.#change(name, async () => {
-      const entry = this.#entry(name);
-      this.#entries.delete(name);
-      await entry.current.drain();
-    });
-  }
-
-  async infer(name: string, inputs: InferenceInputs, options: InferOptions = {}): Promise<Record<string, TypedTensor>> {
-    const { current } = this.#entry(name, options.version);
-    return current.submit(prepareInputs(name, current.signature, inputs, this.#batching.maxBatchRows), options);
-  }
-
-  models(): readonly ModelInfo[] {
-    return [...this.#entries.values()].map((entry) => describe(entry.current));
-  }
-
-  statistics(): Readonly<Record<string, ModelStatistics>> {
-    const rows = [...this.#entries].map(
-      ([name, entry]) => [name, entry.statistics.read(entry.current.queued)] as const,
-    );
-    return Object.fromEntries(rows);
-  }
-
-  handler(options: ProtocolOptions = {}): (request: Request) => Promise<Response> {
-    return createProtocolHandler(this, options);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
-    await Promise.allSettled([...this.#entries.values()].map((entry) => entry.current.close()));
-    await Promise.allSettled(this.#changes.values());
-    await Promise.allSettled([...this.#entries.values()].map((entry) => entry.current.close()));
-    this.#entries.clear();
-  }
-
-  #entry(name: string, version?: string): Entry {
-    const entry = this.#entries.get(name);
-    if (entry !== undefined && (version === undefined || version === entry.current.version)) return entry;
-    const loaded = [...this.#entries.values()].map(({ current }) => `"${current.name}" version ${current.version}`);
-    const model = version === undefined ? `"${name}"` : `"${name}" version ${version}`;
-    throw computeError("MODEL_NOT_FOUND", { model, loaded: loaded.join(", ") || "(none is loaded)" });
-  }
-
-  #change<Result>(name: string, action: () => Promise<Result>): Promise<Result> {
-    const before = this.#changes.get(name) ?? Promise.resolve();
-    const guarded = async (): Promise<Result> => {
-      if (this.#closed) throw computeError("MODEL_UNAVAILABLE", { model: name, reason: "its server is closing" });
-      return action();
-    };
-    const change = before.then(guarded, guarded);
-    this.#changes.set(name, change);
-    const forget = (): void => {
-      if (this.#changes.get(name) === change) this.#changes.delete(name);
-    };
-    change.then(forget, forget);
-    return change;
-  }
-
-  async #start(
-    name: string,
-    options: LoadOptions,
-    version: string,
-    defaultCount: number,
-    statistics: StatisticsRecorder,
-  ): Promise<ServedModel> {
-    const count = options.instances ?? defaultCount;
-    requirePositiveInteger("instances", count, 64);
-    requireName("the model name", name);
-    requireName("version", version);
-    if (!(options.onnx instanceof Uint8Array) || options.onnx.byteLength === 0) {
-      throw invalidOption("onnx", typeof options.onnx, "the bytes of a model as a Uint8Array");
-    }
-    const model = new SharedArrayBuffer(options.onnx.byteLength);
-    new Uint8Array(model).set(options.onnx);
-    const start = { runtime: this.#runtime, model, warmup: options.warmup ?? true };
-    const spawn = (): Promise<Instance> => startInstance(name, start);
-    const instances = await startAll(spawn, count);
-    const proven = (instances[0] as Instance).signature;
-    return new ServedModel({
-      name,
-      version,
-      signature: { ...proven, batchable: proven.batchable && (options.batchable ?? true) },
-      instances,
-      spawn,
-      batching: this.#batching,
-      statistics,
-      logger: this.#logger,
-      clock: this.#clock,
-    });
-  }
-}
-
-/** Starts all or none. */
-async function startAll(spawn: () => Promise<Instance>, count: number): Promise<Instance[]> {
-  const results = await Promise.allSettled(Array.from({ length: count }, spawn));
-  const failed = results.find((result) => result.status === "rejected");
-  const started = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  if (failed === undefined) return started;
-  await Promise.all(started.map((instance) => instance.stop()));
-  throw failed.reason;
-}
-
-function describe(model: ServedModel): ModelInfo {
-  const { name, version, liveInstances } = model;
-  return { name, version, instances: liveInstances, ready: liveInstances > 0, ...model.signature };
-}
-
-/** Names stand in URLs of the protocol. */
-function requireName(what: string, value: string): void {
-  if (/^[\w.-]{1,128}$/.test(value) && value !== "." && value !== "..") return;
-  throw invalidOption(what, JSON.stringify(value), "1 to 128 letters, digits, underscores, dots or hyphens");
-}
-
-function nextVersion(version: string): string {
-  return /^\d{1,15}$/.test(version) ? String(Number(version) + 1) : `${version}.next`;
 }

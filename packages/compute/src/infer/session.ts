@@ -1,6 +1,6 @@
 import type { OnnxRuntime, OnnxRuntimeTensor, OnnxSession } from "./runtime.ts";
 import { type ModelSignature, sharesBatchAxis, type ValueMetadata } from "./signature.ts";
-import { arrayConstructor, elementCount, type ElementType, type TensorData, type TensorSpec } from "./tensor.ts";
+import type { ElementType, TensorData, TensorSpec } from "./tensor.ts";
 import type { Tensor, TypedTensor } from "./tensor.ts";
 
 const elementTypes: ReadonlySet<string> = new Set<ElementType>([
@@ -76,32 +76,4 @@ function toData(result: OnnxRuntimeTensor, type: ElementType): TensorData {
     return new Uint16Array(buffer as ArrayBuffer, byteOffset, result.data.length);
   }
   return result.data as TensorData;
-}
-
-/**
- * Runs the model once on zeros, and when its rows may be joined, once more on two rows. Dimensions that vary are taken
- * as 1. Returns the signature as proven: a model that does not give two rows for two is not batchable.
- */
-export async function warmUp(
-  runtime: OnnxRuntime,
-  session: OnnxSession,
-  signature: ModelSignature,
-): Promise<ModelSignature> {
-  await runSession(runtime, session, signature, zeros(signature, 1));
-  if (!signature.batchable) return signature;
-  try {
-    const outputs = await runSession(runtime, session, signature, zeros(signature, 2));
-    return { ...signature, batchable: outputs.every((output) => output.shape[0] === 2) };
-  } catch {
-    return { ...signature, batchable: false };
-  }
-}
-
-function zeros(signature: ModelSignature, rows: number): Tensor[] {
-  return signature.inputs.map((spec) => {
-    const shape = spec.shape.map((length, axis) => length ?? (axis === 0 ? rows : 1));
-    const constructor = arrayConstructor(spec.type);
-    const size = elementCount(shape);
-    return { shape, data: constructor === null ? Array.from({ length: size }, () => "") : new constructor(size) };
-  });
 }

@@ -2,9 +2,9 @@ import { Histogram } from "./histogram.ts";
 
 /** What a model has done since it was loaded; it goes on across swaps. Durations are whole microseconds. */
 export interface ModelStatistics {
-  /** Requests answered. */
+  /** Requests answered by a run. */
   readonly requests: number;
-  /** Rows of the requests answered. */
+  /** Rows of the requests answered by a run. */
   readonly rows: number;
   /** Runs of the model that answered them. */
   readonly batches: number;
@@ -16,10 +16,26 @@ export interface ModelStatistics {
   readonly queueMicros: number;
   /** Time spent inside the runtime, summed over batches. */
   readonly computeMicros: number;
+  /** From acceptance to answer, summed over the requests answered by a run. */
+  readonly latencySumMicros: number;
   /** From acceptance to answer, per request answered; quantiles are at most 6.25 % too high. */
   readonly latencyMicros: { readonly p50: number; readonly p99: number; readonly max: number };
   /** Requests that wait now. */
   readonly queued: number;
+  /** Requests answered from the response cache, without a run. */
+  readonly cacheHits: number;
+  /** Requests that were looked up in vain. */
+  readonly cacheMisses: number;
+  /** Runs by their rows: what batching has made of the requests. */
+  readonly batchSizes: readonly BatchSizeStatistics[];
+  /** Epoch milliseconds of the last request answered; 0 before the first. */
+  readonly lastInferenceAt: number;
+}
+
+export interface BatchSizeStatistics {
+  readonly rows: number;
+  readonly batches: number;
+  readonly computeMicros: number;
 }
 
 /** The counters behind {@link ModelStatistics}. */
@@ -30,25 +46,52 @@ export class StatisticsRecorder {
   #refused = 0;
   #queueMicros = 0;
   #computeMicros = 0;
+  #cacheHits = 0;
+  #cacheMisses = 0;
+  #lastInferenceAt = 0;
   readonly #latency = new Histogram();
+  readonly #sizes: Map<number, { batches: number; computeMicros: number }> = new Map();
+  readonly #whole: StatisticsRecorder | null;
+
+  /** What is counted here is counted in `whole` too: that of the model, for one of a version. */
+  constructor(whole: StatisticsRecorder | null = null) {
+    this.#whole = whole;
+  }
 
   answered(rows: number, queueMicros: number, totalMicros: number): void {
+    this.#whole?.answered(rows, queueMicros, totalMicros);
     this.#rows += rows;
-    this.#queueMicros += Math.round(queueMicros);
+    this.#queueMicros += queueMicros;
     this.#latency.record(totalMicros);
   }
 
-  batch(computeMicros: number): void {
+  batch(rows: number, computeMicros: number, at: number): void {
+    this.#whole?.batch(rows, computeMicros, at);
     this.#batches++;
     this.#computeMicros += computeMicros;
+    this.#lastInferenceAt = at;
+    const size = this.#sizes.get(rows);
+    if (size === undefined) this.#sizes.set(rows, { batches: 1, computeMicros });
+    else {
+      size.batches++;
+      size.computeMicros += computeMicros;
+    }
   }
 
   failed(): void {
+    this.#whole?.failed();
     this.#failures++;
   }
 
   refused(): void {
+    this.#whole?.refused();
     this.#refused++;
+  }
+
+  looked(found: boolean): void {
+    this.#whole?.looked(found);
+    if (found) this.#cacheHits++;
+    else this.#cacheMisses++;
   }
 
   read(queued: number): ModelStatistics {
@@ -59,10 +102,17 @@ export class StatisticsRecorder {
       batches: this.#batches,
       failures: this.#failures,
       refused: this.#refused,
-      queueMicros: this.#queueMicros,
-      computeMicros: this.#computeMicros,
+      queueMicros: Math.round(this.#queueMicros),
+      computeMicros: Math.round(this.#computeMicros),
+      latencySumMicros: latency.sum,
       latencyMicros: { p50: latency.quantile(0.5), p99: latency.quantile(0.99), max: latency.max },
       queued,
+      cacheHits: this.#cacheHits,
+      cacheMisses: this.#cacheMisses,
+      batchSizes: [...this.#sizes]
+        .map(([rows, { batches, computeMicros }]) => ({ rows, batches, computeMicros: Math.round(computeMicros) }))
+        .sort((a, b) => a.rows - b.rows),
+      lastInferenceAt: this.#lastInferenceAt,
     };
   }
 }

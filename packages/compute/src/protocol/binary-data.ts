@@ -4,7 +4,7 @@ import { type Datatype, elementTypeOf } from "./datatypes.ts";
 
 /**
  * Reads a tensor of the binary extension: little-endian, row-major; BOOL is a byte each, BYTES a `u32` length and the
- * bytes of UTF-8 text each. The bytes are copied, which also aligns them.
+ * bytes of UTF-8 text each. The bytes are copied, which also aligns them. BF16 is widened to FP32, which is exact.
  *
  * @throws PROTOCOL_REQUEST_INVALID
  */
@@ -17,12 +17,28 @@ export function readBinaryData(
   const count = elementCount(shape);
   const constructor = arrayConstructor(elementTypeOf(datatype));
   if (constructor === null) return readStrings(name, count, bytes);
+  if (datatype === "BF16") return readBfloats(name, shape, bytes);
   if (bytes.byteLength !== count * constructor.BYTES_PER_ELEMENT) {
     const what = `the input "${name}" has ${bytes.byteLength} bytes`;
     throw invalid(what, `${datatype} of shape [${shape.join(", ")}] has ${count * constructor.BYTES_PER_ELEMENT}`);
   }
   const copy = new Uint8Array(bytes);
   return datatype === "BOOL" ? copy.map((value) => (value === 0 ? 0 : 1)) : new constructor(copy.buffer, 0, count);
+}
+
+/** The upper half of the bits of an FP32 each. */
+function readBfloats(name: string, shape: readonly number[], bytes: Uint8Array): Float32Array {
+  const count = elementCount(shape);
+  if (bytes.byteLength !== count * 2) {
+    throw invalid(
+      `the input "${name}" has ${bytes.byteLength} bytes`,
+      `BF16 of shape [${shape.join(", ")}] has ${count * 2}`,
+    );
+  }
+  const bits = new Uint32Array(count);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let index = 0; index < count; index++) bits[index] = view.getUint16(index * 2, true) << 16;
+  return new Float32Array(bits.buffer);
 }
 
 function readStrings(name: string, count: number, bytes: Uint8Array): string[] {

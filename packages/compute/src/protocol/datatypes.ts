@@ -1,6 +1,9 @@
 import type { ElementType } from "../infer/tensor.ts";
 
-/** Tensor datatypes of the Open Inference Protocol v2. BF16 has no ONNX Runtime counterpart in Node and is left out. */
+/**
+ * Tensor datatypes of the Open Inference Protocol v2, and Triton's BF16, which exists in binary only: models run by ONNX
+ * Runtime in Node have no such tensors, so it is taken for FP32 inputs, which hold its values exactly.
+ */
 export type Datatype =
   | "BOOL"
   | "UINT8"
@@ -12,6 +15,7 @@ export type Datatype =
   | "INT32"
   | "INT64"
   | "FP16"
+  | "BF16"
   | "FP32"
   | "FP64"
   | "BYTES";
@@ -27,13 +31,16 @@ const elementTypes: Readonly<Record<Datatype, ElementType>> = {
   INT32: "int32",
   INT64: "int64",
   FP16: "float16",
+  BF16: "float32",
   FP32: "float32",
   FP64: "float64",
   BYTES: "string",
 };
 
 const datatypes = Object.fromEntries(
-  Object.entries(elementTypes).map(([datatype, element]) => [element, datatype]),
+  Object.entries(elementTypes)
+    .filter(([datatype]) => datatype !== "BF16")
+    .map(([datatype, element]) => [element, datatype]),
 ) as Readonly<Record<ElementType, Datatype>>;
 
 export const datatypeNames: readonly Datatype[] = Object.keys(elementTypes) as Datatype[];

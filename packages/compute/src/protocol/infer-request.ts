@@ -1,6 +1,7 @@
 import { computeError } from "../errors.ts";
+import type { SequencePosition } from "../infer/sequence.ts";
 import type { ModelSignature } from "../infer/signature.ts";
-import type { Tensor, TensorSpec } from "../infer/tensor.ts";
+import { arrayConstructor, elementCount, type Tensor, type TensorSpec } from "../infer/tensor.ts";
 import { readBinaryData } from "./binary-data.ts";
 import { datatypeNames, datatypeOf, isDatatype } from "./datatypes.ts";
 import { parseJson } from "./json.ts";
@@ -16,11 +17,15 @@ export interface InferRequest {
   readonly deadlineMs: number | null;
   /** From the request parameter `priority`: 1 is the most urgent, 0 stands for the default. */
   readonly priority: number | null;
+  /** From the request parameters `sequence_id`, `sequence_start` and `sequence_end`. */
+  readonly sequence: SequencePosition | null;
 }
 
 export interface RequestedOutput {
   readonly name: string;
   readonly binary: boolean;
+  /** How many of the greatest values to give in place of all, by the classification extension. */
+  readonly classes: number | null;
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -32,12 +37,12 @@ type JsonObject = Readonly<Record<string, unknown>>;
  * @throws PROTOCOL_REQUEST_INVALID, PROTOCOL_UNSUPPORTED
  */
 export function readInferRequest(body: Uint8Array, jsonLength: number | null, signature: ModelSignature): InferRequest {
-  if (jsonLength === 0) throw unsupported("A raw binary request", "Send a JSON header with the inputs.");
+  if (jsonLength === 0) return readRawRequest(body, signature);
   if (jsonLength !== null && jsonLength > body.byteLength) {
     throw invalid(`Inference-Header-Content-Length is ${jsonLength}`, `the body has ${body.byteLength} bytes`);
   }
   const header = jsonLength ?? body.byteLength;
-  const message = object("the request", parseJson(decodeText(body.subarray(0, header))));
+  const message = object("the request", parseJson(decodeText(body.subarray(0, header)), needsDigits(signature)));
   const parameters = parametersOf("the request", message);
   const binary = new BinaryCursor(body.subarray(header));
   const inputs = readInputs(message, signature, binary);
@@ -45,14 +50,62 @@ export function readInferRequest(body: Uint8Array, jsonLength: number | null, si
 
   const id = message["id"] ?? null;
   if (id !== null && typeof id !== "string") throw invalid(`the id is ${JSON.stringify(id)}`, "it is a string");
-  const timeout = wholeNumber("timeout", parameters["timeout"]);
-  const priority = wholeNumber("priority", parameters["priority"]);
   return {
     id,
     inputs,
     outputs: readOutputs(message, signature, parameters["binary_data_output"] === true),
+    ...readParameters(parameters),
+  };
+}
+
+/** The parameters that gRPC has too. @throws PROTOCOL_REQUEST_INVALID */
+export function readParameters(
+  parameters: Readonly<Record<string, unknown>>,
+): Pick<InferRequest, "deadlineMs" | "priority" | "sequence"> {
+  const timeout = wholeNumber("timeout", parameters["timeout"]);
+  const priority = wholeNumber("priority", parameters["priority"]);
+  return {
     deadlineMs: timeout === null || timeout === 0 ? null : timeout / 1000,
     priority: priority === null || priority === 0 ? null : Math.min(priority, 9),
+    sequence: readSequence(parameters),
+  };
+}
+
+/** An id of 0 or of no letters stands for none. */
+function readSequence(parameters: Readonly<Record<string, unknown>>): SequencePosition | null {
+  const { sequence_id: id, sequence_start: start, sequence_end: end } = parameters;
+  if (id === undefined || id === null || id === 0 || id === "") return null;
+  if (typeof id !== "string" && typeof id !== "number" && typeof id !== "bigint") {
+    throw invalid(`the parameter sequence_id is ${JSON.stringify(id)}`, "it is a whole number or a string");
+  }
+  return { id: String(id), start: start === true, end: end === true };
+}
+
+/** Only whole numbers of 64 bits have digits that a JavaScript number loses. */
+function needsDigits({ inputs }: ModelSignature): boolean {
+  return inputs.some(({ type }) => type === "int64" || type === "uint64");
+}
+
+/** A body without JSON: the bytes of the only input, of one row, of which one axis more may vary. */
+function readRawRequest(body: Uint8Array, signature: ModelSignature): InferRequest {
+  const [spec, second] = signature.inputs;
+  const free = spec?.shape.slice(signature.batchable ? 1 : 0).filter((length) => length === null).length ?? 0;
+  if (spec === undefined || second !== undefined || free > 1 || spec.type === "string") {
+    throw unsupported("A body without JSON for this model", "Send a JSON header that gives names and shapes.");
+  }
+  const one = spec.shape.map((length, axis) => (signature.batchable && axis === 0 ? 1 : length));
+  const width = arrayConstructor(spec.type)?.BYTES_PER_ELEMENT ?? 1;
+  const rest = body.byteLength / width / elementCount(one.map((length) => length ?? 1));
+  const shape = one.map((length) => length ?? Math.floor(rest));
+  const data = readBinaryData(spec.name, datatypeOf(spec.type), shape, body);
+  const outputs = signature.outputs.map(({ name }) => ({ name, binary: true, classes: null }));
+  return {
+    id: null,
+    inputs: { [spec.name]: { shape, data } },
+    outputs,
+    deadlineMs: null,
+    priority: null,
+    sequence: null,
   };
 }
 
@@ -83,7 +136,8 @@ function readInput(spec: TensorSpec, input: JsonObject, binary: BinaryCursor): T
       `it is one of ${datatypeNames.join(", ")}`,
     );
   }
-  if (datatype !== datatypeOf(spec.type)) {
+  const widened = datatype === "BF16" && spec.type === "float32";
+  if (datatype !== datatypeOf(spec.type) && !widened) {
     throw invalid(`the datatype of "${name}" is ${datatype}`, `the model takes ${datatypeOf(spec.type)}`);
   }
   if (!isShape(shape)) {
@@ -102,7 +156,7 @@ function readInput(spec: TensorSpec, input: JsonObject, binary: BinaryCursor): T
 function readOutputs(message: JsonObject, signature: ModelSignature, binaryByDefault: boolean): RequestedOutput[] {
   const list = message["outputs"] ?? [];
   if (!Array.isArray(list)) throw invalid(`"outputs" is not a list`, "it is an array of requested outputs");
-  if (list.length === 0) return signature.outputs.map(({ name }) => ({ name, binary: binaryByDefault }));
+  if (list.length === 0) return signature.outputs.map(({ name }) => ({ name, binary: binaryByDefault, classes: null }));
   const outputs = list.map((entry): RequestedOutput => {
     const output = object("an output", entry);
     const spec = signature.outputs.find((candidate) => candidate.name === output["name"]);
@@ -112,11 +166,14 @@ function readOutputs(message: JsonObject, signature: ModelSignature, binaryByDef
     }
     const parameters = parametersOf(`the output "${spec.name}"`, output);
     if (parameters["shared_memory_region"] !== undefined) throw unsupported("Shared memory", "Read the response body.");
-    if (wholeNumber("classification", parameters["classification"]) !== null) {
-      throw unsupported("The classification extension", "Ask for the scores and rank them.");
-    }
+    const classes = wholeNumber("classification", parameters["classification"]);
+    if (classes !== null && spec.type === "string") throw invalid(`"${spec.name}" is text`, "classes are numbers");
     const binary = parameters["binary_data"];
-    return { name: spec.name, binary: binary === undefined ? binaryByDefault : binary === true };
+    return {
+      name: spec.name,
+      binary: binary === undefined ? binaryByDefault : binary === true,
+      classes: classes === 0 ? null : classes,
+    };
   });
   if (new Set(outputs.map((output) => output.name)).size < outputs.length) {
     throw invalid("an output is asked for twice", "each output is asked for once");
@@ -167,15 +224,14 @@ function object(what: string, value: unknown): JsonObject {
   throw invalid(`${what} is not an object`, "it is a JSON object");
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 function decodeText(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch (error) {
-    throw computeError(
-      "PROTOCOL_REQUEST_INVALID",
-      { what: "the JSON is not UTF-8", rule: "JSON is UTF-8 text" },
-      { cause: error },
-    );
+    const what = "the JSON is not UTF-8";
+    throw computeError("PROTOCOL_REQUEST_INVALID", { what, rule: "JSON is UTF-8 text" }, { cause: error });
   }
 }
 

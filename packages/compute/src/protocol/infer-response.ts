@@ -3,6 +3,7 @@ import { concatBytes } from "@ashlar/core";
 import type { TypedTensor } from "../infer/tensor.ts";
 import { writeBinaryData } from "./binary-data.ts";
 import { datatypeOf } from "./datatypes.ts";
+import { jsonTextReply, type ProtocolReply } from "./exchange.ts";
 import type { RequestedOutput } from "./infer-request.ts";
 import { writeJsonData } from "./json-data.ts";
 
@@ -19,7 +20,7 @@ export interface InferAnswer {
  *
  * @throws PROTOCOL_UNSUPPORTED when an output has no JSON form
  */
-export function writeInferResponse(answer: InferAnswer): Response {
+export function writeInferResponse(answer: InferAnswer): ProtocolReply {
   const binary: Uint8Array[] = [];
   const outputs = answer.requested.map(({ name, binary: asBinary }) => {
     const tensor = answer.outputs[name] as TypedTensor;
@@ -33,13 +34,17 @@ export function writeInferResponse(answer: InferAnswer): Response {
   const id = answer.id === null ? "" : `"id":${JSON.stringify(answer.id)},`;
   const names = `"model_name":${JSON.stringify(answer.model)},"model_version":${JSON.stringify(answer.version)}`;
   const json = `{${names},${id}"outputs":[${outputs.join(",")}]}`;
-  if (binary.length === 0) return new Response(json, { headers: { "content-type": "application/json" } });
+  if (binary.length === 0) return jsonTextReply(json);
 
-  const header = new TextEncoder().encode(json);
-  return new Response(concatBytes([header, ...binary]) as Uint8Array<ArrayBuffer>, {
+  const header = utf8.encode(json);
+  return {
+    status: 200,
     headers: {
       "content-type": "application/octet-stream",
       "inference-header-content-length": String(header.byteLength),
     },
-  });
+    body: concatBytes([header, ...binary]) as Uint8Array<ArrayBuffer>,
+  };
 }
+
+const utf8 = new TextEncoder();

@@ -8,11 +8,9 @@ import { type Datatype, elementTypeOf, integerRanges } from "./datatypes.ts";
  * @throws PROTOCOL_REQUEST_INVALID
  */
 export function readJsonData(name: string, datatype: Datatype, shape: readonly number[], data: unknown): TensorData {
-  if (datatype === "FP16") {
-    throw invalid(
-      `the input "${name}" has datatype FP16 and JSON data`,
-      "FP16 has no JSON form; send it as binary data",
-    );
+  if (datatype === "FP16" || datatype === "BF16") {
+    const what = `the input "${name}" has datatype ${datatype} and JSON data`;
+    throw invalid(what, `${datatype} has no JSON form; send it as binary data`);
   }
   const values = flatten(name, shape, data);
   const expected = elementCount(shape);

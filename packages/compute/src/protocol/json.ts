@@ -2,13 +2,14 @@ import { computeError } from "../errors.ts";
 
 /**
  * Parses JSON without losing digits: a whole number beyond ±(2^53 - 1) becomes a `bigint`. Every other value is what
- * `JSON.parse` gives. The reviver is slow, so it is used only when the text holds a number that needs it.
+ * `JSON.parse` gives. The reviver is slow, so it is used only with `digits`, and when the text holds a number that needs
+ * it.
  *
  * @throws PROTOCOL_REQUEST_INVALID
  */
-export function parseJson(text: string): unknown {
+export function parseJson(text: string, digits: boolean): unknown {
   try {
-    return /\d{16}/.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text);
+    return digits && /\d{16}/.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text);
   } catch (error) {
     const what = `the body is not JSON (${(error as Error).message})`;
     throw computeError("PROTOCOL_REQUEST_INVALID", { what, rule: "a request is one JSON object" }, { cause: error });

@@ -6,8 +6,8 @@ import { createInferenceServer, type InferenceServer } from "../infer/index.ts";
 import { onnxModel, onnxNode, tensorInfo } from "../onnx/build.ts";
 import { encodeOnnx } from "../onnx/encode.ts";
 import { readBinaryData, writeBinaryData } from "./binary-data.ts";
-import { readBody } from "./body.ts";
 import { datatypeNames, elementTypeOf } from "./datatypes.ts";
+import { fromFetch } from "./fetch-request.ts";
 import { readJsonData, writeJsonData } from "./json-data.ts";
 import { type JsonSchema, openInferenceApi } from "./openapi.ts";
 
@@ -67,6 +67,8 @@ function check(value: unknown, schema: JsonSchema, at: string): void {
   }
 }
 
+const readBody = (request: Request, maxBodyBytes: number) =>
+  fromFetch(request, { maxBodyBytes, bodyTimeoutMs: 1000 }).body();
 const inferPath = "/v2/models/{model}/infer";
 const infer = (body: BodyInit, headers: Record<string, string> = {}) =>
   ask("/v2/models/m/infer", inferPath, { method: "POST", body, headers });
@@ -198,7 +200,14 @@ describe("Open Inference Protocol v2", () => {
     expect(() => readJsonData("t", "FP16", [2], [1, 2])).toThrow("no JSON form");
   });
 
-  const inJson = datatypeNames.filter((name) => name !== "FP16");
+  test("BF16 is widened exactly, in binary only", () => {
+    const bytes = Uint8Array.of(0x80, 0x3f, 0x49, 0xc0, 0x80, 0x7f);
+    expect(readBinaryData("t", "BF16", [3], bytes)).toEqual(Float32Array.of(1, -3.140625, Number.POSITIVE_INFINITY));
+    expect(() => readBinaryData("t", "BF16", [2], bytes)).toThrow("has 4");
+    expect(() => readJsonData("t", "BF16", [2], [1, 2])).toThrow("no JSON form");
+  });
+
+  const inJson = datatypeNames.filter((name) => name !== "FP16" && name !== "BF16");
   test.each(inJson)("%s keeps its values through JSON and binary", (datatype) => {
     const samples: Readonly<Record<string, readonly (number | bigint)[]>> = {
       BOOL: [0, 1],

@@ -1,0 +1,297 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { availableParallelism } from "node:os";
+
+import { type Clock, type Logger, silentLogger, systemClock } from "@ashlar/core";
+
+import { computeError } from "../errors.ts";
+import { createProtocolHandler } from "../protocol/handler.ts";
+import { type LambdaHandler, lambdaHandler } from "../protocol/lambda.ts";
+import { nodeListener } from "../protocol/node-listener.ts";
+import type { ProtocolOptions } from "../protocol/options.ts";
+import { FairShare } from "./fair-share.ts";
+import { LazyModels } from "./lazy-models.ts";
+import { loadModel } from "./load-model.ts";
+import { prometheusMetrics } from "./metrics.ts";
+import { ModelEntry, type Route } from "./model-entry.ts";
+import type { ModelSettings } from "./model-settings.ts";
+import { type InferenceServerOptions, requirePositiveInteger } from "./options.ts";
+import type { Outputs } from "./pending-request.ts";
+import type { InferenceInputs } from "./request.ts";
+import { onnxRuntimePackage } from "./runtime.ts";
+import type { Servable } from "./servable.ts";
+import type {
+  InferenceServer,
+  InferOptions,
+  LazyOptions,
+  LoadOptions,
+  ModelInfo,
+  SwapInfo,
+  SwapOptions,
+} from "./server.ts";
+import { checkSettings, resolveSettings } from "./settings.ts";
+import type { ShadowReport } from "./shadow.ts";
+import { signatureDifference } from "./signature.ts";
+import { type ModelStatistics, StatisticsRecorder } from "./statistics.ts";
+import { compareOnLiveRequests } from "./trial.ts";
+
+/** See `InferenceServer` for what each method does. */
+export class WorkerInferenceServer implements InferenceServer {
+  readonly #runtime: string;
+  readonly #defaults: ModelSettings;
+  readonly #share: FairShare;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #entries: Map<string, ModelEntry> = new Map();
+  readonly #lazy: LazyModels;
+  /** What changes a model runs one after another. */
+  readonly #changes: Map<string, Promise<unknown>> = new Map();
+  readonly #closing: AbortController = new AbortController();
+
+  constructor(options: InferenceServerOptions) {
+    const { ort, logger, clock, maxConcurrentRuns, ...defaults } = options;
+    checkSettings(defaults);
+    resolveSettings(defaults, {});
+    const slots = maxConcurrentRuns ?? availableParallelism();
+    requirePositiveInteger("maxConcurrentRuns", slots);
+    this.#runtime = ort ?? onnxRuntimePackage.library;
+    this.#defaults = defaults;
+    this.#share = new FairShare(slots);
+    this.#logger = logger ?? silentLogger;
+    this.#clock = clock ?? systemClock;
+    this.#lazy = new LazyModels(this, this.#clock);
+  }
+
+  load(name: string, options: LoadOptions): Promise<ModelInfo> {
+    return this.#change(name, async () => {
+      const present = this.#entries.get(name);
+      if (present !== undefined) {
+        throw computeError("MODEL_ALREADY_LOADED", { model: name, version: present.primary.version });
+      }
+      const whole = new StatisticsRecorder();
+      const statistics = new StatisticsRecorder(whole);
+      const model = await this.#start(name, options.version ?? "1", options, statistics);
+      this.#entries.set(name, new ModelEntry(name, whole, model, statistics));
+      return describe(model, true);
+    });
+  }
+
+  add(name: string, options: LoadOptions & { readonly version: string }): Promise<ModelInfo> {
+    return this.#change(name, async () => {
+      const entry = this.#entry(name);
+      const { version } = options;
+      if (entry.versions.has(version)) throw computeError("MODEL_ALREADY_LOADED", { model: name, version });
+      const statistics = new StatisticsRecorder(entry.statistics);
+      const model = await this.#startLike(entry, version, options, statistics);
+      entry.add(model, statistics);
+      return describe(model, false);
+    });
+  }
+
+  addLazy(name: string, options: LazyOptions): void {
+    const present = this.#entries.get(name);
+    if (present !== undefined) {
+      throw computeError("MODEL_ALREADY_LOADED", { model: name, version: present.primary.version });
+    }
+    this.#lazy.add(name, options);
+  }
+
+  swap(name: string, options: SwapOptions): Promise<SwapInfo> {
+    return this.#change(name, async () => {
+      const entry = this.#entry(name);
+      const { shadow, accept, ...load } = options;
+      const version = options.version ?? nextVersion(entry.primary.version);
+      const statistics = new StatisticsRecorder(entry.statistics);
+      const instances = load.instances ?? Math.max(1, entry.primary.liveInstances);
+      const next = await this.#startLike(entry, version, { ...load, instances }, statistics);
+      const trial = { entry, next, clock: this.#clock, closing: this.#closing.signal };
+      const report = shadow === undefined ? null : await compareOnLiveRequests(trial, shadow);
+      if (report !== null && accept !== undefined && !(await accept(report))) {
+        await next.close();
+        const { compared, different, failures } = report;
+        throw computeError("MODEL_NOT_ACCEPTED", { model: name, version, compared, different, failures });
+      }
+      await entry.retire(entry.takeOver(next, statistics));
+      return { ...describe(next, true), shadow: report };
+    });
+  }
+
+  route(name: string, route: Route): void {
+    this.#entry(name).route(route);
+  }
+
+  promote(name: string, version: string): void {
+    const entry = this.#entry(name);
+    entry.promote(entry.require(version));
+  }
+
+  shadowReport(name: string): ShadowReport | null {
+    return this.#entry(name).shadowReport;
+  }
+
+  unload(name: string, options: { readonly version?: string } = {}): Promise<void> {
+    return this.#change(name, async () => {
+      if (this.#lazy.remove(name) && !this.#entries.has(name)) return;
+      const entry = this.#entry(name);
+      const { version } = options;
+      if (version === undefined || (entry.versions.size === 1 && entry.versions.has(version))) {
+        this.#entries.delete(name);
+        await Promise.all([...entry.versions.values()].map((model) => entry.retire(model)));
+        return;
+      }
+      const model = entry.require(version);
+      entry.remove(version);
+      const [successor] = [...entry.versions.values()].slice(-1);
+      if (entry.primary === model && successor !== undefined) entry.promote(successor);
+      await entry.retire(model);
+    });
+  }
+
+  async infer(name: string, inputs: InferenceInputs, options: InferOptions = {}): Promise<Outputs> {
+    return this.inferOwned(name, inputs, options, false);
+  }
+
+  /** With `owned` the buffers of the inputs may be given away. */
+  async inferOwned(name: string, inputs: InferenceInputs, options: InferOptions, owned: boolean): Promise<Outputs> {
+    const opening = this.open(name, options);
+    const entry = opening instanceof Promise ? await opening : opening;
+    return entry.inferOn(entry.choose(options), inputs, options, owned);
+  }
+
+  /** What is served under a name; a promise only when it has to be woken first. @throws MODEL_NOT_FOUND */
+  open(name: string, options: InferOptions): ModelEntry | Promise<ModelEntry> {
+    const entry = this.#entries.get(name);
+    if (entry === undefined && this.#lazy.has(name)) {
+      return this.#lazy.wake(name, options).then(() => this.#entry(name));
+    }
+    this.#lazy.touch(name);
+    return entry ?? this.#entry(name);
+  }
+
+  models(): readonly ModelInfo[] {
+    return [...this.#entries.values()].flatMap((entry) => {
+      const others = [...entry.versions.values()].filter((model) => model !== entry.primary);
+      return [describe(entry.primary, true), ...others.map((model) => describe(model, false))];
+    });
+  }
+
+  /** Wakes a model that sleeps. @throws MODEL_NOT_FOUND */
+  async find(name: string, version?: string): Promise<Servable> {
+    return (await this.open(name, {})).require(version);
+  }
+
+  /** Every name that a request may use, loaded or sleeping. */
+  knows(name: string): boolean {
+    return this.#entries.has(name) || this.#lazy.has(name);
+  }
+
+  entry(name: string): ModelEntry | undefined {
+    return this.#entries.get(name);
+  }
+
+  /** The settings of the server, where a model's own do not say otherwise. */
+  get defaults(): ModelSettings {
+    return this.#defaults;
+  }
+
+  statistics(): Readonly<Record<string, ModelStatistics>> {
+    const rows = [...this.#entries].map(([name, entry]) => {
+      const queued = [...entry.versions.values()].reduce((sum, model) => sum + model.queued, 0);
+      return [name, entry.statistics.read(queued)] as const;
+    });
+    return Object.fromEntries(rows);
+  }
+
+  metrics(): string {
+    return prometheusMetrics([...this.#entries.values()]);
+  }
+
+  handler(options: ProtocolOptions = {}): (request: Request) => Promise<Response> {
+    return createProtocolHandler(this, options);
+  }
+
+  listener(options: ProtocolOptions = {}): (request: IncomingMessage, response: ServerResponse) => void {
+    return nodeListener(this, options);
+  }
+
+  lambda(options: ProtocolOptions = {}): LambdaHandler {
+    return lambdaHandler(this, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    this.#lazy.close();
+    await this.#closeAll();
+    await Promise.allSettled(this.#changes.values());
+    await this.#closeAll();
+    this.#entries.clear();
+  }
+
+  #closeAll(): Promise<unknown> {
+    const models = [...this.#entries.values()].flatMap((entry) => entry.everyVersion());
+    return Promise.allSettled(models.map((model) => model.close()));
+  }
+
+  #entry(name: string): ModelEntry {
+    const entry = this.#entries.get(name);
+    if (entry !== undefined) return entry;
+    const loaded = [...this.#entries.values()].map(({ primary }) => `"${primary.name}" version ${primary.version}`);
+    throw computeError("MODEL_NOT_FOUND", {
+      model: JSON.stringify(name),
+      loaded: loaded.join(", ") || "(none is loaded)",
+    });
+  }
+
+  #change<Result>(name: string, action: () => Promise<Result>): Promise<Result> {
+    const before = this.#changes.get(name) ?? Promise.resolve();
+    const guarded = async (): Promise<Result> => {
+      if (this.#closing.signal.aborted) {
+        throw computeError("MODEL_UNAVAILABLE", { model: name, reason: "its server is closing" });
+      }
+      return action();
+    };
+    const change = before.then(guarded, guarded);
+    this.#changes.set(name, change);
+    const forget = (): void => {
+      if (this.#changes.get(name) === change) this.#changes.delete(name);
+    };
+    change.then(forget, forget);
+    return change;
+  }
+
+  /** @throws MODEL_SIGNATURE_CHANGED when the version cannot stand in for the present one */
+  async #startLike(
+    entry: ModelEntry,
+    version: string,
+    options: LoadOptions,
+    statistics: StatisticsRecorder,
+  ): Promise<Servable> {
+    const model = await this.#start(entry.name, version, options, statistics);
+    const difference = signatureDifference(entry.primary.signature, model.signature);
+    if (difference === null) return model;
+    await model.close();
+    throw computeError("MODEL_SIGNATURE_CHANGED", { model: entry.name, difference });
+  }
+
+  #start(name: string, version: string, options: LoadOptions, statistics: StatisticsRecorder): Promise<Servable> {
+    const { onnx, version: _, ...settings } = options;
+    const resolved = resolveSettings(this.#defaults, settings);
+    const find = (model: string, wanted?: string): Servable => this.#entry(model).require(wanted);
+    const context = {
+      runtime: this.#runtime,
+      share: this.#share,
+      find,
+      logger: this.#logger,
+      clock: this.#clock,
+    };
+    return loadModel({ name, version, onnx, settings, resolved, statistics }, context);
+  }
+}
+
+export function describe(model: Servable, primary: boolean): ModelInfo {
+  const { name, version, liveInstances, execution } = model;
+  return { name, version, instances: liveInstances, ready: liveInstances > 0, execution, primary, ...model.signature };
+}
+
+function nextVersion(version: string): string {
+  return /^\d{1,15}$/.test(version) ? String(Number(version) + 1) : `${version}.next`;
+}

@@ -1,0 +1,49 @@
+import { computeError } from "../errors.ts";
+import type { RunnerStart } from "./messages.ts";
+import { openSession, reasonOf } from "./open-session.ts";
+import type { Runner, RunResult } from "./runner.ts";
+import { runSession } from "./session.ts";
+import { startError } from "./start-error.ts";
+import type { Tensor } from "./tensor.ts";
+
+/**
+ * Opens a session on the calling thread, for models whose runs are so short that sending them away costs more. It
+ * shares the thread's fate: a run holds up the event loop, and a fault in native code ends the process.
+ *
+ * @throws LIBRARY_MISSING, MODEL_INVALID, MODEL_WARMUP_FAILED, MODEL_UNAVAILABLE
+ */
+export async function startInlineRunner(model: string, start: RunnerStart): Promise<Runner> {
+  const opened = await openSession(start);
+  if ("stage" in opened) throw startError(model, opened, start.runtime);
+  const { runtime, session, signature, cost } = opened;
+  const { promise: exited, resolve: exit } = Promise.withResolvers<string>();
+  let running: Promise<unknown> = Promise.resolve();
+
+  const run = async (inputs: readonly Tensor[]): Promise<RunResult> => {
+    const began = performance.now();
+    try {
+      const outputs = await runSession(runtime, session, signature, inputs);
+      return { outputs, computeMicros: (performance.now() - began) * 1000 };
+    } catch (error) {
+      throw computeError("INFERENCE_FAILED", { model, reason: reasonOf(error) }, { cause: error });
+    }
+  };
+
+  return {
+    kind: "inline",
+    signature,
+    cost,
+    exited,
+    run: (inputs) => {
+      const result = run(inputs);
+      running = result;
+      return result;
+    },
+    async stop() {
+      await running.catch(() => {});
+      await session.release();
+      exit("it was stopped");
+    },
+    abandon: exit,
+  };
+}

@@ -1,0 +1,119 @@
+import type { Clock } from "@ashlar/core";
+
+import { computeError } from "../errors.ts";
+import type { RequestOptions } from "./pending-request.ts";
+import type { InferenceServer, LazyOptions } from "./server.ts";
+
+interface LazyModel extends LazyOptions {
+  /** Resolves when it is loaded. */
+  waking: Promise<unknown> | null;
+  held: number;
+  lastAt: number;
+  /** Ends the watch for idleness. */
+  watch: AbortController | null;
+}
+
+/** Models that are loaded by their first request, and put to sleep again when none has come for a while. */
+export class LazyModels {
+  readonly #server: Pick<InferenceServer, "load" | "unload">;
+  readonly #clock: Clock;
+  readonly #models: Map<string, LazyModel> = new Map();
+  /** Names being put to sleep: to take their model away is not to forget them. */
+  readonly #falling: Set<string> = new Set();
+
+  constructor(server: Pick<InferenceServer, "load" | "unload">, clock: Clock) {
+    this.#server = server;
+    this.#clock = clock;
+  }
+
+  add(name: string, options: LazyOptions): void {
+    this.#models.set(name, { ...options, waking: null, held: 0, lastAt: this.#clock.monotonic(), watch: null });
+  }
+
+  has(name: string): boolean {
+    return this.#models.has(name);
+  }
+
+  remove(name: string): boolean {
+    if (this.#falling.has(name)) return false;
+    this.#models.get(name)?.watch?.abort();
+    return this.#models.delete(name);
+  }
+
+  /** A request has come. */
+  touch(name: string): void {
+    if (this.#models.size === 0) return;
+    const model = this.#models.get(name);
+    if (model !== undefined) model.lastAt = this.#clock.monotonic();
+  }
+
+  /**
+   * Holds a request until the model is loaded.
+   *
+   * @throws INFERENCE_QUEUE_FULL, INFERENCE_DEADLINE_EXCEEDED, what `load` throws, or the signal's reason
+   */
+  async wake(name: string, { signal, deadlineMs }: RequestOptions): Promise<void> {
+    const model = this.#models.get(name);
+    if (model === undefined) return;
+    const { holdLimit = 1024 } = model;
+    if (model.held >= holdLimit) throw computeError("INFERENCE_QUEUE_FULL", { model: name, queueLimit: holdLimit });
+    model.waking ??= this.#load(name, model);
+    model.held++;
+    const given = new AbortController();
+    try {
+      const limits: Promise<unknown>[] = [model.waking];
+      if (deadlineMs !== undefined) {
+        const late = (): never => {
+          throw computeError("INFERENCE_DEADLINE_EXCEEDED", { model: name, deadlineMs });
+        };
+        limits.push(this.#clock.sleep(deadlineMs, { signal: given.signal }).then(late));
+      }
+      if (signal !== undefined) limits.push(aborted(signal, given.signal));
+      await Promise.race(limits);
+    } finally {
+      model.held--;
+      given.abort();
+    }
+  }
+
+  close(): void {
+    for (const model of this.#models.values()) model.watch?.abort();
+    this.#models.clear();
+  }
+
+  async #load(name: string, model: LazyModel): Promise<void> {
+    try {
+      await this.#server.load(name, await model.load());
+      if (model.idleUnloadMs !== undefined) void this.#watch(name, model, model.idleUnloadMs);
+    } finally {
+      model.waking = null;
+    }
+  }
+
+  async #watch(name: string, model: LazyModel, idleUnloadMs: number): Promise<void> {
+    const watch = new AbortController();
+    model.watch = watch;
+    model.lastAt = this.#clock.monotonic();
+    for (;;) {
+      const left = model.lastAt + idleUnloadMs - this.#clock.monotonic();
+      if (left <= 0) break;
+      const awake = await this.#clock.sleep(left, { signal: watch.signal }).then(
+        () => true,
+        () => false,
+      );
+      if (!awake) return;
+    }
+    this.#falling.add(name);
+    await this.#server.unload(name).catch(() => {});
+    this.#falling.delete(name);
+  }
+}
+
+/** Rejects when the signal is aborted; lets go of it when `done` is. */
+function aborted(signal: AbortSignal, done: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true, signal: done });
+  });
+}

@@ -1,0 +1,144 @@
+import { computeError } from "../errors.ts";
+import type { Outputs } from "./pending-request.ts";
+import { invalidOption } from "./options.ts";
+import { type InferenceInputs, prepareInputs } from "./request.ts";
+import { SequenceModel } from "./sequence.ts";
+import type { Servable } from "./servable.ts";
+import type { InferOptions } from "./server.ts";
+import { copyInputs, Shadow, type ShadowOptions, type ShadowReport } from "./shadow.ts";
+import type { StatisticsRecorder } from "./statistics.ts";
+import { TrafficSplit } from "./traffic-split.ts";
+
+/** How the requests that name no version are spread over those served. */
+export interface Route {
+  /** Weights by version. Default: all go to the present version. */
+  readonly split?: Readonly<Record<string, number>>;
+  /** A version that gets copies of requests, and whose answers are only compared. */
+  readonly shadow?: ShadowOptions & { readonly version: string };
+}
+
+/** What is served under one name: its versions, and which of them answers a request. */
+export class ModelEntry {
+  readonly name: string;
+  /** Of all its versions, those that are gone too. */
+  readonly statistics: StatisticsRecorder;
+  readonly versions: Map<string, Servable> = new Map();
+  readonly #versionStatistics: Map<string, StatisticsRecorder> = new Map();
+  /** Versions that are ending; a sequence that began with one goes on with it. */
+  readonly #retiring: Set<Servable> = new Set();
+  #primary: Servable;
+  #split: TrafficSplit | null = null;
+  #shadow: Shadow | null = null;
+
+  constructor(name: string, whole: StatisticsRecorder, primary: Servable, statistics: StatisticsRecorder) {
+    this.name = name;
+    this.statistics = whole;
+    this.#primary = primary;
+    this.add(primary, statistics);
+  }
+
+  /** Those that end too. */
+  everyVersion(): Servable[] {
+    return [...this.versions.values(), ...this.#retiring];
+  }
+
+  /** The version that answers when none is named and no split says otherwise. */
+  get primary(): Servable {
+    return this.#primary;
+  }
+
+  get shadowReport(): ShadowReport | null {
+    return this.#shadow?.report ?? null;
+  }
+
+  statisticsOf(version: string): StatisticsRecorder {
+    return this.#versionStatistics.get(version) ?? this.statistics;
+  }
+
+  add(model: Servable, statistics: StatisticsRecorder): void {
+    this.versions.set(model.version, model);
+    this.#versionStatistics.set(model.version, statistics);
+  }
+
+  /** Makes a version the present one, for every request from now on; the one before is no longer served. */
+  takeOver(next: Servable, statistics: StatisticsRecorder): Servable {
+    const before = this.#primary;
+    if (next.version !== before.version) this.remove(before.version);
+    this.add(next, statistics);
+    this.#primary = next;
+    return before;
+  }
+
+  promote(next: Servable): void {
+    this.#primary = next;
+  }
+
+  remove(version: string): void {
+    this.versions.delete(version);
+    this.#versionStatistics.delete(version);
+    this.#split = null;
+    if (this.#shadow?.target.version === version) this.#shadow = null;
+  }
+
+  /** Answers what a version has accepted, sequences to their end, then ends it. */
+  async retire(model: Servable): Promise<void> {
+    this.#retiring.add(model);
+    await model.drain().finally(() => this.#retiring.delete(model));
+  }
+
+  /** @throws MODEL_NOT_FOUND, INFERENCE_OPTION_INVALID */
+  route({ split, shadow }: Route): void {
+    const weights = Object.entries(split ?? {});
+    for (const [version, weight] of weights) {
+      this.require(version);
+      if (!(weight >= 0 && Number.isFinite(weight))) throw invalidOption("split", weight, "weights of 0 or more");
+    }
+    if (split !== undefined && !weights.some(([, weight]) => weight > 0)) {
+      throw invalidOption("split", JSON.stringify(split), "one weight above 0 at least");
+    }
+    const target = shadow === undefined ? null : this.require(shadow.version);
+    if (shadow !== undefined && !(shadow.share > 0 && shadow.share <= 1)) {
+      throw invalidOption("shadow.share", shadow.share, "a share above 0 and up to 1");
+    }
+    this.#split = split === undefined ? null : new TrafficSplit(split);
+    this.#shadow = target === null || shadow === undefined ? null : new Shadow(target, shadow);
+  }
+
+  /** Sends copies to a version that is not served yet; `null` ends that. */
+  shadowWith(shadow: Shadow | null): void {
+    this.#shadow = shadow;
+  }
+
+  /** @throws MODEL_NOT_FOUND */
+  require(version: string | undefined): Servable {
+    if (version === undefined) return this.#primary;
+    const found = this.versions.get(version);
+    if (found !== undefined) return found;
+    const loaded = [...this.versions.keys()].map((known) => `"${this.name}" version ${known}`).join(", ");
+    throw computeError("MODEL_NOT_FOUND", { model: `"${this.name}" version ${version}`, loaded });
+  }
+
+  /** The version that answers a request. @throws MODEL_NOT_FOUND */
+  choose({ version, sequence }: InferOptions): Servable {
+    if (sequence !== undefined && sequence.start !== true) {
+      for (const model of [...this.#retiring, ...this.versions.values()]) {
+        if (model instanceof SequenceModel && model.has(sequence.id)) return model;
+      }
+    }
+    if (version !== undefined || this.#split === null) return this.require(version);
+    return this.require(this.#split.next());
+  }
+
+  /** Sends a request to the version that was chosen, and a copy to the one that is compared. */
+  inferOn(model: Servable, inputs: InferenceInputs, options: InferOptions, owned: boolean): Promise<Outputs> {
+    const prepared = prepareInputs(model, inputs, owned);
+    const shadow = this.#shadow;
+    if (shadow === null || options.version !== undefined || options.sequence !== undefined || !shadow.wants()) {
+      return model.submit(prepared, options);
+    }
+    const copy = copyInputs(prepared);
+    const answer = model.submit(prepared, options);
+    void shadow.mirror(copy, answer);
+    return answer;
+  }
+}

@@ -1,0 +1,354 @@
+import type { Clock, Logger } from "@ashlar/core";
+
+import { computeError } from "../errors.ts";
+import { joinRequests, splitOutputs } from "./batch.ts";
+import type { BatchLayout } from "./batch-layout.ts";
+import { type BatchPlan, planBatch } from "./batcher.ts";
+import type { FairShare } from "./fair-share.ts";
+import { LatencyController } from "./latency-target.ts";
+import { checkRequestOptions, type Outputs, PendingRequest, type RequestOptions } from "./pending-request.ts";
+import { RequestQueue } from "./queue.ts";
+import type { PreparedInputs } from "./request.ts";
+import { ResponseCache } from "./response-cache.ts";
+import { runGuarded } from "./run-guard.ts";
+import type { ExecutionKind, Runner, RunResult } from "./runner.ts";
+import { RunnerPool } from "./runner-pool.ts";
+import type { Servable } from "./servable.ts";
+import type { ResolvedSettings } from "./settings.ts";
+import type { ModelSignature } from "./signature.ts";
+import type { StatisticsRecorder } from "./statistics.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Runs in a row over the threshold, by so much, after which a model chosen to run inline is moved to a worker. */
+const tooSlow = { runs: 3, factor: 4 } as const;
+
+export interface ModelVersionInit {
+  readonly name: string;
+  readonly version: string;
+  readonly signature: ModelSignature;
+  readonly layout: BatchLayout | null;
+  readonly settings: ResolvedSettings;
+  readonly runners: readonly Runner[];
+  readonly spawn: (kind: ExecutionKind) => Promise<Runner>;
+  readonly share: FairShare;
+  readonly statistics: StatisticsRecorder;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** One version of a model that is being served: its queue, its instances, and what moves requests between the two. */
+export class ModelVersion implements Servable {
+  readonly name: string;
+  readonly version: string;
+  readonly signature: ModelSignature;
+  readonly layout: BatchLayout | null;
+  readonly maxBatchRows: number;
+  readonly weight: number;
+  readonly settings: ResolvedSettings;
+  readonly ensemble = null;
+  readonly #init: ModelVersionInit;
+  readonly #queue: RequestQueue<PendingRequest> = new RequestQueue();
+  readonly #pool: RunnerPool;
+  readonly #cache: ResponseCache | null;
+  readonly #latency: LatencyController | null;
+  #running = 0;
+  /** Turns of the fair share that were asked for and not given yet. */
+  #turns = 0;
+  #dispatchPlanned = false;
+  /** The last batch was one request: whoever comes next is likely alone too, and does not wait for others. */
+  #lone = true;
+  #slowRuns = 0;
+  #delayed: AbortController | null = null;
+  #draining = false;
+  #drain: Promise<void> | null = null;
+  #drained: (() => void) | null = null;
+
+  constructor(init: ModelVersionInit) {
+    const { name, version, settings } = init;
+    this.name = name;
+    this.version = version;
+    this.signature = init.signature;
+    this.layout = init.layout;
+    this.maxBatchRows = settings.maxBatchRows;
+    this.weight = settings.weight;
+    this.settings = settings;
+    this.#init = init;
+    this.#cache = settings.responseCacheBytes > 0 ? new ResponseCache(settings.responseCacheBytes) : null;
+    const target = settings.latencyTarget;
+    this.#latency = target === null ? null : new LatencyController(target, settings.maxBatchRows);
+    this.#pool = new RunnerPool({
+      fields: { model: name, version },
+      runners: init.runners,
+      spawn: init.spawn,
+      onIdle: () => this.#planDispatch(),
+      onLost: () => this.#refuseAll(),
+      logger: init.logger,
+      clock: init.clock,
+    });
+  }
+
+  get liveInstances(): number {
+    return this.#pool.size;
+  }
+
+  get execution(): ExecutionKind {
+    return this.#pool.kind;
+  }
+
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  /**
+   * Queues a checked request.
+   *
+   * @throws INFERENCE_QUEUE_FULL, INFERENCE_DEADLINE_EXCEEDED, INFERENCE_INSTANCE_CRASHED, INFERENCE_FAILED,
+   * INFERENCE_RUN_TIMEOUT, MODEL_UNAVAILABLE, or the signal's reason
+   */
+  submit(inputs: PreparedInputs, options: RequestOptions): Promise<Outputs> {
+    checkRequestOptions(options);
+    if (this.#cache === null) return this.#enqueue(inputs, options);
+    return this.#cached(this.#cache, inputs, options);
+  }
+
+  async #cached(cache: ResponseCache, inputs: PreparedInputs, options: RequestOptions): Promise<Outputs> {
+    const key = cache.keyOf(inputs);
+    const known = cache.get(key);
+    this.#init.statistics.looked(known !== undefined);
+    if (known !== undefined) return known;
+    const outputs = await this.#enqueue(inputs, options);
+    cache.set(key, outputs);
+    return outputs;
+  }
+
+  #enqueue(inputs: PreparedInputs, options: RequestOptions): Promise<Outputs> {
+    const { clock, settings } = this.#init;
+    if (this.#pool.lost) throw this.#unavailable();
+    const priority = options.priority ?? settings.queue.defaultPriority ?? 5;
+    this.#requireRoom(priority);
+    const now = clock.monotonic();
+    this.#latency?.observeArrival(now);
+    const request = new PendingRequest(inputs, priority, now, this.#onSettled);
+    this.#queue.add(request);
+    this.#arm(request, options);
+    this.#planDispatch();
+    return request.answer;
+  }
+
+  #requireRoom(priority: number): void {
+    const { limit, priorities } = this.#init.settings.queue;
+    const levelLimit = priorities?.[priority]?.limit ?? Number.POSITIVE_INFINITY;
+    if (this.#queue.size < limit && this.#queue.sizeOf(priority) < levelLimit) return;
+    this.#init.statistics.refused();
+    throw computeError("INFERENCE_QUEUE_FULL", { model: this.name, queueLimit: Math.min(limit, levelLimit) });
+  }
+
+  /** Starts the deadline and the timeout of the queue, and listens to the signal. */
+  #arm(request: PendingRequest, { deadlineMs, signal }: RequestOptions): void {
+    const { clock, settings } = this.#init;
+    if (signal !== undefined) request.follow(signal);
+    if (deadlineMs === 0) request.expire(this.name, 0);
+    if (request.settled) return;
+    if (deadlineMs !== undefined) {
+      clock.sleep(deadlineMs, { signal: request.timers }).then(
+        () => request.expire(this.name, deadlineMs),
+        () => {},
+      );
+    }
+    const level = { ...settings.queue, ...settings.queue.priorities?.[request.priority] };
+    const { timeoutMs, timeoutAction } = level;
+    if (timeoutMs === undefined) return;
+    const onTimeout = (): void => {
+      if (!this.#queue.remove(request)) return;
+      if (timeoutAction === "delay") {
+        request.overdue = true;
+        this.#queue.add(request);
+      } else {
+        request.expire(this.name, timeoutMs);
+        this.#settleDrain();
+      }
+    };
+    clock.sleep(timeoutMs, { signal: request.timers }).then(onTimeout, () => {});
+  }
+
+  readonly #onSettled = (request: PendingRequest, failed: boolean): void => {
+    if (!failed) return;
+    this.#init.statistics.failed();
+    if (this.#queue.remove(request)) this.#settleDrain();
+  };
+
+  drain(): Promise<void> {
+    this.#drain ??= this.#drainOnce();
+    return this.#drain;
+  }
+
+  async #drainOnce(): Promise<void> {
+    this.#draining = true;
+    this.#delayed?.abort();
+    if (this.#queue.size + this.#running > 0) {
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve;
+        this.#planDispatch();
+      });
+    }
+    await this.#pool.end();
+  }
+
+  async close(): Promise<void> {
+    this.#draining = true;
+    const reason = "its server is closing";
+    for (const request of this.#queue.takeAll()) {
+      request.fail(computeError("MODEL_UNAVAILABLE", { model: this.name, reason }));
+    }
+    this.#settleDrain();
+    await this.drain();
+  }
+
+  /**
+   * Waits for the end of this turn of the event loop, so that requests which arrive together are run together; a lone
+   * caller's waits for the end of this task only.
+   */
+  #planDispatch(): void {
+    if (this.#dispatchPlanned) return;
+    this.#dispatchPlanned = true;
+    if (this.#lone) queueMicrotask(this.#onDispatch);
+    else setImmediate(this.#onDispatch);
+  }
+
+  readonly #onDispatch = (): void => {
+    this.#dispatchPlanned = false;
+    this.#dispatch();
+  };
+
+  #dispatch(): void {
+    while (this.#queue.size > 0 && this.#pool.idle > this.#turns) {
+      const { plan, requests } = this.#plan();
+      if ("waitMs" in plan) {
+        this.#dispatchLater(plan.waitMs);
+        return;
+      }
+      if (this.#pool.kind === "inline") {
+        void this.#run(this.#pool.take() as Runner, requests.slice(0, plan.count));
+      } else {
+        this.#turns++;
+        this.#init.share.request(this, this.#onTurn);
+      }
+    }
+  }
+
+  /** It is this model's turn: the batch is made now, of all that has come meanwhile. */
+  readonly #onTurn = (): void => {
+    this.#turns--;
+    const runner = this.#queue.size > 0 ? this.#pool.take() : undefined;
+    if (runner === undefined) {
+      this.#init.share.finished(this, 0);
+      return;
+    }
+    const { plan, requests } = this.#plan();
+    void this.#run(runner, "count" in plan ? requests.slice(0, plan.count) : requests, true);
+  };
+
+  #plan(): { readonly plan: BatchPlan; readonly requests: readonly PendingRequest[] } {
+    const { settings, clock } = this.#init;
+    const aim = this.#latency?.plan();
+    const maxRows = aim?.maxRows ?? settings.maxBatchRows;
+    const delayMs = this.#draining || this.layout === null ? 0 : (aim?.delayMs ?? settings.maxDelayMs);
+    const requests = this.#queue.joinable(maxRows, this.layout !== null);
+    const rows = requests.map((request) => request.rows);
+    const waited = delayMs === 0 ? 0 : clock.monotonic() - (requests[0]?.acceptedAt ?? 0);
+    const plan = planBatch(rows, { maxRows, preferredRows: settings.preferredBatchRows, delayMs }, waited);
+    return { plan, requests };
+  }
+
+  #dispatchLater(wait: number): void {
+    if (this.#delayed !== null) return;
+    const delayed = new AbortController();
+    this.#delayed = delayed;
+    const wake = (): void => {
+      this.#delayed = null;
+      this.#planDispatch();
+    };
+    this.#init.clock.sleep(wait, { signal: delayed.signal }).then(wake, wake);
+  }
+
+  async #run(runner: Runner, batch: readonly PendingRequest[], shared = false): Promise<void> {
+    const { clock, statistics, share } = this.#init;
+    this.#queue.take(batch);
+    this.#running++;
+    this.#lone = batch.length === 1;
+    const sentAt = clock.monotonic();
+    let computeMicros = 0;
+    try {
+      const result = await this.#runOn(runner, batch);
+      computeMicros = result.computeMicros;
+      const answers = this.#split(result, batch);
+      const rows = batch.reduce((sum, request) => sum + request.rows, 0);
+      statistics.batch(rows, computeMicros, clock.now());
+      this.#latency?.observeRun(rows, computeMicros);
+      const now = clock.monotonic();
+      for (const [index, request] of batch.entries()) {
+        if (!request.succeed(answers[index] as Outputs)) continue;
+        const total = (now - request.acceptedAt) * 1000;
+        statistics.answered(request.rows, (sentAt - request.acceptedAt) * 1000, total);
+        this.#latency?.observeLatency(total);
+      }
+    } catch (error) {
+      for (const request of batch) request.fail(error as Error);
+    }
+    this.#running--;
+    if (!this.#isGuarded(runner)) this.#pool.release(runner);
+    if (shared) share.finished(this, computeMicros);
+    this.#moveWhenSlow(runner, computeMicros);
+    if (this.#queue.size > 0) this.#dispatch();
+    this.#settleDrain();
+  }
+
+  #runOn(runner: Runner, batch: readonly PendingRequest[]): Promise<RunResult> {
+    const { clock, settings } = this.#init;
+    const { hedgeAfterMs, runTimeoutMs } = settings;
+    const repeatable = hedgeAfterMs !== null;
+    const inputs = (): readonly Tensor[] =>
+      joinRequests(this.signature, this.layout, batch, runner.kind !== "inline", repeatable);
+    if (!this.#isGuarded(runner)) return runner.run(inputs());
+    return runGuarded({ model: this.name, pool: this.#pool, clock, hedgeAfterMs, runTimeoutMs }, runner, inputs);
+  }
+
+  /** Then the guard gives the instance back. */
+  #isGuarded(runner: Runner): boolean {
+    const { hedgeAfterMs, runTimeoutMs } = this.#init.settings;
+    return runner.kind !== "inline" && (hedgeAfterMs !== null || runTimeoutMs !== null);
+  }
+
+  #split({ outputs }: RunResult, batch: readonly PendingRequest[]): Outputs[] {
+    try {
+      return splitOutputs(this.signature, this.layout, outputs, batch);
+    } catch (error) {
+      throw computeError("INFERENCE_FAILED", { model: this.name, reason: (error as Error).message }, { cause: error });
+    }
+  }
+
+  /** The zeros of the warm-up may have been quicker than the inputs of requests are. */
+  #moveWhenSlow(runner: Runner, computeMicros: number): void {
+    const { settings, logger } = this.#init;
+    if (runner.kind !== "inline" || settings.execution !== "auto" || this.#pool.kind !== "inline") return;
+    this.#slowRuns = computeMicros > settings.inlineBelowMicros * tooSlow.factor ? this.#slowRuns + 1 : 0;
+    if (this.#slowRuns < tooSlow.runs) return;
+    const fields = { model: this.name, version: this.version, computeMicros: Math.round(computeMicros) };
+    logger.warn(fields, "a model that ran inline is slow and is moved to a worker");
+    void this.#pool.move("worker");
+  }
+
+  #settleDrain(): void {
+    if (this.#drained !== null && this.#queue.size + this.#running === 0) this.#drained();
+  }
+
+  #refuseAll(): void {
+    for (const request of this.#queue.takeAll()) request.fail(this.#unavailable());
+    this.#settleDrain();
+  }
+
+  #unavailable(): Error {
+    const reason = "all its instances died and could not be started again";
+    return computeError("MODEL_UNAVAILABLE", { model: this.name, reason });
+  }
+}

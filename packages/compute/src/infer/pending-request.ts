@@ -1,0 +1,114 @@
+import { computeError } from "../errors.ts";
+import type { PreparedInputs } from "./request.ts";
+import { invalidOption } from "./options.ts";
+import type { Tensor, TypedTensor } from "./tensor.ts";
+
+/** The outputs of one request, by name. */
+export type Outputs = Record<string, TypedTensor>;
+
+export interface RequestOptions {
+  /** Milliseconds after which the answer is of no use any more. Default: none. */
+  readonly deadlineMs?: number;
+  /** Takes the request back; the promise rejects with the signal's reason. A batch that runs already is run to its end. */
+  readonly signal?: AbortSignal;
+  /** From 1, the most urgent, to 9. Default: the model's, which is 5. Urgent requests go first; there is no ageing. */
+  readonly priority?: number;
+}
+
+/** @throws INFERENCE_OPTION_INVALID */
+export function checkRequestOptions({ priority, deadlineMs }: RequestOptions): void {
+  if (priority !== undefined && (!Number.isInteger(priority) || priority < 1 || priority > 9)) {
+    throw invalidOption("priority", priority, "a whole number from 1 (most urgent) to 9");
+  }
+  if (deadlineMs !== undefined && !(deadlineMs >= 0)) {
+    throw invalidOption("deadlineMs", deadlineMs, "a number of milliseconds, 0 or more");
+  }
+}
+
+/** An accepted request with the promise of its answer. It is settled once: by its answer, an error, time, or abort. */
+export class PendingRequest implements PreparedInputs {
+  readonly tensors: readonly Tensor[];
+  readonly rows: number;
+  readonly shapeKey: string;
+  readonly owned: boolean;
+  readonly priority: number;
+  /** Monotonic milliseconds. */
+  readonly acceptedAt: number;
+  readonly answer: Promise<Outputs>;
+  /** True once its time in the queue was over and it lets the others go first. */
+  overdue = false;
+  #settled = false;
+  #resolve!: (outputs: Outputs) => void;
+  #reject!: (error: Error) => void;
+  #signal: AbortSignal | undefined;
+  #onSettled: ((request: PendingRequest, failed: boolean) => void) | null;
+  /** Ends the timers; made only when there are any. */
+  #timers: AbortController | null = null;
+
+  constructor(
+    inputs: PreparedInputs,
+    priority: number,
+    acceptedAt: number,
+    onSettled: (request: PendingRequest, failed: boolean) => void,
+  ) {
+    this.tensors = inputs.tensors;
+    this.rows = inputs.rows;
+    this.shapeKey = inputs.shapeKey;
+    this.owned = inputs.owned;
+    this.priority = priority;
+    this.acceptedAt = acceptedAt;
+    this.#onSettled = onSettled;
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** Ends with the request: what sleeps for it wakes. */
+  get timers(): AbortSignal {
+    this.#timers ??= new AbortController();
+    return this.#timers.signal;
+  }
+
+  /** False when it was settled before. */
+  succeed(outputs: Outputs): boolean {
+    if (this.#settled) return false;
+    this.#settle(false);
+    this.#resolve(outputs);
+    return true;
+  }
+
+  fail(error: Error): void {
+    if (this.#settled) return;
+    this.#settle(true);
+    this.#reject(error);
+  }
+
+  /** Listens to the caller's signal; an aborted one fails the request at once. */
+  follow(signal: AbortSignal): void {
+    if (signal.aborted) {
+      this.fail(signal.reason as Error);
+      return;
+    }
+    this.#signal = signal;
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  expire(model: string, deadlineMs: number): void {
+    this.fail(computeError("INFERENCE_DEADLINE_EXCEEDED", { model, deadlineMs }));
+  }
+
+  readonly #onAbort = (): void => this.fail(this.#signal?.reason as Error);
+
+  #settle(failed: boolean): void {
+    this.#settled = true;
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#timers?.abort();
+    this.#onSettled?.(this, failed);
+    this.#onSettled = null;
+  }
+}

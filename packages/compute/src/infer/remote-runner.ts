@@ -1,0 +1,104 @@
+import { computeError } from "../errors.ts";
+import type { FromRunner, RunnerStart, ToRunner } from "./messages.ts";
+import type { Runner, RunResult } from "./runner.ts";
+import { startError } from "./start-error.ts";
+import type { NumericTensorData, Tensor } from "./tensor.ts";
+
+/** A thread or a process that runs `runner-main.ts`. */
+export interface Remote {
+  readonly kind: "worker" | "process";
+  post(message: ToRunner, transfer: readonly ArrayBuffer[]): void;
+  onMessage(listener: (message: FromRunner) => void): void;
+  /** Resolves, with the reason, when it is gone. */
+  readonly exited: Promise<string>;
+  /** Ends it as hard as can be, at once. */
+  kill(): void;
+}
+
+interface Waiting {
+  readonly resolve: (result: RunResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Makes an instance of a thread or process that was just started. `timeoutMs` bounds the start: a hostile model can
+ * take for ever to load or to warm up.
+ *
+ * @throws LIBRARY_MISSING, MODEL_INVALID, MODEL_WARMUP_FAILED, MODEL_UNAVAILABLE when it dies or hangs on the way
+ */
+export function startRemoteRunner(
+  model: string,
+  start: RunnerStart,
+  remote: Remote,
+  timeoutMs: number,
+): Promise<Runner> {
+  const { promise, resolve: ready, reject: refuse } = Promise.withResolvers<Runner>();
+  const { promise: exited, resolve: exit } = Promise.withResolvers<string>();
+  let waiting: Waiting | null = null;
+  let gone: string | null = null;
+
+  const lose = (reason: string): void => {
+    if (gone !== null) return;
+    gone = reason;
+    exit(reason);
+    clearTimeout(timer);
+    waiting?.reject(computeError("INFERENCE_INSTANCE_CRASHED", { model, reason }));
+    waiting = null;
+    refuse(computeError("MODEL_UNAVAILABLE", { model, reason: `an instance died while starting: ${reason}` }));
+  };
+  const abandon = (reason: string): void => {
+    remote.kill();
+    lose(reason);
+  };
+  const timer = setTimeout(() => abandon(`it was not ready after ${timeoutMs} ms`), timeoutMs);
+  void remote.exited.then(lose);
+
+  const settle = (action: (request: Waiting) => void): void => {
+    const request = waiting;
+    waiting = null;
+    if (request !== null) action(request);
+  };
+  const run = (inputs: readonly Tensor[]): Promise<RunResult> =>
+    new Promise((resolve, reject) => {
+      if (gone !== null) {
+        reject(computeError("INFERENCE_INSTANCE_CRASHED", { model, reason: gone }));
+        return;
+      }
+      waiting = { resolve, reject };
+      remote.post({ kind: "run", inputs }, buffersOf(inputs));
+    });
+
+  remote.onMessage((message) => {
+    switch (message.kind) {
+      case "ready": {
+        clearTimeout(timer);
+        const { signature, cost } = message;
+        const stop = async (): Promise<void> => {
+          if (gone === null) remote.post({ kind: "stop" }, []);
+          await exited;
+        };
+        ready({ kind: remote.kind, signature, cost, exited, run, stop, abandon });
+        break;
+      }
+      case "failed":
+        refuse(startError(model, message, start.runtime));
+        remote.kill();
+        break;
+      case "result":
+        settle((request) => request.resolve(message));
+        break;
+      case "error":
+        settle((request) => request.reject(computeError("INFERENCE_FAILED", { model, reason: message.reason })));
+        break;
+    }
+  });
+  return promise;
+}
+
+function buffersOf(tensors: readonly Tensor[]): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const { data } of tensors) {
+    if (ArrayBuffer.isView(data)) buffers.add((data as NumericTensorData).buffer as ArrayBuffer);
+  }
+  return [...buffers];
+}

@@ -1,0 +1,48 @@
+import { fork } from "node:child_process";
+import { Worker } from "node:worker_threads";
+
+import type { FromRunner, RunnerStart } from "./messages.ts";
+import type { Remote } from "./remote-runner.ts";
+
+const entry = new URL(import.meta.url.endsWith(".ts") ? "./runner-main.ts" : "./runner-main.js", import.meta.url);
+
+/** A thread; `start` is there before its first line runs. */
+export function startThread(name: string, start: RunnerStart): Remote {
+  const worker = new Worker(entry, { workerData: start, name });
+  let crash: string | null = null;
+  worker.on("error", (error) => {
+    crash = error instanceof Error ? error.message : String(error);
+  });
+  return {
+    kind: "worker",
+    post: (message, transfer) => worker.postMessage(message, transfer),
+    onMessage: (listener) => worker.on("message", listener),
+    exited: new Promise((resolve) => {
+      worker.on("exit", (code) => resolve(crash ?? `the thread ended with code ${code}`));
+    }),
+    kill() {
+      worker.unref();
+      void worker.terminate();
+    },
+  };
+}
+
+/** A process, which nothing in this one shares the fate of. Tensors are copied to it and back. */
+export function startProcess(start: RunnerStart): Remote {
+  const child = fork(entry, { serialization: "advanced", stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  child.on("error", () => {});
+  const model = start.model instanceof Uint8Array ? start.model : new Uint8Array(start.model).slice();
+  child.send({ kind: "start", start: { ...start, model } }, () => {});
+  return {
+    kind: "process",
+    post: (message) => {
+      child.send(message, () => {});
+    },
+    onMessage: (listener) => child.on("message", (message) => listener(message as FromRunner)),
+    exited: new Promise((resolve) => {
+      child.on("exit", (code, signal) => resolve(`the process ended with ${signal ?? `code ${code}`}`));
+      child.on("error", (error) => resolve(`the process could not be reached: ${error.message}`));
+    }),
+    kill: () => void child.kill("SIGKILL"),
+  };
+}

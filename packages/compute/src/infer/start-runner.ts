@@ -1,0 +1,40 @@
+import { startInlineRunner } from "./inline-runner.ts";
+import type { RunnerStart } from "./messages.ts";
+import { startProcess, startThread } from "./remote.ts";
+import { startRemoteRunner } from "./remote-runner.ts";
+import type { ExecutionKind, Runner } from "./runner.ts";
+import type { ResolvedSettings } from "./settings.ts";
+
+/**
+ * Starts one instance.
+ *
+ * @throws LIBRARY_MISSING, MODEL_INVALID, MODEL_WARMUP_FAILED, MODEL_UNAVAILABLE
+ */
+export function startRunner(
+  model: string,
+  start: RunnerStart,
+  kind: ExecutionKind,
+  loadTimeoutMs: number,
+): Promise<Runner> {
+  if (kind === "inline") return startInlineRunner(model, start);
+  const remote = kind === "worker" ? startThread(`inference ${model}`, start) : startProcess(start);
+  return startRemoteRunner(model, start, remote, loadTimeoutMs);
+}
+
+/**
+ * Starts the first instance of a model. For `auto` that is a worker, where a model that hangs or is slow does no harm;
+ * when its measured runs are short enough an inline instance takes its place.
+ *
+ * @throws what {@link startRunner} throws
+ */
+export async function startFirstRunner(model: string, start: RunnerStart, settings: ResolvedSettings): Promise<Runner> {
+  const { execution, inlineBelowMicros, instances, loadTimeoutMs } = settings;
+  if (execution !== "auto") return startRunner(model, start, execution, loadTimeoutMs);
+  const worker = await startRunner(model, start, "worker", loadTimeoutMs);
+  const { batchMicros } = worker.cost;
+  if (instances > 1 || batchMicros === null || batchMicros >= inlineBelowMicros) return worker;
+  const inline = await startRunner(model, { ...start, warmup: false }, "inline", loadTimeoutMs);
+  const { signature, cost } = worker;
+  void worker.stop();
+  return { ...inline, signature, cost };
+}

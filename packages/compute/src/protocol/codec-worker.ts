@@ -1,0 +1,55 @@
+import { parentPort } from "node:worker_threads";
+
+import { isAshlarError } from "@ashlar/core";
+
+import type { ModelSignature } from "../infer/signature.ts";
+import type { Tensor } from "../infer/tensor.ts";
+import type { ProtocolReply } from "./exchange.ts";
+import { type InferRequest, readInferRequest } from "./infer-request.ts";
+import { type InferAnswer, writeInferResponse } from "./infer-response.ts";
+
+export type CodecTask =
+  | {
+      readonly kind: "read";
+      readonly id: number;
+      readonly body: Uint8Array;
+      readonly jsonLength: number | null;
+      readonly signature: ModelSignature;
+    }
+  | { readonly kind: "write"; readonly id: number; readonly answer: InferAnswer };
+
+export type CodecAnswer =
+  | { readonly kind: "done"; readonly id: number; readonly value: InferRequest | ProtocolReply }
+  | {
+      readonly kind: "failed";
+      readonly id: number;
+      readonly code: string | null;
+      readonly details: Readonly<Record<string, unknown>>;
+      readonly message: string;
+    };
+
+/** Reads and writes what is too large for the thread that serves; see `codec.ts`. */
+parentPort?.on("message", (task: CodecTask) => {
+  const { id } = task;
+  const reply = (answer: CodecAnswer, transfer: ArrayBuffer[] = []): void => parentPort?.postMessage(answer, transfer);
+  try {
+    if (task.kind === "read") {
+      const value = readInferRequest(task.body, task.jsonLength, task.signature);
+      reply({ kind: "done", id, value }, buffersOf(Object.values(value.inputs)));
+    } else {
+      reply({ kind: "done", id, value: writeInferResponse(task.answer) });
+    }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (isAshlarError(error)) reply({ kind: "failed", id, code: error.code, details: error.details, message });
+    else reply({ kind: "failed", id, code: null, details: {}, message });
+  }
+});
+
+function buffersOf(tensors: readonly Tensor[]): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const { data } of tensors) {
+    if (ArrayBuffer.isView(data)) buffers.add((data as { readonly buffer: ArrayBufferLike }).buffer as ArrayBuffer);
+  }
+  return [...buffers];
+}

@@ -1,0 +1,43 @@
+import { isAshlarError } from "@ashlar/core";
+
+/** One request of the protocol, however it came. */
+export interface ProtocolRequest {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** A header by its name in lower case. */
+  header(name: string): string | undefined;
+  /** The body, unpacked and within its limits. Nobody else uses its bytes. */
+  body(): Promise<Uint8Array>;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** One answer, before it is put into the shape that the caller's server wants. */
+export interface ProtocolReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array<ArrayBuffer>;
+}
+
+const jsonHeaders = { "content-type": "application/json" } as const;
+
+export function jsonReply(value: unknown, status = 200): ProtocolReply {
+  return { status, headers: jsonHeaders, body: JSON.stringify(value) };
+}
+
+/** JSON that is text already. */
+export function jsonTextReply(body: string): ProtocolReply {
+  return { status: 200, headers: jsonHeaders, body };
+}
+
+/** `{ "error": message }` with the status of the error; a client is told when it is worth trying again. */
+export function errorReply(error: unknown): ProtocolReply {
+  if (!isAshlarError(error)) {
+    if (error instanceof Error && error.name === "AbortError")
+      return jsonReply({ error: "The client went away." }, 400);
+    return jsonReply({ error: "The server failed to answer this request." }, 500);
+  }
+  const reply = jsonReply({ error: error.message }, error.status);
+  return error.retryable ? { ...reply, headers: { ...jsonHeaders, "retry-after": "1" } } : reply;
+}

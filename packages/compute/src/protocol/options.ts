@@ -1,0 +1,58 @@
+import { invalidOption, requirePositiveInteger } from "../infer/options.ts";
+
+/** What the repository extension does; `openModelRepository` gives one. */
+export interface RepositoryControl {
+  /** Every model version that the repository holds. */
+  index(): Promise<readonly RepositoryIndexEntry[]>;
+  /** Loads a model or takes in its changes; `settings` go before those of its file. */
+  load(name: string, settings?: unknown): Promise<void>;
+  unload(name: string, options?: { readonly dependents?: boolean }): Promise<void>;
+}
+
+export interface RepositoryIndexEntry {
+  readonly name: string;
+  readonly version: string;
+  readonly state: "READY" | "UNAVAILABLE" | "LOADING" | "UNLOADING";
+  readonly reason: string;
+}
+
+export interface ProtocolOptions {
+  /** Bytes of a request body at most, unpacked. Default 64 MiB. */
+  readonly maxBodyBytes?: number;
+  /** Milliseconds in which a body must have arrived. Default 30,000. */
+  readonly bodyTimeoutMs?: number;
+  /**
+   * Bytes of JSON above which a body is parsed, and an answer written, in a thread of its own, so that the event loop
+   * goes on. Default 262,144.
+   */
+  readonly offloadBytes?: number;
+  /** What `GET /v2` names the server. Default `ashlar`. */
+  readonly serverName?: string;
+  /** What `GET /v2` gives as its version. Default `0.1.0`. */
+  readonly serverVersion?: string;
+  /** Allows clients to load and unload models. Default: they may not, and get 501. */
+  readonly repository?: RepositoryControl;
+}
+
+export interface ResolvedProtocolOptions extends Required<Omit<ProtocolOptions, "repository">> {
+  readonly repository: RepositoryControl | null;
+}
+
+/** @throws INFERENCE_OPTION_INVALID */
+export function resolveProtocolOptions(options: ProtocolOptions): ResolvedProtocolOptions {
+  const resolved = {
+    maxBodyBytes: 64 * 2 ** 20,
+    bodyTimeoutMs: 30_000,
+    offloadBytes: 256 * 1024,
+    serverName: "ashlar",
+    serverVersion: "0.1.0",
+    repository: null,
+    ...options,
+  };
+  requirePositiveInteger("maxBodyBytes", resolved.maxBodyBytes);
+  requirePositiveInteger("offloadBytes", resolved.offloadBytes);
+  if (!(resolved.bodyTimeoutMs > 0)) {
+    throw invalidOption("bodyTimeoutMs", resolved.bodyTimeoutMs, "a number of milliseconds above 0");
+  }
+  return resolved;
+}

@@ -1,0 +1,154 @@
+import { computeError } from "../errors.ts";
+import type { WorkerInferenceServer } from "../infer/inference-server.ts";
+import type { Servable } from "../infer/servable.ts";
+import type { TensorSpec } from "../infer/tensor.ts";
+import { Codec } from "./codec.ts";
+import { modelConfiguration } from "./configuration.ts";
+import { datatypeOf } from "./datatypes.ts";
+import { errorReply, jsonReply, type ProtocolReply, type ProtocolRequest } from "./exchange.ts";
+import { answerGenerate } from "./generate.ts";
+import { answerInfer } from "./infer.ts";
+import type { ResolvedProtocolOptions } from "./options.ts";
+import { answerRepository } from "./repository-extension.ts";
+import { modelStatistics } from "./statistics-extension.ts";
+
+/** Names of the extensions, as Triton gives them. */
+export const protocolExtensions: readonly string[] = [
+  "binary_tensor_data",
+  "classification",
+  "generate",
+  "model_configuration",
+  "model_repository",
+  "model_repository(unload_dependents)",
+  "parameters",
+  "schedule_policy",
+  "sequence",
+  "statistics",
+];
+
+export interface RouterContext {
+  readonly server: WorkerInferenceServer;
+  readonly options: ResolvedProtocolOptions;
+  readonly codec: Codec;
+}
+
+/** Answers requests of the protocol. What it gives never rejects: an error is an answer too. */
+export function createRouter(
+  server: WorkerInferenceServer,
+  options: ResolvedProtocolOptions,
+): (request: ProtocolRequest) => Promise<ProtocolReply> {
+  const context = { server, options, codec: new Codec(options.offloadBytes) };
+  return async (request) => {
+    try {
+      return await route(context, request);
+    } catch (error) {
+      return errorReply(error);
+    }
+  };
+}
+
+async function route(context: RouterContext, request: ProtocolRequest): Promise<ProtocolReply> {
+  const { method, path } = request;
+  const parts = path.split("/");
+  if (parts.at(-1) === "") parts.pop();
+  const read = method === "GET" || method === "HEAD";
+  if (parts[0] !== "" || parts[1] !== "v2") {
+    return read && path === "/metrics" ? metricsReply(context) : notFound(request);
+  }
+  if (parts[2] === "models" && parts[3] !== undefined) return routeModel(context, request, parts, read);
+  if (parts[2] === "repository" && method === "POST") {
+    return (await answerRepository(context, request, parts)) ?? notFound(request);
+  }
+  if (!read) return notFound(request);
+  switch (parts.slice(2).join("/")) {
+    case "": {
+      const { serverName: name, serverVersion: version } = context.options;
+      return jsonReply({ name, version, extensions: protocolExtensions });
+    }
+    case "health/live":
+      return jsonReply({ live: true });
+    case "health/ready": {
+      const ready = context.server.models().every((model) => model.ready);
+      return jsonReply({ live: true, ready }, ready ? 200 : 503);
+    }
+    case "models/stats":
+      return jsonReply(modelStatistics(context.server));
+    default:
+      return notFound(request);
+  }
+}
+
+async function routeModel(
+  context: RouterContext,
+  request: ProtocolRequest,
+  parts: readonly string[],
+  read: boolean,
+): Promise<ProtocolReply> {
+  const { server } = context;
+  const model = decode(parts[3] ?? "");
+  const versioned = parts[4] === "versions" && parts[5] !== undefined;
+  const version = versioned ? decode(parts[5] ?? "") : undefined;
+  const action = parts.slice(versioned ? 6 : 4).join("/");
+  if (request.method === "POST") {
+    if (action === "infer") return answerInfer(context, request, model, version);
+    if (action === "generate" || action === "generate_stream") {
+      return answerGenerate(context, request, model, version, action === "generate_stream");
+    }
+  }
+  if (!read) return notFound(request);
+  if (model === "stats" && action === "") return jsonReply(modelStatistics(server));
+  switch (action) {
+    case "":
+      return jsonReply(metadata(server, await server.find(model, version)));
+    case "ready": {
+      // A sleeping model is ready to be asked, and a probe is no reason to wake it.
+      if (version === undefined && server.knows(model) && server.entry(model) === undefined) {
+        return jsonReply({ name: model, ready: true });
+      }
+      const ready = (await server.find(model, version)).liveInstances > 0;
+      return jsonReply({ name: model, ready }, ready ? 200 : 503);
+    }
+    case "stats":
+      await server.find(model, version);
+      return jsonReply(modelStatistics(server, model, version));
+    case "config":
+      return jsonReply(modelConfiguration(await server.find(model, version)));
+    default:
+      return notFound(request);
+  }
+}
+
+export function metadata(server: WorkerInferenceServer, model: Servable): unknown {
+  const tensor = (spec: TensorSpec): unknown => ({
+    name: spec.name,
+    datatype: datatypeOf(spec.type),
+    shape: spec.shape.map((length) => length ?? -1),
+  });
+  const { inputs, outputs } = model.signature;
+  return {
+    name: model.name,
+    versions: [...(server.entry(model.name)?.versions.keys() ?? [model.version])],
+    platform: model.ensemble === null ? "onnx_onnxv1" : "ensemble",
+    inputs: inputs.map(tensor),
+    outputs: outputs.map(tensor),
+  };
+}
+
+function metricsReply({ server }: RouterContext): ProtocolReply {
+  return { status: 200, headers: { "content-type": "text/plain; version=0.0.4" }, body: server.metrics() };
+}
+
+function notFound({ method, path }: ProtocolRequest): ProtocolReply {
+  const error = `There is no ${method} ${path.slice(0, 200)} in the Open Inference Protocol. See GET /v2.`;
+  return jsonReply({ error }, 404);
+}
+
+function decode(part: string): string {
+  if (!part.includes("%")) return part;
+  try {
+    return decodeURIComponent(part);
+  } catch (error) {
+    const what = `the path holds ${JSON.stringify(part.slice(0, 60))}`;
+    throw computeError("PROTOCOL_REQUEST_INVALID", { what, rule: "it is percent-encoded UTF-8" }, { cause: error });
+  }
+}
