@@ -3,14 +3,13 @@ import {
   type ColumnMetaData,
   type FileMetaData,
   parquetMetadataAsync,
-  parquetRead,
   parquetSchema,
 } from "hyparquet";
+import { emptyLeaf, type LeafColumn, LeafReader } from "../parquet/leaf-column.ts";
 import { checkedChunks } from "../parquet/page-check.ts";
-import { isRecord } from "./schema.ts";
 
 type SchemaTree = ReturnType<typeof parquetSchema>;
-type Leaves = ReadonlyMap<string, readonly unknown[]>;
+type Leaves = ReadonlyMap<string, LeafColumn>;
 
 /** Gives the value of one row: records without their absent fields, maps as records, lists as arrays. */
 export type Accessor = (row: number) => unknown;
@@ -37,23 +36,16 @@ export async function readNested(
   const isWanted = ([top = "", field = ""]: readonly string[]): boolean => wanted[top]?.includes(field) === true;
   assertChunks(whole);
   const metadata = withColumns(whole, isWanted);
-  const leaves = new Map<string, unknown[]>();
-  const chunks = metadata.row_groups.flatMap((group) =>
-    group.columns.flatMap(({ meta_data: chunk }) => (chunk ? [{ chunk, rows: Number(group.num_rows) }] : [])),
-  );
-  await parquetRead({
-    ...(await checkedChunks(file, metadata.schema, chunks)),
-    metadata,
-    onPage({ pathInSchema, columnData, rowStart }) {
-      const name = pathInSchema.join(".");
-      let values = leaves.get(name);
-      if (values === undefined) {
-        leaves.set(name, (values = []));
-        values.length = Number(whole.num_rows);
-      }
-      for (let i = 0; i < columnData.length; i++) values[rowStart + i] = columnData[i];
-    },
-  });
+  const chunks = chunksOf(metadata);
+  const checked = await checkedChunks(file, metadata.schema, chunks);
+  const reader = new LeafReader(checked.file, metadata, checked.compressors);
+  const leaves = new Map<string, LeafColumn>();
+  for (const chunk of chunks) {
+    const name = chunk.chunk.path_in_schema.join(".");
+    const leaf = leaves.get(name) ?? emptyLeaf(Number(whole.num_rows));
+    leaves.set(name, leaf);
+    await reader.read(chunk, leaf);
+  }
   const top = parquetSchema(whole).children;
   const found = top.filter((child) => child.element.name in wanted);
   const columns = found.flatMap((child) => {
@@ -62,6 +54,15 @@ export async function readNested(
   });
   const unread = top.filter((child) => !found.includes(child)).map(({ element }) => element.name);
   return { rows: Number(whole.num_rows), columns: new Map(columns), unread };
+}
+
+function chunksOf(metadata: FileMetaData): { readonly chunk: ColumnMetaData; firstRow: number; rows: number }[] {
+  let firstRow = 0;
+  return metadata.row_groups.flatMap((group) => {
+    const place = { firstRow, rows: Number(group.num_rows) };
+    firstRow += place.rows;
+    return group.columns.flatMap(({ meta_data: chunk }) => (chunk === undefined ? [] : [{ chunk, ...place }]));
+  });
 }
 
 /** A column whose chunk the footer has lost would be read as one without values. @throws RangeError */
@@ -113,10 +114,10 @@ function isAbsent(chunk: ColumnMetaData): boolean {
 function accessorOf(node: SchemaTree, leaves: Leaves, depth: number): Accessor | undefined {
   const inner = depth + (node.element.repetition_type === "REQUIRED" ? 0 : 1);
   const repeated = node.children.length === 1 && node.children[0]?.element.repetition_type === "REPEATED";
-  if (repeated) return repeatedOf(node, leaves, inner);
+  if (repeated) return repeatedOf(node, leaves);
   if (node.children.length > 0) return structOf(node, leaves, depth, inner);
-  const values = leaves.get(node.path.join("."));
-  return values && ((row) => plain(unwrap(values[row], depth)));
+  const leaf = leaves.get(node.path.join("."));
+  return leaf && ((row) => leaf.values[row]);
 }
 
 function structOf(node: SchemaTree, leaves: Leaves, depth: number, inner: number): Accessor | undefined {
@@ -124,10 +125,7 @@ function structOf(node: SchemaTree, leaves: Leaves, depth: number, inner: number
     const accessor = accessorOf(child, leaves, inner);
     return accessor === undefined ? [] : [[child.element.name, accessor] as const];
   });
-  const inside = allLeaves(node).flatMap((leaf) => {
-    const values = leaves.get(leaf.path.join("."));
-    return values === undefined ? [] : [values];
-  });
+  const inside = allLeaves(node).flatMap((leaf) => leaves.get(leaf.path.join(".")) ?? []);
   if (inside.length === 0) return undefined;
   return (row) => {
     if (inner > depth && !isPresent(inside, row, depth)) return undefined;
@@ -141,28 +139,27 @@ function structOf(node: SchemaTree, leaves: Leaves, depth: number, inner: number
 }
 
 /** Any leaf that was read tells whether the group is there. */
-function isPresent(inside: readonly (readonly unknown[])[], row: number, depth: number): boolean {
-  const values = inside.find((leaf) => leaf[row] !== undefined);
-  const container = values && unwrap(values[row], depth);
-  return Array.isArray(container) && container.length > 0;
+function isPresent(inside: readonly LeafColumn[], row: number, depth: number): boolean {
+  for (const { levels } of inside) if ((levels[row] as number) > depth) return true;
+  return false;
 }
 
 /** A list, or a map when what repeats has a key and a value. */
-function repeatedOf(node: SchemaTree, leaves: Leaves, depth: number): Accessor | undefined {
+function repeatedOf(node: SchemaTree, leaves: Leaves): Accessor | undefined {
   const [key, value] = allLeaves(node);
-  const keys = key && leaves.get(key.path.join("."));
+  const keys = key && leaves.get(key.path.join("."))?.values;
   if (keys === undefined) return undefined;
   if (value === undefined) {
     return (row) => {
-      const items = unwrap(keys[row], depth);
-      return Array.isArray(items) ? items.map(plain) : undefined;
+      const items = keys[row];
+      return Array.isArray(items) ? items.map((item: unknown) => item ?? undefined) : undefined;
     };
   }
-  const values = leaves.get(value.path.join("."));
+  const values = leaves.get(value.path.join("."))?.values;
   return (row) => {
-    const names = unwrap(keys[row], depth);
+    const names = keys[row];
     if (!Array.isArray(names)) return undefined;
-    const items = unwrap(values?.[row], depth);
+    const items = values?.[row];
     const record: Record<string, unknown> = {};
     for (let i = 0; i < names.length; i++) record[String(names[i])] = (Array.isArray(items) ? items[i] : null) ?? null;
     return record;
@@ -171,16 +168,3 @@ function repeatedOf(node: SchemaTree, leaves: Leaves, depth: number): Accessor |
 
 const allLeaves = (node: SchemaTree): SchemaTree[] =>
   node.children.length === 0 ? [node] : node.children.flatMap(allLeaves);
-
-/** hyparquet wraps a value once for each optional group above it; an absent group is an empty list. */
-function unwrap(value: unknown, depth: number): unknown {
-  let inner = value;
-  for (let i = 0; i < depth; i++) inner = Array.isArray(inner) ? inner[0] : undefined;
-  return inner;
-}
-
-function plain(value: unknown): unknown {
-  if (typeof value === "bigint") return Number(value);
-  if (value === null || isRecord(value)) return undefined;
-  return value;
-}

@@ -69,8 +69,8 @@ export class TableState {
     const file = keys[0] ?? "";
     const fresh = new TableState(this.table);
     fresh.apply(checkpoint.others, undefined, file);
-    const files = new Map(checkpoint.adds.map((add) => [logicalKey(add), add]));
-    const tombstones = new Map(checkpoint.removes.map((remove) => [logicalKey(remove), remove]));
+    const files = byKey(checkpoint.adds);
+    const tombstones = byKey(checkpoint.removes);
     if (files.size !== checkpoint.adds.length) throw corrupt(file, "it adds a file twice");
     const both = [...tombstones.keys()].find((key) => files.has(key));
     if (both !== undefined) throw corrupt(file, `it both adds and removes "${both}"`);
@@ -126,6 +126,12 @@ export class TableState {
     this.files.delete(key);
     this.tombstones.set(key, remove);
   }
+}
+
+function byKey<File extends AddFile | RemoveFile>(files: readonly File[]): Map<string, File> {
+  const found = new Map<string, File>();
+  for (const file of files) found.set(logicalKey(file), file);
+  return found;
 }
 
 /** @throws PROTOCOL_UNSUPPORTED where fields within columns have other names in files, which is not resolved here */
