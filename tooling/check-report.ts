@@ -26,6 +26,11 @@ const always: readonly (readonly [string, boolean])[] = [
     "what was served is as good as what was trained on",
     Math.abs(report.serving.auc - report.serving.offlineAuc) < 0.005,
   ],
+  ["every request is in the feature log", report.watched.logged === report.serving.requests],
+  [
+    "nothing was served otherwise than history has it, but for features not brought up yet",
+    ["expired", "unexpected", "differs", "onDemand"].every((cause) => report.watched.skew.causes[cause] === 0),
+  ],
   ["no request failed", report.serving.errors === 0],
   ["the audit log verifies", report.audit.verified],
   ["somebody was refused something", report.refusals.length > 0],

@@ -75,6 +75,14 @@ test("the report holds every field that is promised, with true figures", () => {
     "requests",
     "streamed",
   ]);
+  const { logged, skew, drifted } = report.watched;
+  expect(logged).toBe(serving.requests);
+  expect(skew.compared).toBe(logged * report.trainingSet.features);
+  // Features of days are up to a quarter of an hour old, and nothing else may be otherwise than in training.
+  expect(skew.different).toBeLessThan(skew.compared / 5);
+  expect(skew.causes).toMatchObject({ expired: 0, unexpected: 0, differs: 0, onDemand: 0 });
+  // June is not the first half of the year.
+  expect(drifted.map(({ feature }) => feature)).toContain("calendar:day_of_year");
   expect(serving).toMatchObject({ errors: 0 });
   expect(serving.streamed).toBeGreaterThan(1_000);
   expect(serving.requests).toBeGreaterThanOrEqual(10_000);
@@ -107,15 +115,15 @@ test("killed between stages and in training, it goes on and ends with the same c
     expect(await app.end("SIGKILL")).toMatchObject({ signal: "SIGKILL" });
   };
   await killedWhen((app) => app.prints(/✓ Ingest .*\n/));
-  await whileDamaged(join(disturbed, "lake"), async (path) => {
-    const before = modified(join(disturbed, "lake"));
+  await whileDamaged(join(disturbed, "lake", "flights"), async (path) => {
+    const before = modified(join(disturbed, "lake", "flights"));
     const refused = await runToEnd(...flags);
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatch(/^RUN_FAILED: .*"features".*\n$/);
     expect(refused.stderr).toContain(path);
-    expect(modified(join(disturbed, "lake"))).toEqual(before);
+    expect(modified(join(disturbed, "lake", "flights"))).toEqual(before);
   });
-  const table = modified(join(disturbed, "lake"));
+  const table = modified(join(disturbed, "lake", "flights"));
   await killedWhen((app) =>
     app.reaches((seen) =>
       seen.stages.some(({ name, state, fraction }) => name === "train-trees" && state === "running" && fraction > 0.15),
@@ -137,9 +145,9 @@ test("killed between stages and in training, it goes on and ends with the same c
   expect(resumed.audit.verified).toBe(true);
   expect(resumed.serving.auc).toBeCloseTo(report.serving.auc, 6);
   const repeated = resumed.stages.filter(({ resumed: before }) => !before).map(({ name }) => name);
-  expect(repeated).toEqual(["serve", "prove"]);
+  expect(repeated).toEqual(["serve", "watch", "prove"]);
   expect(last.stdout).toMatch(/Train boosted trees +done before/);
-  expect(modified(join(disturbed, "lake"))).toEqual(table);
+  expect(modified(join(disturbed, "lake", "flights"))).toEqual(table);
   expect(resumed.unchanged).toBe(false);
 }, 240_000);
 
@@ -161,7 +169,7 @@ test("a second run on unchanged data says so and builds nothing", async () => {
 }, 60_000);
 
 test("a damaged table file is named, and nothing is overwritten", async () => {
-  await whileDamaged(join(data, "lake"), async (path) => {
+  await whileDamaged(join(data, "lake", "flights"), async (path) => {
     const before = modified(join(data, "lake"), join(data, "artifacts"), join(data, "models"));
     const refused = await runToEnd(...runOnce(data, "never.json"));
     expect(refused.code).toBe(1);

@@ -5,7 +5,7 @@ import { dayMs, type Flight, flightsOf, flightsOfJune, juneEnds, ticksOf } from 
 import { labelSource } from "../flights/labels.ts";
 import { type Landings, landingsOn } from "../flights/landings.ts";
 import { recentMonths } from "../flights/recent.ts";
-import { createTraffic } from "../serve/traffic.ts";
+import { createTraffic, type RequestIds } from "../serve/traffic.ts";
 import type { FlightStore, Platform } from "../wire/platform.ts";
 import { materialiseJune } from "./deploy.ts";
 import type { JoinedFeatures } from "./features.ts";
@@ -23,6 +23,8 @@ export interface Replayed {
   readonly offlineAuc: number;
   /** Landings that were pushed into the live views while requests were answered. */
   readonly streamed: number;
+  /** The requests, in the feature log. */
+  readonly ids: RequestIds;
 }
 
 /** What is asked about June, and what it is compared with. */
@@ -58,7 +60,10 @@ export async function replay(
   const ticks = ticksOf(flights, tickMs);
   const days = ticks.map(([time]) => time);
   const features = await liveFeatures(store, await landingsOn(days, recentMonths(flightTable)), context.signal);
-  await using traffic = createTraffic(await platform.clientOf("Service::checkout"), connections);
+  await using traffic = createTraffic(await platform.clientOf("Service::checkout"), {
+    name: `replay-${context.runId}-${context.attempt}`,
+    connections,
+  });
   const { latencies } = traffic.answers;
 
   for (const [index, [time, due]] of ticks.entries()) {
@@ -80,6 +85,7 @@ export async function replay(
     auc: score(labels, probabilities).auc,
     offlineAuc: await offlineAuc(platform, set, served, flights),
     streamed: features.streamed,
+    ids: traffic.ids,
   };
 }
 

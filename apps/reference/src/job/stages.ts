@@ -9,6 +9,7 @@ export const stages = [
   { name: "register", title: "Register, gate, approve, promote" },
   { name: "deploy", title: "Materialise features, deploy the champion" },
   { name: "serve", title: "Replay June as requests" },
+  { name: "watch", title: "Compare what was served with history" },
   { name: "prove", title: "Verify the audit log, show the lineage" },
 ] as const;
 

@@ -9,6 +9,7 @@ import { registerBest } from "./register.ts";
 import { replay } from "./replay.ts";
 import type { Measured, StageName } from "./stages.ts";
 import { train, type Trainer } from "./train.ts";
+import { watch } from "./watch.ts";
 
 type Stage<Input, Output> = (platform: Platform, input: Input, context: StepContext) => Promise<Output>;
 
@@ -44,7 +45,8 @@ export function flightWorkflow(platform: Platform) {
     const champion = w.step(name("register"), onTable(registerBest), { set, models, table });
     const deployed = w.step(name("deploy"), onTable(deploy), { champion, table });
     const served = w.step(name("serve"), onTable(replay), { set, table, models, champion }, { after: [deployed] });
-    const proven = w.step(name("prove"), on(prove), { version: champion.version }, { after: [served, leak] });
-    return { table, set, models, leak, champion, deployed, served, proven };
+    const watched = w.step(name("watch"), onTable(watch), { set, table, ids: served.ids });
+    const proven = w.step(name("prove"), on(prove), { version: champion.version }, { after: [watched, leak] });
+    return { table, set, models, leak, champion, deployed, served, watched, proven };
   });
 }

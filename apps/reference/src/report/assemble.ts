@@ -15,7 +15,7 @@ export async function assembleReport(
   resumed: (stage: StageName) => boolean,
   seconds: number,
 ): Promise<Report> {
-  const { table, set, models, leak, champion, served, proven } = result;
+  const { table, set, models, leak, champion, served, watched, proven } = result;
   const steps = new Map((await engine.steps(run.id)).map((step) => [step.name, step]));
   const best = models.toSorted((a, b) => b.validation.auc - a.validation.auc)[0];
   return {
@@ -45,6 +45,7 @@ export async function assembleReport(
     },
     parity: { maxAbsDiff: champion.parity },
     serving: servingOf(served),
+    watched: { logged: watched.logged, skew: watched.skew, drifted: watched.drifted },
     audit: { entries: proven.entries, verified: proven.verified },
     refusals: proven.refusals,
     stages: stages.map(({ name }) => stageOf(name, steps.get(name), resumed(name))),

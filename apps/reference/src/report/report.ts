@@ -43,6 +43,16 @@ export interface Report {
     /** Landings pushed into the features of hours while requests were answered. */
     readonly streamed: number;
   };
+  /** What was served, beside the point-in-time join of the same moments and beside the training set. */
+  readonly watched: {
+    readonly logged: number;
+    readonly skew: {
+      readonly compared: number;
+      readonly different: number;
+      readonly causes: Readonly<Record<string, number>>;
+    };
+    readonly drifted: readonly { readonly feature: string; readonly psi: number }[];
+  };
   readonly audit: { readonly entries: number; readonly verified: boolean };
   readonly refusals: readonly { readonly principal: string; readonly action: string; readonly resource: string }[];
   readonly stages: readonly {

@@ -16,6 +16,11 @@ const report: Report = {
   champion: { name: "delay", version: 2, alias: "champion", digest: "sha256:00", trainer: "trees", passedOver: null },
   parity: { maxAbsDiff: 1.5e-7 },
   serving: { requests: 12_640, errors: 3, p50Ms: 6.24, p99Ms: 31.9, auc: 0.7701, offlineAuc: 0.7719, streamed: 65_432 },
+  watched: {
+    logged: 12_640,
+    skew: { compared: 682_560, different: 4_321, causes: { stale: 4_300, differs: 21, missing: 0 } },
+    drifted: [{ feature: "calendar:day_of_year", psi: 8.123 }],
+  },
   audit: { entries: 25_000, verified: true },
   refusals: [{ principal: "User::ada", action: "Audit::read", resource: "Log::audit" }],
   stages: [],
@@ -40,6 +45,9 @@ test("says what was built, how good it is, how fast it answers, and who was refu
     "31.9 ms",
     "65,432 landings",
     "1.5e-7",
+    "Of 682,560 values, 4,321 differ",
+    "4,300 stale, 21 differs.",
+    "1 feature has drifted since training, first calendar:day_of_year (PSI 8.12).",
     "User::ada may not do Audit::read on Log::audit",
     "25,000 entries verifies",
     "241 s",
@@ -69,5 +77,7 @@ test("hides no bad news", () => {
   const champion = { ...report.champion, trainer: "logistic", passedOver };
   expect(tell({ champion })).toContain("trees did better and was not promoted: The gate beats failed.");
   expect(tell({ audit: { entries: 1, verified: false } })).toContain("DOES NOT VERIFY");
+  const skew = { compared: 10, different: 0, causes: { stale: 0 } };
+  expect(tell({ watched: { logged: 1, skew, drifted: [] } })).toContain("0 differ from the point-in-time join of the");
   expect(tell({ unchanged: true })).toContain("unchanged: nothing was built again");
 });

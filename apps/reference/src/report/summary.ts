@@ -5,7 +5,8 @@ import type { Report } from "./report.ts";
 export function summaryText(report: Report, place: { readonly origin: string; readonly data: string }): string {
   const bold = (text: string): string => styleText("bold", text);
   const number = (value: number): string => value.toLocaleString("en");
-  const { rows, lake, trainingSet, models, baseRate, leak, champion, parity, serving, audit, refusals } = report;
+  const { rows, lake, trainingSet, models, baseRate, leak, champion, parity, serving, watched, audit, refusals } =
+    report;
   const best = models.toSorted((a, b) => b.auc - a.auc);
   const credentials = `${place.data}/credentials.json`;
   const token = (who: string): string => `$(node -p "require('${credentials}').${who}.token")`;
@@ -32,6 +33,10 @@ ${bold("How fast it answers")} (features fetched by key, over TLS, token and pol
   AUC of those answers ${serving.auc.toFixed(4)}; the same flights on the training set's features ${serving.offlineAuc.toFixed(4)}.
   The ONNX file differs from the trainer by at most ${parity.maxAbsDiff.toExponential(1)}.
 
+${bold("What was served")} (every read is in the Delta table "feature_log")
+  Of ${number(watched.skew.compared)} values, ${number(watched.skew.different)} differ from the point-in-time join of the same moment${causesOf(report)}.
+  ${driftOf(report)}
+
 ${bold("Who was refused what")}
 ${refusals.map(({ principal, action, resource }) => `  ${principal} may not do ${action} on ${resource}`).join("\n")}
   The audit log of ${number(audit.entries)} entries ${audit.verified ? "verifies" : styleText("red", "DOES NOT VERIFY")}.
@@ -43,4 +48,17 @@ ${bold("Try it")} (tokens live for an hour and are in ${credentials})
 
 ${report.unchanged ? "The data is unchanged: nothing was built again. " : ""}Took ${report.totalSeconds.toFixed(0)} s.
 `;
+}
+
+function causesOf({ watched }: Report): string {
+  const causes = Object.entries(watched.skew.causes).filter(([, count]) => count > 0);
+  return causes.length === 0
+    ? ""
+    : `: ${causes.map(([cause, count]) => `${count.toLocaleString("en")} ${cause}`).join(", ")}`;
+}
+
+function driftOf({ watched }: Report): string {
+  if (watched.drifted.length === 0) return "No feature is spread otherwise than in the training set.";
+  const shown = watched.drifted.slice(0, 3).map(({ feature, psi }) => `${feature} (PSI ${psi.toFixed(2)})`);
+  return `${watched.drifted.length === 1 ? "1 feature has" : `${watched.drifted.length} features have`} drifted since training, first ${shown.join(", ")}.`;
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { InferenceServer } from "@ashlar/compute/inference";
 import { isAshlarError } from "@ashlar/core";
 import type { FeatureStore } from "@ashlar/feature-store";
@@ -25,9 +26,12 @@ interface Flight {
 
 const maxFlights = 1000;
 
+const longestId = 128;
+
 /**
  * `POST /predict`: `{ "flights": [{ origin, destination, distance, date }] }` in, the probability that each leaves more
- * than 15 minutes late out. Features are read by key, as they stand; how many were present is said with each answer.
+ * than 15 minutes late out. Features are read by key, as they stand; how many were present is said with each answer. A read
+ * has the id of its request in the feature log, the one of the header `x-request-id` or a new one.
  */
 export function predictHandler(serving: () => Serving | undefined): (request: Request) => Promise<Response> {
   return async (request) => {
@@ -35,7 +39,10 @@ export function predictHandler(serving: () => Serving | undefined): (request: Re
       const ready = serving();
       if (ready === undefined) throw referenceError("NOT_READY", { what: "The model" });
       const flights = readFlights(await request.json().catch(() => undefined));
-      return Response.json(await predict(ready, flights, request.signal));
+      const given = request.headers.get("x-request-id") ?? "";
+      const id = given !== "" && given.length <= longestId ? given : randomUUID();
+      const answer = await predict(ready, { id, flights, signal: request.signal });
+      return Response.json(answer, { headers: { "x-request-id": id } });
     } catch (error) {
       if (!isAshlarError(error)) throw error;
       return Response.json(error, { status: error.status });
@@ -43,13 +50,20 @@ export function predictHandler(serving: () => Serving | undefined): (request: Re
   };
 }
 
-async function predict({ store, inference, champion }: Serving, flights: readonly Flight[], signal: AbortSignal) {
+interface Question {
+  readonly id: string;
+  readonly flights: readonly Flight[];
+  readonly signal: AbortSignal;
+}
+
+async function predict({ store, inference, champion }: Serving, { id, flights, signal }: Question) {
   const vectors = await Promise.all(
-    flights.map(async ({ origin, destination, distance, at }) => {
+    flights.map(async ({ origin, destination, distance, at }, index) => {
       const [vector] = await store.read({
         entities: [{ origin, destination, distance }],
         features: modelFeatures,
         at,
+        requestId: index === 0 ? id : `${id}/${index}`,
         signal,
       });
       return Object.values(vector ?? {});

@@ -2,7 +2,7 @@ import { createPublicKey } from "node:crypto";
 import { rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ObjectStore } from "@ashlar/core";
-import { createFeatureStore, type FeatureStore } from "@ashlar/feature-store";
+import { createFeatureStore, type FeatureLog, featureLog, type FeatureStore } from "@ashlar/feature-store";
 import { duckdb as offlineEngine } from "@ashlar/feature-store/duckdb";
 import { sqlite as onlineStore } from "@ashlar/feature-store/sqlite";
 import { createInferenceServer, type InferenceServer } from "@ashlar/compute/inference";
@@ -23,7 +23,7 @@ import { duckdb } from "@ashlar/storage/duckdb";
 import { fileSystem } from "@ashlar/storage/file-system";
 import { type LakeTable, type LakeTableView, openLake, type TableOptions } from "@ashlar/storage/lake";
 import type { DataDirectory } from "../cli/data-directory.ts";
-import { flightViews } from "../flights/features.ts";
+import { flightViews, modelFeatures } from "../flights/features.ts";
 import { recentMonths } from "../flights/recent.ts";
 import type { MemoryWatch } from "../report/memory.ts";
 import { type Client, createIdentities, type Identities } from "./identities.ts";
@@ -53,6 +53,8 @@ export interface Platform extends AsyncDisposable {
   featureStore(version: number): Promise<FlightStore>;
   /** The same views over the months that can still matter online: no window or ttl reaches back further. */
   onlineStore(version: number): Promise<FlightStore>;
+  /** What was served until now, by the log of every read for a prediction. */
+  servedTable(version: number): Promise<LakeTableView>;
   /** Forgets what the online store holds: materialised time does not run backwards. */
   emptyOnlineStore(version: number): Promise<void>;
   /** The registry as one principal sees it. */
@@ -61,6 +63,11 @@ export interface Platform extends AsyncDisposable {
   verifyAudit(): Promise<AuditVerification>;
   /** Who was refused what, each once, in order. */
   refusals(): Promise<readonly { readonly principal: string; readonly action: string; readonly resource: string }[]>;
+}
+
+interface OnlineStore {
+  readonly store: FlightStore;
+  readonly log: FeatureLog;
 }
 
 const verifyAttempts = 5;
@@ -95,11 +102,23 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
   const authorizer = createAuthorizer({ policies, entities });
   const inference = stack.use(createInferenceServer());
   const identities = await createIdentities(directory);
-  const stores = new Map<number, Promise<FlightStore>>();
+  const stores = new Map<number, Promise<OnlineStore>>();
 
   stack.defer(async () => {
-    for (const store of stores.values()) await (await store)[Symbol.asyncDispose]();
+    for (const online of stores.values()) await (await online).store[Symbol.asyncDispose]();
   });
+
+  async function openOnline(version: number): Promise<OnlineStore> {
+    const views = flightViews(recentMonths((await lake.table("flights")).at(version)));
+    const log = featureLog({ views, features: modelFeatures, sink: await lake.table("feature_log"), batchRows: 2_000 });
+    const online = onlineStore({ path: directory.file("online.db") });
+    return { store: createFeatureStore({ views, offline: offlineEngine(), online, logs: [log] }), log };
+  }
+  function onlineOf(version: number): Promise<OnlineStore> {
+    const opened = stores.get(version) ?? openOnline(version);
+    stores.set(version, opened);
+    return opened;
+  }
 
   const platform: Platform = {
     directory,
@@ -119,18 +138,14 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
       const views = flightViews((await lake.table("flights")).at(version));
       return createFeatureStore({ views, offline: offlineEngine() });
     },
-    onlineStore(version) {
-      const open = async (): Promise<FlightStore> => {
-        const views = flightViews(recentMonths((await lake.table("flights")).at(version)));
-        const online = onlineStore({ path: directory.file("online.db") });
-        return createFeatureStore({ views, offline: offlineEngine(), online });
-      };
-      const store = stores.get(version) ?? open();
-      stores.set(version, store);
-      return store;
+    onlineStore: async (version) => (await onlineOf(version)).store,
+    async servedTable(version) {
+      await (await onlineOf(version)).log.flush();
+      const served = await lake.table("feature_log");
+      return served.at((await served.snapshot()).version);
     },
     async emptyOnlineStore(version) {
-      await (await stores.get(version))?.[Symbol.asyncDispose]();
+      await (await stores.get(version))?.store[Symbol.asyncDispose]();
       stores.delete(version);
       for (const suffix of ["", "-wal", "-shm"]) rmSync(directory.file(`online.db${suffix}`), { force: true });
     },
