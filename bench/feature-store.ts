@@ -1,86 +1,18 @@
 import { strictEqual } from "node:assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import {
-  arrow,
-  column,
-  createFeatureStore,
-  entity,
-  featureView,
-  fromBatches,
-  fromRows,
-  type OfflineEngine,
-} from "@ashlar/feature-store";
-import { duckdb } from "@ashlar/feature-store/duckdb";
+import { column, createFeatureStore, entity, featureView, fromRows } from "@ashlar/feature-store";
 import { sqlite } from "@ashlar/feature-store/sqlite";
-import { sourceOfFile } from "@ashlar/storage";
-import { duckdb as parquet } from "@ashlar/storage/duckdb";
-import { type RecordBatch, Table } from "apache-arrow";
-import { bareDuckDb, writeFlights } from "./flights.ts";
+import { pointInTimeJoins } from "./join.ts";
 import { onlineReads, pushToVisible } from "./online.ts";
-import { type Bench, perSecond, rate, type Suite } from "./harness.ts";
+import { type Bench, rate, type Suite } from "./harness.ts";
 
 export const featureStore: Suite = async (bench) => {
-  await pointInTimeJoin(bench);
+  await pointInTimeJoins(bench);
   await onlineRead(bench);
   await onlineReads(bench);
   await pushToVisible(bench);
 };
-
-/** Each flight asks for the delay of the last flight that had landed at its origin; DuckDB answers by ASOF join. */
-async function pointInTimeJoin({ rows, folder, pair }: Bench): Promise<void> {
-  const file = join(folder, "flights.parquet");
-  await writeFlights(file, rows);
-  const table = new Table(await batchesOf(file));
-  const inMemory = fromBatches("flights", table.batches, { timezone: "UTC" });
-  const inFile = { ...inMemory, localFiles: async () => [file] };
-
-  const joinWith = (offline: OfflineEngine, source: typeof inMemory): (() => Promise<void>) => {
-    const departures = featureView({
-      name: "departures",
-      entities: [entity({ name: "airport", key: { origin: "string" } })],
-      source,
-      eventTime: "landed_at",
-      ttl: "365d",
-      features: { delay: column("delay", "int32") },
-    });
-    const store = createFeatureStore({ offline, views: [departures] });
-    return async () => {
-      const set = await store.trainingSet({ labels: source, time: "date", features: ["departures:*"] });
-      strictEqual(set.rows, rows);
-    };
-  };
-
-  using bare = await bareDuckDb();
-  const asof = async (): Promise<void> => {
-    const joined = await bare.sum(`
-      SELECT known.delay, label.* FROM '${file}' label
-      ASOF LEFT JOIN '${file}' known ON label.origin = known.origin AND label.date >= known.landed_at`);
-    strictEqual(joined.rows, rows);
-  };
-  const engines = [
-    ["arrow()", joinWith(arrow(), inMemory)],
-    ["duckdb()", joinWith(duckdb(), inFile)],
-  ] as const;
-  for (const [name, ours] of engines) {
-    await pair({
-      name: `join ${rows / 1e6} M labels point-in-time, ${name}, digest included`,
-      unit: "labels/s",
-      peerName: "DuckDB ASOF LEFT JOIN, no digest",
-      rounds: 3,
-      ours: () => perSecond(rows, ours),
-      peer: () => perSecond(rows, asof),
-    });
-  }
-}
-
-async function batchesOf(file: string): Promise<RecordBatch[]> {
-  await using codec = parquet();
-  await using reader = await codec.open(await sourceOfFile(file));
-  const batches: RecordBatch[] = [];
-  for await (const batch of reader.scan()) batches.push(batch);
-  return batches;
-}
 
 /** Two features of 100 entities of a thousand, out of a SQLite file. */
 async function onlineRead({ folder, pair }: Bench): Promise<void> {

@@ -191,7 +191,8 @@ class ArrowLabels implements LabelSession {
 
   #plain(request: JoinRequest, indexed: IndexedTimeline, codes: Int32Array): Map<string, FeatureColumn> {
     const labels = { codes, time: this.#time, ttl: request.view.ttl };
-    return gatherLatest(request, indexed.timeline, latestRows(indexed.timeline, indexed.lastSeen(request), labels));
+    const rows = latestRows(indexed.timeline, indexed.lastSeen(request), labels);
+    return gatherLatest(request, indexed.timeline.columns, rows);
   }
 
   #group(codes: Int32Array, timeline: Timeline): GroupedLabels {

@@ -16,34 +16,53 @@ import {
 } from "apache-arrow";
 import type { ColumnData } from "./column-data.ts";
 
-/** A record batch of columns that are in memory, each of `rows` values. */
-export function toRecordBatch(columns: ReadonlyMap<string, ColumnData>, rows: number): RecordBatch {
-  const children = [...columns.values()].map((column) => toData(column, rows));
-  const schema = new Schema([...columns.keys()].map((name, i) => new Field(name, (children[i] as Data).type, true)));
-  return new RecordBatch(schema, makeData({ type: new Struct(schema.fields), length: rows, nullCount: 0, children }));
+const rowsPerBatch = 65_536;
+
+/** Columns that are in memory, each of `rows` values, batch by batch as they are asked for. */
+export function* recordBatches(columns: ReadonlyMap<string, ColumnData>, rows: number): Iterable<RecordBatch> {
+  const makers = [...columns.values()].map(maker);
+  let schema: Schema | undefined;
+  for (let start = 0; start < rows || start === 0; start += rowsPerBatch) {
+    const end = Math.min(rows, start + rowsPerBatch);
+    const children = makers.map((make) => make(start, end));
+    schema ??= new Schema([...columns.keys()].map((name, i) => new Field(name, (children[i] as Data).type, true)));
+    const struct = new Struct(schema.fields);
+    yield new RecordBatch(schema, makeData({ type: struct, length: end - start, nullCount: 0, children }));
+  }
 }
 
-function toData(column: ColumnData, length: number): Data {
-  const nulls = { length, ...nullsOf(column.valid) };
+/** Makes the Arrow data of a column's rows `[start, end)`. The parts of one column are of one type and dictionary. */
+function maker(column: ColumnData): (start: number, end: number) => Data {
+  const nulls = (start: number, end: number): { length: number; nullCount: number; nullBitmap?: Uint8Array } => ({
+    length: end - start,
+    ...nullsOf(column.valid?.subarray(start, end)),
+  });
   switch (column.kind) {
     case "string": {
+      const type = new Dictionary(new Utf8(), new Int32());
       const dictionary = vectorFromArray(column.dictionary, new Utf8());
-      return makeData({ type: new Dictionary(new Utf8(), new Int32()), data: column.values, dictionary, ...nulls });
+      return (start, end) =>
+        makeData({ type, dictionary, data: column.values.subarray(start, end), ...nulls(start, end) });
     }
     case "boolean":
-      return makeData({ type: new Bool(), data: packBits(column.values), ...nulls });
+      return (start, end) =>
+        makeData({ type: new Bool(), data: packBits(column.values.subarray(start, end)), ...nulls(start, end) });
     case "bigint":
-      return makeData({ type: new Int64(), data: column.values, ...nulls });
-    case "time":
-      return makeData({
-        type: new TimestampMicrosecond(column.naive ? null : "UTC"),
-        data: integers(column.values),
-        ...nulls,
-      });
-    case "number":
-      return column.integer
-        ? makeData({ type: new Int64(), data: integers(column.values), ...nulls })
-        : makeData({ type: new Float64(), data: column.values, ...nulls });
+      return (start, end) =>
+        makeData({ type: new Int64(), data: column.values.subarray(start, end), ...nulls(start, end) });
+    case "time": {
+      const type = new TimestampMicrosecond(column.naive ? null : "UTC");
+      return (start, end) =>
+        makeData({ type, data: integers(column.values.subarray(start, end)), ...nulls(start, end) });
+    }
+    case "number": {
+      const { integer, values } = column;
+      if (!integer)
+        return (start, end) =>
+          makeData({ type: new Float64(), data: values.subarray(start, end), ...nulls(start, end) });
+      return (start, end) =>
+        makeData({ type: new Int64(), data: integers(values.subarray(start, end)), ...nulls(start, end) });
+    }
   }
 }
 

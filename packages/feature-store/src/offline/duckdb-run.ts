@@ -3,8 +3,10 @@ import type { TableSource } from "../source/table-source.ts";
 import { featureStoreError } from "../errors.ts";
 import type { ColumnData } from "./column-data.ts";
 import type { DuckdbConnection } from "./duckdb-library.ts";
+import { joinLatest, type LabelTable } from "./duckdb-latest.ts";
 import { chunkItems } from "./duckdb-library.ts";
 import { countRows, type DuckdbTable, forEachChunk, identifier, loadTable } from "./duckdb-table.ts";
+import type { FeatureColumn } from "./feature-column.ts";
 import { type GroupedLabels, timelineColumns } from "./join.ts";
 import { exactInteger, type KeyPart } from "./key-dictionary.ts";
 import type { JoinRequest, TimelineOptions } from "./port.ts";
@@ -39,6 +41,15 @@ export class DuckdbRun {
     const numbered = await this.#number(view, await this.#source(view, options), options);
     this.#made = { view, numbered };
     return numbered;
+  }
+
+  /** Plain features of a request, without a timeline in JavaScript. */
+  async joinLatest(request: JoinRequest, labels: LabelTable): Promise<readonly FeatureColumn[]> {
+    const { view } = request;
+    const source = await this.#source(view, request);
+    assertKinds(view, source);
+    assertLabelKeys(view, labels.table);
+    return joinLatest(this.#connection, request, source, labels);
   }
 
   async #source(view: FeatureView, options: TimelineOptions): Promise<DuckdbTable> {
@@ -126,17 +137,17 @@ export class DuckdbRun {
   async groupLabels(
     view: FeatureView,
     { keys, timeline }: NumberedTimeline,
-    labels: DuckdbTable,
+    labels: LabelTable,
     time: Float64Array,
   ): Promise<GroupedLabels> {
-    view.keys.forEach(({ name, type }) => assertKind(labels, name, type, "labels"));
+    assertLabelKeys(view, labels.table);
     // Keys of an empty source have no type that could be compared.
     const match =
       timeline.keys.size === 0
         ? "false"
         : view.keys.map((key, i) => `l.${identifier(key.name)} = k.k${i}`).join(" AND ");
     await this.#connection.run(
-      `CREATE OR REPLACE TEMP TABLE matched AS SELECT code, l."#"::INTEGER AS id, l."#time"::DOUBLE AS time FROM ${labels.name} AS l JOIN ${keys} AS k ON ${match}`,
+      `CREATE OR REPLACE TEMP TABLE matched AS SELECT code, l."#"::INTEGER AS id, l.${identifier(labels.time)}::DOUBLE AS time FROM ${labels.table.name} AS l JOIN ${keys} AS k ON ${match}`,
     );
     const order = new Uint32Array(await countRows(this.#connection, "matched"));
     const counts = new Uint32Array(timeline.keys.size + 1);
@@ -144,7 +155,7 @@ export class DuckdbRun {
       for (const code of chunkItems<Int32Array>(chunk, 0)) counts[code + 1] = (counts[code + 1] as number) + 1;
       order.set(chunkItems<Int32Array>(chunk, 1), at);
     });
-    return { rows: labels.rows, starts: cumulative(counts), order, time };
+    return { rows: labels.table.rows, starts: cumulative(counts), order, time };
   }
 
   /**
@@ -198,6 +209,9 @@ function assertKinds(view: FeatureView, source: DuckdbTable): void {
     }
   }
 }
+
+const assertLabelKeys = (view: FeatureView, labels: DuckdbTable): void =>
+  view.keys.forEach(({ name, type }) => assertKind(labels, name, type, "labels"));
 
 function assertKind(table: DuckdbTable, column: string, type: string, name: string): void {
   const found = table.kinds.get(column) as string;

@@ -5,6 +5,7 @@ import { readColumn } from "./arrow-columns.ts";
 import { type ColumnData, fromInt64 } from "./column-data.ts";
 import { chunkItems, type DuckdbChunk, type DuckdbConnection } from "./duckdb-library.ts";
 import type { EngineOptions } from "./port.ts";
+import { StringCodes } from "./string-codes.ts";
 
 type Kind = "integer" | "float" | "boolean" | "string" | "time" | "naive time";
 
@@ -34,47 +35,108 @@ export class DuckdbTable {
     this.kinds = kinds;
   }
 
-  /** A column as it comes from `from`, a relation of `rows` rows that has it, in the order `orderBy`. */
+  kindOf(column: string): Kind {
+    return this.kinds.get(column) as Kind;
+  }
+
+  /** Two expressions, the value of a column and whether there is one, as {@link RowCollector} takes them. */
+  selected(column: string, name: string): string {
+    const kind = this.kindOf(column);
+    if (kind === "string") return `coalesce(${name}, ''), (${name} IS NOT NULL)::UTINYINT`;
+    return `coalesce(${name}, 0)::${kind === "float" ? "DOUBLE" : "BIGINT"}, (${name} IS NOT NULL)::UTINYINT`;
+  }
+
+  /** A column of `from`, a relation of `rows` rows that has it, each at the place that `number` gives. */
   async read(
     column: string,
     from: string = this.name,
-    orderBy: string = `"#"`,
+    number: string = `"#"`,
     rows: number = this.rows,
   ): Promise<ColumnData> {
-    const kind = this.kinds.get(column) as Kind;
+    const kind = this.kindOf(column);
     const name = identifier(column);
-    if (kind === "string") return this.#readStrings(name, from, orderBy, rows);
-    const type = kind === "float" ? "DOUBLE" : "BIGINT";
-    const sql = `SELECT coalesce(${name}, 0)::${type}, (${name} IS NOT NULL)::UTINYINT FROM ${from} ORDER BY ${orderBy}`;
-    const valid = new Uint8Array(rows);
-    const values = kind === "float" ? new Float64Array(rows) : new BigInt64Array(rows);
-    await forEachChunk(this.#connection, sql, (chunk, at) => {
-      values.set(chunkItems<never>(chunk, 0), at);
-      valid.set(chunkItems<Uint8Array>(chunk, 1), at);
+    if (kind === "string") return this.#readStrings(name, from, number, rows);
+    const collector = new RowCollector(kind, rows);
+    const sql = `SELECT ${number}::INTEGER, ${this.selected(column, name)} FROM ${from}`;
+    await forEachChunk(this.#connection, sql, (chunk) => collector.take(chunk, 1, chunkItems<Int32Array>(chunk, 0)));
+    return collector.data();
+  }
+
+  async #readStrings(name: string, from: string, number: string, rows: number): Promise<ColumnData> {
+    const distinct = `SELECT ${name} AS text, row_number() OVER () - 1 AS code FROM (SELECT DISTINCT ${name} FROM ${from} WHERE ${name} IS NOT NULL)`;
+    await this.#connection.run(`CREATE OR REPLACE TEMP TABLE words AS ${distinct}`);
+    const dictionary: string[] = [];
+    await forEachChunk(this.#connection, "SELECT text, code::INTEGER FROM words", (chunk) => {
+      const vector = chunk.getColumnVector(0);
+      const codes = chunkItems<Int32Array>(chunk, 1);
+      for (let row = 0; row < chunk.rowCount; row++) dictionary[codes[row] as number] = vector.getItem(row) as string;
     });
-    const nulls = valid.includes(0) ? { valid } : {};
-    if (kind === "float") return { kind: "number", values: values as Float64Array, integer: false, ...nulls };
-    const integers = fromInt64(values as BigInt64Array, nulls.valid);
+    const values = new Int32Array(rows);
+    const valid = new Uint8Array(rows);
+    // Rows without a string match no word.
+    const sql = `SELECT ${number}::INTEGER, code::INTEGER FROM ${from} AS f JOIN words ON f.${name} = text`;
+    await forEachChunk(this.#connection, sql, (chunk) => {
+      const places = chunkItems<Int32Array>(chunk, 0);
+      const codes = chunkItems<Int32Array>(chunk, 1);
+      for (let i = 0; i < chunk.rowCount; i++) {
+        values[places[i] as number] = codes[i] as number;
+        valid[places[i] as number] = 1;
+      }
+    });
+    return { kind: "string", values, dictionary, ...(valid.includes(0) ? { valid } : {}) };
+  }
+}
+
+/** Puts the values of a column together from chunks whose rows come in any order. */
+export class RowCollector {
+  readonly #kind: Kind;
+  readonly #values: Float64Array | BigInt64Array | Int32Array;
+  readonly #valid: Uint8Array;
+  readonly #strings = new StringCodes();
+
+  constructor(kind: Kind, rows: number) {
+    this.#kind = kind;
+    if (kind === "string") this.#values = new Int32Array(rows);
+    else this.#values = kind === "float" ? new Float64Array(rows) : new BigInt64Array(rows);
+    this.#valid = new Uint8Array(rows);
+  }
+
+  /** @param places where each row goes; its value is at `column` of the chunk, and whether there is one at the next */
+  take(chunk: DuckdbChunk, column: number, places: Int32Array): void {
+    const present = chunkItems<Uint8Array>(chunk, column + 1);
+    const valid = this.#valid;
+    for (let i = 0; i < chunk.rowCount; i++) valid[places[i] as number] = present[i] as number;
+    if (this.#kind === "string") {
+      const vector = chunk.getColumnVector(column);
+      for (let i = 0; i < chunk.rowCount; i++) {
+        if (present[i] === 1) this.#values[places[i] as number] = this.#strings.code(vector.getItem(i) as string);
+      }
+      return;
+    }
+    if (this.#values instanceof BigInt64Array) scatter(this.#values, chunkItems<BigInt64Array>(chunk, column), places);
+    else scatter(this.#values as Float64Array, chunkItems<Float64Array>(chunk, column), places);
+  }
+
+  data(): ColumnData {
+    const nulls = this.#valid.includes(0) ? { valid: this.#valid } : {};
+    const kind = this.#kind;
+    const values = this.#values;
+    if (values instanceof Int32Array) return { kind: "string", values, dictionary: this.#strings.dictionary, ...nulls };
+    if (values instanceof Float64Array) return { kind: "number", values, integer: false, ...nulls };
+    const integers = fromInt64(values, nulls.valid);
     if (kind === "integer") return integers;
     if (kind === "boolean") return { kind, values: Uint8Array.from(integers.values as Float64Array), ...nulls };
     return { kind: "time", values: integers.values as Float64Array, naive: kind === "naive time", ...nulls };
   }
+}
 
-  async #readStrings(name: string, from: string, orderBy: string, rows: number): Promise<ColumnData> {
-    const distinct = `SELECT ${name} AS text, row_number() OVER () - 1 AS code FROM (SELECT DISTINCT ${name} FROM ${from} WHERE ${name} IS NOT NULL)`;
-    await this.#connection.run(`CREATE OR REPLACE TEMP TABLE words AS ${distinct}`);
-    const dictionary: string[] = [];
-    await forEachChunk(this.#connection, "SELECT text FROM words ORDER BY code", (chunk) => {
-      const vector = chunk.getColumnVector(0);
-      for (let row = 0; row < chunk.rowCount; row++) dictionary.push(vector.getItem(row) as string);
-    });
-    const values = new Int32Array(rows);
-    const sql = `SELECT coalesce(code, -1)::INTEGER FROM ${from} AS f LEFT JOIN words ON f.${name} = text ORDER BY ${orderBy}`;
-    await forEachChunk(this.#connection, sql, (chunk, at) => values.set(chunkItems<Int32Array>(chunk, 0), at));
-    if (!values.includes(-1)) return { kind: "string", values, dictionary };
-    const valid = Uint8Array.from(values, (code) => (code < 0 ? 0 : 1));
-    return { kind: "string", values: values.map((code) => Math.max(code, 0)), dictionary, valid };
-  }
+function scatter<Numbers extends Float64Array | BigInt64Array>(into: Numbers, from: Numbers, places: Int32Array): void {
+  // Most often the rows come in their order: then each chunk is one piece.
+  const first = places[0] as number;
+  let inOrder = true;
+  for (let i = 1; i < places.length && inOrder; i++) inOrder = places[i] === first + i;
+  if (inOrder) into.set(from as never, first);
+  else for (let i = 0; i < places.length; i++) into[places[i] as number] = from[i] as never;
 }
 
 /** Gives each chunk of a result with the number of its first row. */

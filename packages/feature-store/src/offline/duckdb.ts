@@ -1,14 +1,16 @@
 import type { RecordBatch } from "apache-arrow";
 import { rm } from "node:fs/promises";
 import type { FeatureView } from "../define/feature-view.ts";
+import { featureStoreError } from "../errors.ts";
 import type { TableSource } from "../source/table-source.ts";
 import { readColumn } from "./arrow-columns.ts";
 import { labelTimes } from "./arrow.ts";
 import type { ColumnData } from "./column-data.ts";
-import { toRecordBatch } from "./column-to-arrow.ts";
+import { recordBatches } from "./column-to-arrow.ts";
+import { isPlain, type LabelTable } from "./duckdb-latest.ts";
 import { type DuckdbConnection, type DuckdbLibrary, loadDuckdb } from "./duckdb-library.ts";
 import { DuckdbRun } from "./duckdb-run.ts";
-import { appendColumns, describeFiles, type DuckdbTable, loadTable } from "./duckdb-table.ts";
+import { appendColumns, describeFiles, loadTable } from "./duckdb-table.ts";
 import type { FeatureColumn } from "./feature-column.ts";
 import { gatherLatest, joinWindows } from "./join.ts";
 import type { EngineOptions, JoinRequest, LabelSession, OfflineEngine } from "./port.ts";
@@ -88,7 +90,7 @@ class DuckdbLabels implements LabelSession {
   readonly #batches: readonly RecordBatch[];
   readonly #columns: Map<string, ColumnData>;
   readonly #time: Float64Array;
-  #table: DuckdbTable | undefined;
+  #table: LabelTable | undefined;
 
   static async open(
     session: Session,
@@ -98,32 +100,39 @@ class DuckdbLabels implements LabelSession {
     const files = await source.localFiles?.();
     const columns = new Map<string, ColumnData>();
     const batches: RecordBatch[] = [];
-    if (files !== undefined && files.length > 0) {
-      const names = [...(await describeFiles(session.connection, files)).keys()];
-      const table = await loadTable(session.connection, "label_rows", source, names, options);
-      for (const name of names) columns.set(name, await table.read(name));
-      await session.connection.run("DROP TABLE label_rows");
-      batches.push(toRecordBatch(columns, table.rows));
-    } else {
-      for await (const batch of source.scan(options.signal === undefined ? {} : { signal: options.signal }))
-        batches.push(batch);
+    if (files === undefined || files.length === 0) {
+      const { signal } = options;
+      for await (const batch of source.scan(signal === undefined ? {} : { signal })) batches.push(batch);
+      return new DuckdbLabels(session, source, { batches, columns, table: undefined }, options.time);
     }
-    return new DuckdbLabels(session, source, batches, columns, options.time);
+    const names = [...(await describeFiles(session.connection, files)).keys()];
+    const table = await loadTable(session.connection, "labels", source, names, options);
+    for (const name of names) columns.set(name, await table.read(name));
+    return new DuckdbLabels(session, source, { batches, columns, table: { table, time: options.time } }, options.time);
   }
 
   constructor(
     session: Session,
     source: TableSource,
-    batches: readonly RecordBatch[],
-    columns: Map<string, ColumnData>,
+    read: {
+      /** As they came, unless DuckDB read files. */
+      readonly batches: readonly RecordBatch[];
+      /** All of them, when DuckDB read files. */
+      readonly columns: Map<string, ColumnData>;
+      readonly table: LabelTable | undefined;
+    },
     time: string,
   ) {
     this.#session = session;
     this.#run = new DuckdbRun(session.connection);
     this.#source = source;
-    this.#batches = batches;
-    this.#columns = columns;
-    this.columnNames = batches[0]?.schema.fields.map((field) => field.name) ?? [];
+    this.#batches = read.batches;
+    this.#columns = read.columns;
+    this.#table = read.table;
+    this.columnNames =
+      read.table === undefined
+        ? (read.batches[0]?.schema.fields.map((field) => field.name) ?? [])
+        : [...read.columns.keys()];
     this.#time = labelTimes(this.#read(time), source, time);
   }
 
@@ -132,6 +141,9 @@ class DuckdbLabels implements LabelSession {
   }
 
   #read(name: string): ColumnData {
+    if (this.#table !== undefined && this.#batches.length === 0 && !this.#columns.has(name)) {
+      throw featureStoreError("COLUMN_MISSING", { column: name, table: this.#source.name, columns: this.columnNames });
+    }
     const data = this.#columns.get(name) ?? readColumn(this.#batches, name, this.#source.name);
     this.#columns.set(name, data);
     return data;
@@ -142,32 +154,33 @@ class DuckdbLabels implements LabelSession {
   }
 
   async *batches(): AsyncIterable<RecordBatch> {
-    yield* this.#batches;
+    if (this.#batches.length > 0) yield* this.#batches;
+    else if (this.#columns.size > 0) yield* recordBatches(this.#columns, this.rows);
   }
 
   async join(request: JoinRequest): Promise<readonly FeatureColumn[]> {
     const { view } = request;
+    if (isPlain(request)) return this.#run.joinLatest(request, await this.#keys(view));
     const numbered = await this.#run.timeline(view, request);
     const { timeline } = numbered;
     if (request.onTie === "error") assertNoTies(view, timeline);
     const labels = await this.#run.groupLabels(view, numbered, await this.#keys(view), this.#time);
     const windows = joinWindows(request, timeline, visibility(timeline, request), labels);
     const plain = request.features.some((name) => view.features[name]?.kind === "column")
-      ? gatherLatest(request, timeline, await this.#run.latestRows(request, numbered, labels.rows))
+      ? gatherLatest(request, timeline.columns, await this.#run.latestRows(request, numbered, labels.rows))
       : new Map<string, FeatureColumn>();
     return request.features.map((name) => (windows.get(name) ?? plain.get(name)) as FeatureColumn);
   }
 
   /** The labels' keys and times in DuckDB. */
-  async #keys(view: FeatureView): Promise<DuckdbTable> {
+  async #keys(view: FeatureView): Promise<LabelTable> {
     const names = view.keys.map((key) => key.name);
-    if (this.#table !== undefined && names.every((name) => this.#table?.kinds.has(name))) return this.#table;
+    const before = this.#table?.table.kinds;
+    if (this.#table !== undefined && names.every((name) => before?.has(name))) return this.#table;
     const columns = new Map<string, ColumnData>([["#time", { kind: "time", values: this.#time, naive: false }]]);
-    for (const name of [...(this.#table?.kinds.keys() ?? []), ...names]) {
-      if (name !== "#time") columns.set(name, this.#read(name));
-    }
+    for (const name of [...(before?.keys() ?? []), ...names]) if (name !== "#time") columns.set(name, this.#read(name));
     await this.#session.connection.run("DROP TABLE IF EXISTS labels");
-    this.#table = await appendColumns(this.#session.connection, "labels", columns);
+    this.#table = { table: await appendColumns(this.#session.connection, "labels", columns), time: "#time" };
     return this.#table;
   }
 

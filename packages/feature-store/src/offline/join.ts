@@ -112,17 +112,21 @@ function fillUnmatchedCounts(labels: GroupedLabels, lanes: readonly Lane[]): voi
   });
 }
 
-/** The plain columns of a request, from the row of the source that each label sees last, -1 for none. */
-export function gatherLatest(request: JoinRequest, timeline: Timeline, rows: Int32Array): Map<string, FeatureColumn> {
+/** The plain columns of a request, from the row of `inputs` that each label sees last, -1 for none. */
+export function gatherLatest(
+  request: JoinRequest,
+  inputs: ReadonlyMap<string, ColumnData>,
+  rows: Int32Array,
+): Map<string, FeatureColumn> {
   const { view, output } = request;
   const columns = new Map<string, FeatureColumn>();
   for (const name of request.features) {
     const feature = view.features[name] as Feature;
     if (feature.kind !== "column") continue;
-    const read = readerOf(view, feature, timeline.columns);
+    const read = readerOf(view, feature, inputs);
     const column = new FeatureColumn(`${view.name}:${name}`, feature.type, rows.length, output);
     columns.set(name, column);
-    if (column.take(rows, timeline.columns.get(feature.column) as ColumnData)) continue;
+    if (column.take(rows, inputs.get(feature.column) as ColumnData)) continue;
     for (let label = 0; label < rows.length; label++) {
       const row = rows[label] as number;
       const value = row < 0 ? null : read(row);

@@ -32,7 +32,7 @@ export interface LabelSession extends AsyncDisposable {
   readonly columnNames: readonly string[];
   /** A column of the labels, in their order. @throws COLUMN_MISSING */
   column(name: string): Promise<ColumnData>;
-  /** The labels as they came, in order. */
+  /** The labels as they came, in order. Can be read again, and after the session is disposed. */
   batches(): AsyncIterable<RecordBatch>;
   /** One column per feature asked for, in the order of the labels. */
   join(request: JoinRequest): Promise<readonly FeatureColumn[]>;

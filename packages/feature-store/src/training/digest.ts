@@ -1,4 +1,3 @@
-import type { RecordBatch } from "apache-arrow";
 import { createHash } from "node:crypto";
 import { isAshlarError } from "@ashlar/core";
 import type { ColumnData } from "../offline/column-data.ts";
@@ -10,13 +9,9 @@ import type { LabelSession } from "../offline/port.ts";
  * in the order of the columns. It does not depend on the engine, on how the rows are cut into batches, or on how strings
  * are encoded.
  */
-export async function digestOf(
-  labels: LabelSession,
-  batches: readonly RecordBatch[],
-  features: readonly FeatureColumn[],
-): Promise<string> {
+export async function digestOf(labels: LabelSession, features: readonly FeatureColumn[]): Promise<string> {
   const total = createHash("sha256").update(`rows ${labels.rows}\n`);
-  for (const name of labels.columnNames) total.update(await labelDigest(labels, batches, name));
+  for (const name of labels.columnNames) total.update(await labelDigest(labels, name));
   for (const feature of features) {
     const hash = createHash("sha256").update(`feature ${feature.storage} ${feature.name}\n`);
     for (const bytes of feature.bytes()) hash.update(bytes);
@@ -25,7 +20,7 @@ export async function digestOf(
   return total.digest("hex");
 }
 
-async function labelDigest(labels: LabelSession, batches: readonly RecordBatch[], name: string): Promise<Uint8Array> {
+async function labelDigest(labels: LabelSession, name: string): Promise<Uint8Array> {
   const hash = createHash("sha256");
   try {
     const data = await labels.column(name);
@@ -35,7 +30,8 @@ async function labelDigest(labels: LabelSession, batches: readonly RecordBatch[]
     if (!isAshlarError(error)) throw error;
     // A column of a type no feature can hold, such as a list, still belongs to the rows.
     hash.update(`label other ${name}\n`);
-    for (const batch of batches) for (const value of batch.getChild(name) ?? []) hash.update(`${text(value)}\n`);
+    for await (const batch of labels.batches())
+      for (const value of batch.getChild(name) ?? []) hash.update(`${text(value)}\n`);
   }
   return hash.digest();
 }

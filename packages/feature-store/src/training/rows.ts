@@ -14,10 +14,13 @@ export interface TrainingRows {
   stream(): ReadableStream<Uint8Array>;
 }
 
-export function trainingRows(labels: readonly RecordBatch[], features: readonly FeatureColumn[]): TrainingRows {
+export function trainingRows(
+  labels: () => AsyncIterable<RecordBatch>,
+  features: readonly FeatureColumn[],
+): TrainingRows {
   async function* batches(): AsyncIterable<RecordBatch> {
     let at = 0;
-    for (const batch of labels) {
+    for await (const batch of labels()) {
       for (let start = 0; start < batch.numRows; start += rowsPerBatch) {
         const part = batch.slice(start, Math.min(start + rowsPerBatch, batch.numRows));
         yield widen(part, features, at);

@@ -6,7 +6,6 @@ import type { FeatureService } from "../define/service.ts";
 import { featureStoreError } from "../errors.ts";
 import type { FeatureColumn, OutputOptions } from "../offline/feature-column.ts";
 import type { LabelSession, OfflineEngine } from "../offline/port.ts";
-import { collect } from "../collect.ts";
 import { digestOf } from "./digest.ts";
 import { type Labels, labelSource } from "./label-source.ts";
 import { LeakCount, type LeakReport } from "./leak-report.ts";
@@ -91,8 +90,7 @@ export async function makeTrainingSet<Row>(
   }
   const columns = selection.names.map((name) => computed.get(name) as FeatureColumn);
   assertFreeNames(labels, columns);
-  const batches = await collect(labels.batches());
-  const digest = await digestOf(labels, batches, columns);
+  const digest = await digestOf(labels, columns);
   const used = [...selection.views, ...selection.onDemand].map(({ view }): View => view);
   const made = { digest, rows: labels.rows, features: selection.names, options: join };
   return {
@@ -102,7 +100,7 @@ export async function makeTrainingSet<Row>(
     manifest: await manifestOf(made, used, source, options.service),
     leakReport: leak?.report(),
     row: (index) => Object.fromEntries(columns.map((column) => [column.name, column.get(index)])) as Row,
-    ...trainingRows(batches, columns),
+    ...trainingRows(() => labels.batches(), columns),
   };
 }
 

@@ -1,0 +1,179 @@
+import { strictEqual } from "node:assert";
+import { join } from "node:path";
+import {
+  arrow,
+  column,
+  createFeatureStore,
+  entity,
+  featureView,
+  fromBatches,
+  type OfflineEngine,
+  type TableSource,
+} from "@ashlar/feature-store";
+import { duckdb } from "@ashlar/feature-store/duckdb";
+import { sourceOfFile } from "@ashlar/storage";
+import { duckdb as parquet } from "@ashlar/storage/duckdb";
+import type { RecordBatch } from "apache-arrow";
+import { bareDuckDb, writeFlights } from "./flights.ts";
+import { type Bench, perSecond } from "./harness.ts";
+
+/**
+ * The delay and distance of the last flight that had landed at each label's origin, of flights of the last week: ties
+ * resolved, cut off at what was known. Three rows of the source to a label, on the 229 airports.
+ */
+const viewOver = (source: TableSource) =>
+  featureView({
+    name: "departures",
+    entities: [entity({ name: "airport", key: { origin: "string" } })],
+    source,
+    eventTime: "date",
+    knownAt: "landed_at",
+    ttl: "7d",
+    features: { delay: column("delay", "int32"), distance: column("distance", "int32") },
+  });
+
+export async function pointInTimeJoins(bench: Bench): Promise<void> {
+  const { rows, folder, pair } = bench;
+  const sourceFile = join(folder, "flights.parquet");
+  const labelFile = join(folder, "labels.parquet");
+  await writeFlights(sourceFile, Math.min(3 * rows, 3_000_000));
+  await writeFlights(labelFile, rows);
+  const labels = { ...inMemory("labels", await batchesOf(labelFile)), localFiles: async () => [labelFile] };
+  const batches = await batchesOf(sourceFile);
+  const flights = { ...inMemory("flights", batches), localFiles: async () => [sourceFile] };
+
+  using bare = await bareDuckDb();
+  await bare.run(`CREATE TABLE known AS FROM '${sourceFile}'; CREATE TABLE label AS FROM '${labelFile}'`);
+  const asof = async (known: string, label: string): Promise<void> => {
+    const joined = await bare.sum(`
+      SELECT known.delay, known.distance, label.* FROM ${label} label
+      ASOF LEFT JOIN ${known} known ON label.origin = known.origin AND label.date >= known.landed_at`);
+    strictEqual(joined.rows, rows);
+  };
+  const joinWith = (offline: OfflineEngine, source: TableSource): (() => Promise<void>) => {
+    const store = createFeatureStore({ offline, views: [viewOver(source)] });
+    return async () => {
+      const set = await store.trainingSet({ labels, time: "date", features: ["departures:*"] });
+      strictEqual(set.rows, rows);
+    };
+  };
+  const name = `join ${rows / 1e6} M labels to 3 times as many rows, known-at and ttl, digest included`;
+  const ways = [
+    ["arrow(), kept timeline", joinWith(arrow(), flights), "tables in memory", () => asof("known", "label")],
+    [
+      "arrow(), nothing kept",
+      joinWith(arrow({ keepBytes: 0 }), flights),
+      "tables in memory",
+      () => asof("known", "label"),
+    ],
+    [
+      "duckdb(), Parquet files",
+      joinWith(duckdb(), flights),
+      "Parquet files",
+      () => asof(`'${sourceFile}'`, `'${labelFile}'`),
+    ],
+  ] as const;
+  for (const [way, ours, tables, peer] of ways) {
+    await pair({
+      name: `${name}: ${way}`,
+      unit: "labels/s",
+      peerName: `DuckDB ASOF LEFT JOIN, ${tables}; no ttl, ties as they fall, no digest`,
+      ours: () => perSecond(rows, ours),
+      peer: () => perSecond(rows, peer),
+    });
+  }
+  await keptTimelines(bench, batches, sourceFile);
+}
+
+/** What a timeline costs that later joins are spared: to make it, and to bring it up to date with a commit. */
+async function keptTimelines({ pair }: Bench, batches: readonly RecordBatch[], file: string): Promise<void> {
+  const rows = batches.reduce((sum, batch) => sum + batch.numRows, 0);
+  const one = inMemory("labels", [(batches[0] as RecordBatch).slice(0, 1)]);
+  const touch = async (offline: OfflineEngine, source: TableSource): Promise<void> => {
+    const store = createFeatureStore({ offline, views: [viewOver(source)] });
+    await store.trainingSet({ labels: one, time: "date", features: ["departures:*"] });
+  };
+  const all = inMemory("flights", batches);
+  using bare = await bareDuckDb();
+  await bare.run(`CREATE TABLE flights AS FROM '${file}'`);
+  await pair({
+    name: "make a timeline of the rows, arrow()",
+    unit: "rows/s",
+    rounds: 3,
+    peerName: "DuckDB, a table of the rows in order of key and times",
+    ours: () => perSecond(rows, () => touch(arrow(), all)),
+    peer: () =>
+      perSecond(rows, () =>
+        bare.run(`CREATE OR REPLACE TABLE sorted AS
+          SELECT origin, date, landed_at, delay, distance FROM flights ORDER BY origin, date, landed_at`),
+      ),
+  });
+
+  const commit = Math.floor(rows / 100);
+  const growing = new GrowingFlights(batches, rows - 8 * commit);
+  const source = growing.source();
+  const engine = arrow();
+  const store = createFeatureStore({ offline: engine, views: [viewOver(source)] });
+  const upToDate = async (): Promise<void> => {
+    await store.trainingSet({ labels: one, time: "date", features: ["departures:*"] });
+  };
+  await upToDate();
+  await pair({
+    name: "bring a timeline up to date with a commit of 1 % more rows, arrow()",
+    unit: "commits/s",
+    rounds: 3,
+    peerName: "making it anew, arrow()",
+    ours: async () => {
+      growing.grow(commit);
+      return perSecond(1, upToDate);
+    },
+    peer: () => perSecond(1, () => touch(arrow(), { ...source, fingerprint: async () => "anew" })),
+  });
+}
+
+/** A table that takes more and more of some rows; the number of its rows is its fingerprint. */
+class GrowingFlights {
+  readonly #batches: readonly RecordBatch[];
+  #rows: number;
+
+  constructor(batches: readonly RecordBatch[], rows: number) {
+    this.#batches = batches;
+    this.#rows = rows;
+  }
+
+  grow(rows: number): void {
+    this.#rows += rows;
+  }
+
+  source(): TableSource {
+    return {
+      ...fromBatches("flights", () => this.#slice(0), { timezone: "UTC" }),
+      fingerprint: async () => String(this.#rows),
+      appendedSince: async (fingerprint) =>
+        fromBatches("flights", () => this.#slice(Number(fingerprint)), { timezone: "UTC" }),
+    };
+  }
+
+  *#slice(from: number): Iterable<RecordBatch> {
+    let at = 0;
+    for (const batch of this.#batches) {
+      const start = Math.max(0, from - at);
+      const end = Math.min(batch.numRows, this.#rows - at);
+      if (start < end) yield batch.slice(start, end);
+      at += batch.numRows;
+    }
+  }
+}
+
+const inMemory = (name: string, batches: readonly RecordBatch[]): TableSource => ({
+  ...fromBatches(name, batches, { timezone: "UTC" }),
+  fingerprint: async () => "bench",
+});
+
+async function batchesOf(file: string): Promise<RecordBatch[]> {
+  await using codec = parquet();
+  await using reader = await codec.open(await sourceOfFile(file));
+  const batches: RecordBatch[] = [];
+  for await (const batch of reader.scan()) batches.push(batch);
+  return batches;
+}
