@@ -1,12 +1,13 @@
-import type { ObjectStore } from "@ashlar/core";
+import { isAshlarError, type ObjectStore } from "@ashlar/core";
 import { memoryObjectStore } from "@ashlar/core/memory";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { countingStore } from "../../test/counting-store.ts";
+import { valuesOf } from "../../test/rows.ts";
 import { hyparquet } from "../parquet/hyparquet.ts";
 import type { Action, AddFile } from "./actions.ts";
 import { readCheckpoint } from "./checkpoint.ts";
-import { encodeCheckpoint } from "./checkpoint-write.ts";
+import { encodeCheckpoint } from "./checkpoint-file.ts";
 import { batchFrom, type LakeTable, openLake } from "./index.ts";
 
 const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 });
@@ -200,6 +201,73 @@ describe("checkpoints of a table", () => {
     ]) {
       await objects.put(classic(10), await encodeCheckpoint(wrong));
       expect((await (await open(objects)).snapshot()).rows).toBe(12);
+    }
+  });
+
+  it("are not believed where a letter within a page is another, whether the hint tells of them or not", async () => {
+    const objects = memoryObjectStore();
+    const table = await openLake({ objects, codec: hyparquet() }).table("t", { partitionBy: ["p"] });
+    for (const part of ["alpha", "beta", "gamma"])
+      await table.append(batchFrom({ n: ["long", [1n]], p: ["string", [part]] }));
+    await table.checkpoint();
+    const hint = await textOf(objects, last);
+    const whole = await (await objects.get(classic(2))).bytes();
+    await objects.delete(entry(0));
+    const outcomes = new Map<string, number>();
+    const parts = JSON.stringify(["alpha", "beta", "gamma"]);
+    for (let at = 0; at < whole.byteLength; at += 61) {
+      const changed = whole.slice();
+      changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8));
+      await objects.put(classic(2), changed);
+      for (const told of [hint, '{"version":2}']) {
+        await put(objects, last, told);
+        const outcome = await valuesOf((await open(objects)).scan(), "p").then(
+          (values) => (JSON.stringify(values.sort()) === parts ? "same" : "other rows"),
+          (error: unknown) => (isAshlarError(error) ? error.code : String(error)),
+        );
+        const kind = `${outcome}, ${told === hint ? "noted" : "not noted"}`;
+        outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
+      }
+    }
+    const kinds = new Set(outcomes.keys());
+    kinds.delete("same, not noted");
+    kinds.delete("LOG_CORRUPT, not noted");
+    // What the hint notes holds for every byte of the file.
+    expect([...kinds], JSON.stringify([...outcomes])).toEqual(["LOG_CORRUPT, noted"]);
+  }, 30_000);
+
+  it("give way to the log where they disagree with it, and are named where there is nothing else", async () => {
+    const { objects } = await withAppends(12);
+    const { adds, others } = await readCheckpoint(objects, { version: 10, keys: [classic(10)] });
+    const without = [...others, ...adds.slice(1).map((value) => ({ add: value }))];
+    await objects.put(classic(10), await encodeCheckpoint(without));
+    expect((await (await open(objects)).snapshot()).rows).toBe(12);
+    for (let version = 0; version < 10; version++) await objects.delete(entry(version));
+    await expect((await open(objects)).snapshot()).rejects.toMatchObject({
+      code: "LOG_CORRUPT",
+      details: { file: classic(10) },
+      message: expect.stringContaining("it adds 10 files, of 11") as string,
+    });
+  });
+
+  it("are held to the checksum file of their version, which other engines write", async () => {
+    const { objects } = await withAppends(12);
+    const { adds } = await readCheckpoint(objects, { version: 10, keys: [classic(10)] });
+    const bytes = adds.reduce((sum, { size }) => sum + size, 0);
+    const told = (numFiles: number, tableSizeBytes: number): string => JSON.stringify({ numFiles, tableSizeBytes });
+    const crc = entry(10).replace("json", "crc");
+    await objects.delete(last);
+    for (let version = 0; version < 10; version++) await objects.delete(entry(version));
+    for (const good of [told(11, bytes), "{", "[]", '{"numFiles":"11"}']) {
+      await put(objects, crc, good);
+      expect((await (await open(objects)).snapshot()).rows).toBe(12);
+    }
+    for (const bad of [told(12, bytes), told(11, bytes + 1)]) {
+      await put(objects, crc, bad);
+      await expect((await open(objects)).snapshot()).rejects.toMatchObject({
+        code: "LOG_CORRUPT",
+        message: expect.stringContaining("00000000000000000010.crc tells of") as string,
+      });
     }
   });
 

@@ -3,13 +3,17 @@ import { isAshlarError } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import { problemOf } from "./action-problem.ts";
 import { type Action, type AddFile, parseActions, type RemoveFile } from "./actions.ts";
+import { type NotedCheckpoint, unlikeNoted } from "./last-checkpoint.ts";
 import { type Accessor, readNested } from "./nested-columns.ts";
+import { unlikeChecksum } from "./version-checksum.ts";
 
 /** The objects that make up the checkpoint of one version. */
 export interface CheckpointFiles {
   readonly version: number;
   /** One, or the parts of a multi-part checkpoint in order. */
   readonly keys: readonly string[];
+  /** What the version's own checksum file is called, where there is one. */
+  readonly checksumKey?: string;
 }
 
 /** What the table is at the version of a checkpoint. */
@@ -35,19 +39,41 @@ const fields: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Reads a checkpoint of any of Delta's kinds: classic, multi-part, and V2 (JSON or Parquet, with sidecars).
+ * Reads a checkpoint of any of Delta's kinds: classic, multi-part, and V2 (JSON or Parquet, with sidecars), and holds it
+ * to what was noted of it.
  *
  * @throws LOG_CORRUPT, naming the file that is damaged or gone
  */
-export async function readCheckpoint(objects: ObjectStore, files: CheckpointFiles): Promise<Checkpoint> {
+export async function readCheckpoint(
+  objects: ObjectStore,
+  files: CheckpointFiles,
+  noted?: NotedCheckpoint,
+): Promise<Checkpoint> {
   const found: Gathered = { adds: [], removes: [], others: [], sidecars: [] };
-  for (const key of files.keys) await gather(objects, key, found);
+  let bytes: Uint8Array | undefined;
+  for (const key of files.keys) bytes = await gather(objects, key, found);
   const folder = (files.keys[0] ?? "").replace(/[^/]*$/, "");
   for (const path of found.sidecars.splice(0)) {
     if (!/^[\w.-]+$/.test(path)) throw corrupt(files.keys[0] ?? "", `its sidecar "${path}" is not a file name`);
     await gather(objects, `${folder}_sidecars/${path}`, found);
   }
+  await assertNoted(objects, files, found, noted, files.keys.length === 1 ? bytes : undefined);
   return found;
+}
+
+/** @throws LOG_CORRUPT */
+async function assertNoted(
+  objects: ObjectStore,
+  { keys, version, checksumKey }: CheckpointFiles,
+  { adds, removes, others }: Checkpoint,
+  noted: NotedCheckpoint | undefined,
+  bytes: Uint8Array | undefined,
+): Promise<void> {
+  const actions = adds.length + removes.length + others.length;
+  const problem =
+    (noted?.version === version ? unlikeNoted(noted, { bytes, adds: adds.length, actions }) : undefined) ??
+    (checksumKey === undefined ? undefined : await unlikeChecksum(objects, checksumKey, adds));
+  if (problem !== undefined) throw corrupt(keys[0] ?? "", problem);
 }
 
 interface Gathered {
@@ -57,11 +83,11 @@ interface Gathered {
   readonly sidecars: string[];
 }
 
-async function gather(objects: ObjectStore, file: string, into: Gathered): Promise<void> {
+async function gather(objects: ObjectStore, file: string, into: Gathered): Promise<Uint8Array> {
   const bytes = await bytesOf(objects, file);
   if (file.endsWith(".json")) {
     for (const action of parseActions(file, bytes)) take(action as Record<string, unknown>, into);
-    return;
+    return bytes;
   }
   const { rows, columns, unread } = await nestedOf(file, bytes);
   const actions = new Uint8Array(rows);
@@ -71,6 +97,7 @@ async function gather(objects: ObjectStore, file: string, into: Gathered): Promi
   // A footer that was damaged can hide a whole column. Of rows that another writer has added for itself nothing is said.
   const odd = unread.length === 0 ? actions.findIndex((count) => count !== 1) : -1;
   if (odd !== -1) throw corrupt(file, `row ${odd} holds ${actions[odd]} actions, where each row has one`);
+  return bytes;
 }
 
 /** Whether the row has the action. */

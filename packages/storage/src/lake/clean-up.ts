@@ -34,7 +34,7 @@ export async function cleanUpLog(objects: ObjectStore, log: TableLog, before: nu
 
 async function isReadable(log: TableLog, checkpoint: CheckpointFiles): Promise<boolean> {
   try {
-    await log.readCheckpoint(checkpoint);
+    await log.readCheckpoint(checkpoint, (await log.lastCheckpoint())?.noted);
     return true;
   } catch (error) {
     if (isAshlarError(error, "LOG_CORRUPT")) return false;

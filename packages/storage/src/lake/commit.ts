@@ -114,7 +114,8 @@ function withoutCreation(request: CommitRequest, state: TableState): readonly Ac
   const own = metaData && definitionOf(metaData, "the new table");
   const same = own && state.definition && shapeOf(own) === shapeOf(state.definition);
   if (!same || request.read !== "nothing" || !request.actions.some((action) => action.add !== undefined)) {
-    const reason = "it created the table, whose columns, partitions or expectations are not those the rows were written for";
+    const reason =
+      "it created the table, whose columns, partitions or expectations are not those the rows were written for";
     assertStands(state, { kind: "metadataChanged", reason }, request);
   }
   return request.actions.filter((action) => action.metaData === undefined && action.protocol === undefined);

@@ -2,7 +2,7 @@ import { isAshlarError, type ObjectInfo, type ObjectStore } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import { type Action, parseActions } from "./actions.ts";
 import { type Checkpoint, type CheckpointFiles, readCheckpoint } from "./checkpoint.ts";
-import { readLastCheckpoint } from "./last-checkpoint.ts";
+import { type CheckpointHint, type NotedCheckpoint, readLastCheckpoint } from "./last-checkpoint.ts";
 
 const utf8 = new TextEncoder();
 
@@ -54,6 +54,7 @@ export class TableLog {
   async list({ from = 0, until = Infinity, signal }: LogRange = {}): Promise<LogFiles> {
     const commits: LogEntry[] = [];
     const checkpoints = new Map<string, CheckpointPart[]>();
+    const checksums = new Set<string>();
     const startAfter = from > 0 ? { startAfter: this.prefix + digits(from) } : {};
     for await (const { key, lastModified } of this.#objects.list(this.prefix, { ...startAfter, ...signalOf(signal) })) {
       const name = key.slice(this.prefix.length);
@@ -61,14 +62,19 @@ export class TableLog {
       // Everything that is not of a version sorts after the digits.
       if (version > until || name > ":") break;
       if (/^\d{20}\.json$/.test(name)) commits.push({ version, modified: lastModified });
+      if (/^\d{20}\.crc$/.test(name)) checksums.add(key);
       const part = checkpointPart(key, name);
       if (part !== undefined) checkpoints.set(part.of, [...(checkpoints.get(part.of) ?? []), part]);
     }
-    return { commits, checkpoints: [...checkpoints.values()].flatMap(complete) };
+    const whole = [...checkpoints.values()].flatMap(complete).map((files): CheckpointFiles => {
+      const checksumKey = `${this.prefix}${digits(files.version)}.crc`;
+      return checksums.has(checksumKey) ? { ...files, checksumKey } : files;
+    });
+    return { commits, checkpoints: whole };
   }
 
-  /** The version of the newest checkpoint, by `_last_checkpoint`. */
-  lastCheckpoint(): Promise<number | undefined> {
+  /** The newest checkpoint, by `_last_checkpoint`. */
+  lastCheckpoint(): Promise<CheckpointHint | undefined> {
     return readLastCheckpoint(this.#objects, this.lastCheckpointKey);
   }
 
@@ -85,8 +91,8 @@ export class TableLog {
   }
 
   /** The actions that stand for all versions up to this one. @throws LOG_CORRUPT */
-  readCheckpoint(files: CheckpointFiles): Promise<Checkpoint> {
-    return readCheckpoint(this.#objects, files);
+  readCheckpoint(files: CheckpointFiles, noted?: NotedCheckpoint): Promise<Checkpoint> {
+    return readCheckpoint(this.#objects, files, noted);
   }
 
   /** Writes one version unless it exists. Of many writers one gets the entry's information, the others undefined. */

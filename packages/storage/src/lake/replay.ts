@@ -2,6 +2,7 @@ import { isAshlarError } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import type { Action } from "./actions.ts";
 import type { CheckpointFiles } from "./checkpoint.ts";
+import type { CheckpointHint, NotedCheckpoint } from "./last-checkpoint.ts";
 import type { LogFiles, TableLog } from "./log.ts";
 import type { TableState } from "./state.ts";
 
@@ -28,12 +29,13 @@ export async function replay(state: TableState, log: TableLog, options: ReplayOp
   if (until !== undefined && !(Number.isSafeInteger(until) && until >= 0)) throw await notFound(state, log, until);
   if (state.version >= 0) return readOn(state, log, await log.list(rangeOf(state.version + 1, options)), options);
   const hint = await log.lastCheckpoint();
-  if (hint !== undefined && hint > 0 && hint <= (until ?? hint)) {
-    const files = await log.list(rangeOf(hint, options));
-    if (await beginAtCheckpoint(state, log, files, hint)) return readOn(state, log, files, options);
+  const noted = hint?.noted;
+  if (hint !== undefined && hint.version > 0 && hint.version <= (until ?? hint.version)) {
+    const files = await log.list(rangeOf(hint.version, options));
+    if (await beginAtCheckpoint(state, log, files, hint)) return readOn(state, log, files, { ...options, noted });
   }
   signal?.throwIfAborted();
-  await readOn(state, log, await log.list(rangeOf(0, options)), options);
+  await readOn(state, log, await log.list(rangeOf(0, options)), { ...options, noted });
 }
 
 const rangeOf = (from: number, { until, signal }: ReplayOptions): { from: number } & ReplayOptions => ({
@@ -43,16 +45,31 @@ const rangeOf = (from: number, { until, signal }: ReplayOptions): { from: number
 });
 
 /** Whether the newest checkpoint at or after the hint could be read. */
-async function beginAtCheckpoint(state: TableState, log: TableLog, files: LogFiles, hint: number): Promise<boolean> {
+async function beginAtCheckpoint(
+  state: TableState,
+  log: TableLog,
+  files: LogFiles,
+  { version, noted }: CheckpointHint,
+): Promise<boolean> {
   const newest = files.checkpoints.at(-1);
-  if (newest === undefined || newest.version < hint) return false;
-  return (await tryCheckpoint(state, log, newest)) === undefined;
+  if (newest === undefined || newest.version < version) return false;
+  return (await tryCheckpoint(state, log, newest, noted)) === undefined;
+}
+
+/** With what the hint notes of the newest checkpoint. */
+interface ReadOptions extends ReplayOptions {
+  readonly noted?: NotedCheckpoint | undefined;
 }
 
 /** The damage, where there is some. */
-async function tryCheckpoint(state: TableState, log: TableLog, files: CheckpointFiles): Promise<Error | undefined> {
+async function tryCheckpoint(
+  state: TableState,
+  log: TableLog,
+  files: CheckpointFiles,
+  noted: NotedCheckpoint | undefined,
+): Promise<Error | undefined> {
   try {
-    state.restore(await log.readCheckpoint(files), files);
+    state.restore(await log.readCheckpoint(files, noted), files);
     return undefined;
   } catch (error) {
     if (isAshlarError(error, "LOG_CORRUPT")) return error;
@@ -60,7 +77,7 @@ async function tryCheckpoint(state: TableState, log: TableLog, files: Checkpoint
   }
 }
 
-async function readOn(state: TableState, log: TableLog, files: LogFiles, options: ReplayOptions): Promise<void> {
+async function readOn(state: TableState, log: TableLog, files: LogFiles, options: ReadOptions): Promise<void> {
   const latest = Math.max(state.version, files.commits.at(-1)?.version ?? -1, files.checkpoints.at(-1)?.version ?? -1);
   const until = options.until ?? latest;
   if (until > latest) throw await notFound(state, log, until);
@@ -79,7 +96,7 @@ async function jump(
   log: TableLog,
   files: LogFiles,
   until: number,
-  options: ReplayOptions,
+  options: ReadOptions,
 ): Promise<Error | undefined> {
   const entries = files.commits.filter(({ version }) => version > state.version && version <= until);
   const gapless = entries.length === until - state.version && entries[0]?.version === state.version + 1;
@@ -88,7 +105,7 @@ async function jump(
   let damage: Error | undefined;
   for (const checkpoint of files.checkpoints.toReversed()) {
     if (checkpoint.version > until || checkpoint.version <= state.version) continue;
-    const problem = await tryCheckpoint(state, log, checkpoint);
+    const problem = await tryCheckpoint(state, log, checkpoint, options.noted);
     if (problem === undefined) return damage;
     damage ??= problem;
   }

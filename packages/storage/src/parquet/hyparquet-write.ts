@@ -1,8 +1,8 @@
-import { gzipSync, zstdCompressSync } from "node:zlib";
 import type { RecordBatch, Schema } from "apache-arrow";
 import { ByteWriter, ParquetWriter as FileWriter } from "hyparquet-writer";
 import type { Value } from "./column-type.ts";
 import { columnsOf } from "./column.ts";
+import { pageCompressors } from "./compress.ts";
 import { parquetElements } from "./hyparquet-schema.ts";
 import type { Compression, ParquetOutput, ParquetWriter } from "./port.ts";
 
@@ -30,7 +30,7 @@ export class HyparquetWriter implements ParquetWriter {
       writer: this.#bytes,
       schema: parquetElements(schema),
       codec: codecs[compression],
-      compressors: { ZSTD: (input) => zstdCompressSync(input), GZIP: (input) => gzipSync(input) },
+      compressors: pageCompressors,
     });
   }
 
