@@ -116,6 +116,12 @@ const storeErrors = {
     message: (d: { view: string; value: unknown; rule: string }): string =>
       `"${d.view}" cannot be materialised to ${String(d.value)}: ${d.rule}. Give epoch milliseconds after the time reached.`,
   },
+  BACKFILL_SUPERSEDED: {
+    status: 409,
+    retryable: false,
+    message: (d: { view: string }): string =>
+      `Another backfill of "${d.view}" began after this one and takes its place; what serves was not changed by this one. Wait for the other, or begin again to supersede it.`,
+  },
   ENGINE_NOT_INSTALLED: {
     status: 500,
     retryable: false,

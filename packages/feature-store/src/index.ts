@@ -54,6 +54,9 @@ export {
   type ServedRead,
 } from "./log/feature-log.ts";
 export type { FeatureSkew, SkewCause, SkewDifference, SkewOptions, SkewReport } from "./log/skew.ts";
+export type { BackfillOptions, BackfillResult } from "./materialize/backfill.ts";
+export type { RemovedCopies, RemoveRetiredOptions } from "./materialize/retire.ts";
+export type { Copy } from "./materialize/serving-record.ts";
 export type { Materializer, MaterializeResult } from "./materialize/materializer.ts";
 export type { ParityDifference, ParityOptions, ParityReport } from "./materialize/parity.ts";
 export { arrow } from "./offline/arrow.ts";

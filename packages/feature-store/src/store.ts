@@ -16,13 +16,11 @@ import { featureStoreError } from "./errors.ts";
 import { logDefinition } from "./log/definition.ts";
 import type { FeatureLog } from "./log/feature-log.ts";
 import { measureSkew, type SkewOptions, type SkewReport } from "./log/skew.ts";
-import {
-  createMaterializer,
-  type Materializer,
-  type MaterializeResult,
-  namespaceOf,
-} from "./materialize/materializer.ts";
+import { backfill, type BackfillContext, type BackfillOptions, type BackfillResult } from "./materialize/backfill.ts";
+import { createMaterializer, type Materializer, type MaterializeResult } from "./materialize/materializer.ts";
 import { checkParity, type ParityOptions, type ParityReport } from "./materialize/parity.ts";
+import { removeRetired, type RemovedCopies, type RemoveRetiredOptions } from "./materialize/retire.ts";
+import { createServing } from "./materialize/serving.ts";
 import { arrow } from "./offline/arrow.ts";
 import type { OfflineEngine } from "./offline/port.ts";
 import { memory } from "./online/memory.ts";
@@ -48,6 +46,11 @@ export interface FeatureStoreOptions<Views extends readonly View[]> {
   readonly offline?: OfflineEngine;
   /** Where the newest values are read from; default `memory()`. */
   readonly online?: OnlineStore;
+  /**
+   * Older definitions of the views, the newest first. Until a `backfill` of the new one has come to its end they serve under its
+   * name: features that both have, by the older one's ttl. Default none.
+   */
+  readonly previous?: readonly FeatureView[];
   /** What is served is noted here, and flushed when the store is disposed; default none. */
   readonly logs?: readonly FeatureLog[];
   readonly clock?: Clock;
@@ -108,7 +111,7 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
   replay(manifest: TrainingManifest, options: ReplayOptions): Promise<TrainingSet>;
   /**
    * Brings the online store up to `until` (epoch milliseconds): rows visible at or before it. Goes on from the watermark,
-   * or from `from`; it can be repeated and, when killed, done again.
+   * or from `from`; it can be repeated and, when killed, done again. It writes the copy of this very definition.
    *
    * @throws MATERIALIZE_INVALID
    */
@@ -149,7 +152,17 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
   checkSkew(
     options: SkewOptions & ({ readonly features: readonly Selector<Views>[] } | { readonly service: FeatureService }),
   ): Promise<SkewReport>;
-  /** Epoch milliseconds up to which the view is materialised. */
+  /**
+   * Writes a copy of the view from history beside what serves, and then has it serve, by one exchange of one value: for a new
+   * definition, or after history was corrected. Reads go on, each by one copy, and other processes see the flip within a
+   * second. When it is killed or rejects, what served serves on, and calling it again goes on from the last step.
+   *
+   * @throws MATERIALIZE_INVALID, also for a second copy of a view that takes pushed events; BACKFILL_SUPERSEDED
+   */
+  backfill(view: Views[number] & FeatureView, options?: BackfillOptions): Promise<BackfillResult>;
+  /** Removes copies that ceased to serve, and that no service given pins. When it is killed, call it again. */
+  removeRetired(view: Views[number] & FeatureView, options?: RemoveRetiredOptions): Promise<RemovedCopies>;
+  /** Epoch milliseconds up to which what serves the view is materialised. */
   watermark(view: Views[number] & FeatureView): Promise<number | undefined>;
   /** Reads features of entities from the online store. @throws FEATURE_UNKNOWN, ENTITY_KEY_INVALID, ON_DEMAND_FAILED */
   read<const Selection extends Selector<Views>>(
@@ -179,33 +192,65 @@ export function createFeatureStore<const Views extends readonly View[]>(
   const views: Views = options.views;
   assertDistinctNames(views);
 
-  async function materializer(
+  const serving = createServing(online, clock, options.previous ?? []);
+
+  function assertOwn(view: FeatureView, value: unknown): void {
+    if (views.includes(view)) return;
+    throw featureStoreError("MATERIALIZE_INVALID", { view: view.name, value, rule: "the store has no such view" });
+  }
+
+  /** A materialiser into one copy of a view, and when its first event was. */
+  async function into(
     view: FeatureView,
-    { from, until = Infinity, signal }: MaterializerOptions & { readonly until?: number } = {},
-  ): Promise<Materializer> {
-    if (!views.includes(view)) {
-      throw featureStoreError("MATERIALIZE_INVALID", {
-        view: view.name,
-        value: until,
-        rule: "the store has no such view",
-      });
-    }
+    { namespace, from, until = Infinity, signal }: MaterializerOptions & { namespace: string; until?: number },
+  ): Promise<{ readonly materializer: Materializer; readonly first: number }> {
     const columns = isPushed(view) ? [view.push.id] : [];
-    const start = from ?? (await online.watermark(namespaceOf(view))) ?? -Infinity;
+    const start = from ?? (await online.watermark(namespace)) ?? -Infinity;
     const timeline = await offline.timeline(view, { signal, columns });
     if (timeline.ignored.nullEventTime + timeline.ignored.nullKey > 0) {
       logger.warn({ view: view.name, ...timeline.ignored }, "rows without a key or an event time are ignored");
     }
-    if (isPushed(view)) return createSeeder(view, timeline, online, { from: start, limit: until });
-    return createMaterializer(view, timeline, online, { from: start, limit: until });
+    const range = { from: start, limit: until };
+    const first = timeline.event.reduce((least, event) => Math.min(least, event), Infinity) / 1000;
+    const materializer = isPushed(view)
+      ? createSeeder(view, timeline, online, range)
+      : createMaterializer(view, timeline, online, { ...range, namespace });
+    return { materializer, first: Math.floor(first) };
   }
 
+  async function materializer(
+    view: FeatureView,
+    request: MaterializerOptions & { readonly until?: number } = {},
+  ): Promise<Materializer> {
+    assertOwn(view, request.until);
+    const namespace = await serving.namespace(view);
+    const made = await into(view, { ...request, namespace });
+    return {
+      async advance(until, given) {
+        if ((await serving.namespace(view)) !== namespace) {
+          const rule = "a backfill has put another copy in place of the one it writes; make a new materialiser";
+          throw featureStoreError("MATERIALIZE_INVALID", { view: view.name, value: until, rule });
+        }
+        return await made.materializer.advance(until, given);
+      },
+    };
+  }
+
+  const backfills: BackfillContext = { online, serving, now: () => clock.now(), materializer: into };
+
   async function read(request: ReadRequest, of: readonly View[] = views): Promise<Readings[]> {
-    const rows = await readOnline(of, online, request);
-    if (logs.length > 0) {
-      const { requestId = randomUUID(), at, entities } = request;
-      for (const log of logs) log.record({ requestId, at, views: of, entities, rows });
-    }
+    const find = of === views ? serving.byName : serving.pinned;
+    if (logs.length === 0) return readOnline(of, online, request, find);
+    // A log must know by which definition a value was served.
+    const others = new Map<View, View>();
+    const rows = await readOnline(of, online, request, async (view) => {
+      const served = await find(view);
+      if (served.view !== view) others.set(view, served.view);
+      return served;
+    });
+    const by = others.size === 0 ? of : of.map((view) => others.get(view) ?? view);
+    const { requestId = randomUUID(), at, entities } = request;
+    for (const log of logs) log.record({ requestId, at, views: by, entities, rows });
     return rows;
   }
 
@@ -225,7 +270,7 @@ export function createFeatureStore<const Views extends readonly View[]>(
     },
     replay: (manifest, request) => replay(offline, views, manifest, request),
     async materialize(view, request) {
-      const reached = await online.watermark(namespaceOf(view));
+      const reached = await online.watermark(await serving.namespace(view));
       if (request.from === undefined && reached !== undefined && request.until <= reached) {
         return { written: 0, watermark: reached };
       }
@@ -236,10 +281,17 @@ export function createFeatureStore<const Views extends readonly View[]>(
       logger.info({ view: view.name, ...result, ms: clock.monotonic() - started }, "materialised");
       return result;
     },
-    checkParity: (view, request = {}) => checkParity(view, offline, online, request),
+    checkParity: (view, request = {}) => checkParity(view, offline, online, request, serving.pinned),
     checkSkew: async (request) =>
       measureSkew(offline, logDefinition("service" in request ? request : { ...request, views }), request),
-    watermark: (view) => online.watermark(namespaceOf(view)),
+    async backfill(view, request = {}) {
+      assertOwn(view, request.until);
+      const result = await backfill(backfills, view, request);
+      logger.info({ view: view.name, ...result }, "backfilled");
+      return result;
+    },
+    removeRetired: (view, request = {}) => removeRetired(backfills, view, request),
+    watermark: async (view) => online.watermark((await serving.byName(view)).namespace),
     async read(request: ReadOptions<unknown, string> | ServiceReadOptions<unknown, FeatureService>) {
       const service = "service" in request ? request.service : undefined;
       const features = "service" in request ? request.service.features : request.features;

@@ -10,8 +10,7 @@ const numbers = Array.from({ length: rows }, (_, i) => i);
 // A multiplicative step spreads keys and lateness without a random source.
 const spread = (i: number, over: number): number => (i * 7919) % over;
 
-/** A view of some size whose rows become known late, for tests of materialisation. */
-export const trips = featureView({
+const shared = {
   name: "trips",
   entities: [entity({ name: "car", key: { car: "string" } })],
   source: fromTable(
@@ -25,6 +24,11 @@ export const trips = featureView({
   ),
   eventTime: "at",
   knownAt: "known",
+} as const;
+
+/** A view of some size whose rows become known late, for tests of materialisation. */
+export const trips = featureView({
+  ...shared,
   ttl: "1d",
   features: {
     last: column("length"),
@@ -32,6 +36,9 @@ export const trips = featureView({
     count_20m: window("20m", count()),
   },
 });
+
+/** What the view was before it had windows. */
+export const tripsBefore = featureView({ ...shared, ttl: "1d", features: { last: column("length") } });
 
 export const cars: readonly { readonly car: string }[] = Array.from({ length: 3_000 }, (_, i) => ({ car: `car ${i}` }));
 

@@ -47,13 +47,16 @@ export function createMaterializer(
   view: FeatureView,
   timeline: Timeline,
   online: OnlineStore,
-  { from, limit }: { readonly from: number; readonly limit: number },
+  {
+    from,
+    limit,
+    namespace = namespaceOf(view),
+  }: { readonly from: number; readonly limit: number; readonly namespace?: string },
 ): Materializer {
   const visible = visibility(timeline, { knownAt: true, strict: false });
   const states = keyStates(view, timeline, visible);
   const layout = new VectorLayout(view.features);
   const readers = plainReaders(view, timeline);
-  const namespace = namespaceOf(view);
   const changed = new Set<KeyState>();
   let reached = from;
   let turn: Promise<unknown> = Promise.resolve();

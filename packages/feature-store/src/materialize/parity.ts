@@ -4,10 +4,9 @@ import { featureStoreError } from "../errors.ts";
 import type { KeyPart } from "../offline/key-dictionary.ts";
 import type { OfflineEngine } from "../offline/port.ts";
 import type { OnlineStore } from "../online/port.ts";
-import { type Reading, readOnline } from "../serve/read.ts";
+import { type FindServed, type Reading, readOnline } from "../serve/read.ts";
 import { type Cell, fromRows } from "../source/rows.ts";
 import { makeTrainingSet } from "../training/training-set.ts";
-import { namespaceOf } from "./materializer.ts";
 
 export interface ParityOptions {
   /** How many entities of the view's source are compared, spread evenly over them. @default 1000 */
@@ -55,8 +54,10 @@ export async function checkParity(
   offline: OfflineEngine,
   online: OnlineStore,
   { sample = 1000, at: asked, signal }: ParityOptions,
+  serving: FindServed,
 ): Promise<ParityReport> {
-  const at = asked ?? (await online.watermark(namespaceOf(view)));
+  const { namespace } = await serving(view);
+  const at = asked ?? (await online.watermark(namespace));
   const invalid = (value: unknown, rule: string): Error =>
     featureStoreError("MATERIALIZE_INVALID", { view: view.name, value, rule });
   if (at === undefined) throw invalid(at, "it was never materialised, so there is no time to compare at");
@@ -77,7 +78,7 @@ export async function checkParity(
       features,
       ...(signal && { signal }),
     });
-    const rows = await readOnline([view], online, { entities, features, at, signal });
+    const rows = await readOnline([view], online, { entities, features, at, signal }, serving);
     rows.forEach((row, i) => {
       const wanted = truth.row(i) as Readonly<Record<string, Value | null>>;
       for (const [feature, { value, status }] of Object.entries(row)) {

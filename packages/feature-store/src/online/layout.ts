@@ -22,7 +22,8 @@ const slotBytes: Readonly<Record<ValueType, number>> = {
   boolean: 1,
 };
 
-const headerBytes = 32;
+/** Layout id and stamp: what every vector begins with. */
+export const headerBytes = 32;
 const signBit = 1n << 63n;
 
 /**

@@ -5,6 +5,7 @@ import { transformInput } from "../define/transform.ts";
 import type { Value } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import { namespaceOf } from "../materialize/materializer.ts";
+import type { Served } from "../materialize/serving.ts";
 import { exactInteger, type KeyPart } from "../offline/key-dictionary.ts";
 import { entityKey } from "../online/entity-key.ts";
 import { layoutOf } from "../online/layout.ts";
@@ -36,18 +37,22 @@ export interface ReadRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Finds what a view is read by, once for each read. */
+export type FindServed = (view: FeatureView) => Promise<Served>;
+
 /** @throws FEATURE_UNKNOWN, ENTITY_KEY_INVALID, before anything is read */
 export async function readOnline(
   views: readonly View[],
   online: OnlineStore,
   request: ReadRequest,
+  serving: FindServed = async (view) => ({ view, namespace: namespaceOf(view) }),
 ): Promise<Readings[]> {
   const { entities } = request;
   const selection = resolveSelection(views, request.features);
   const keys = selection.views.map(({ view }) => entities.map((row, i) => keyOf(view, row, i)));
   const onDemand = selection.onDemand.map((each) => onDemandFiller(each, request));
   const materialized = await Promise.all(
-    selection.views.map((each, i) => viewFiller(each, keys[i] ?? [], online, request)),
+    selection.views.map((each, i) => viewFiller(each, keys[i] ?? [], online, request, serving)),
   );
   const fillers = [...materialized, ...onDemand];
   // Copies of one object have its shape from the start: the engine need not find it anew with each name that is added.
@@ -65,19 +70,22 @@ type Filler = (row: Readings, i: number) => void;
 const notFound: Reading = { status: "NOT_FOUND", value: null, ageMs: null };
 const missingKey: Reading = { status: "MISSING_KEY", value: null, ageMs: null };
 
-/** Reads the vectors of a view. */
+/** Reads the vectors of a view, all by one definition: a feature that the one that serves lacks is found nowhere. */
 async function viewFiller(
-  { view, features }: SelectedView<FeatureView>,
+  selected: SelectedView<FeatureView>,
   keys: readonly (Uint8Array | undefined)[],
   online: OnlineStore,
   { at, signal }: ReadRequest,
+  serving: FindServed,
 ): Promise<Filler> {
+  const { view, namespace } = await serving(selected.view);
+  const features = selected.features.filter((name) => view.features[name]?.type === selected.view.features[name]?.type);
   const layout = layoutOf(view.features);
   const reader = layout.reader();
   const ttlMs = view.ttl / 1000;
   const asked = keys.filter((key) => key !== undefined);
   const [{ vectors, watermark = -Infinity }, windows] = await Promise.all([
-    online.read(namespaceOf(view), asked, { signal }),
+    online.read(namespace, asked, { signal }),
     isPushed(view) ? readWindows(view, features, asked, online, { at, signal }) : undefined,
   ]);
   const columns = features.map((name) => ({
