@@ -86,18 +86,28 @@ export interface CheckpointColumn {
   readonly data: unknown[];
 }
 
-export function checkpointColumns(actions: readonly Action[]): CheckpointColumn[] {
-  return Object.entries(kinds).map(([kind, all]) => columnOf(actions, kind, all));
+/** The fields of actions that only some tables have, as `add.tags`. */
+export function rareFields(actions: readonly Action[]): Set<string> {
+  const found = new Set<string>();
+  for (const action of actions) {
+    for (const [kind, value] of Object.entries(action)) {
+      const record = value as Readonly<Record<string, unknown>>;
+      for (const name of rare) if (record[name] !== undefined) found.add(`${kind}.${name}`);
+    }
+  }
+  return found;
 }
 
-function columnOf(actions: readonly Action[], kind: string, all: readonly SchemaElement[][]): CheckpointColumn {
-  const values = actions.map((action) => (action as Readonly<Record<string, unknown>>)[kind]);
-  const present = values.filter((value) => value !== undefined) as Readonly<Record<string, unknown>>[];
-  const children = all.filter(([element]) => {
-    const name = element?.name ?? "";
-    return !rare.has(name) || present.some((value) => value[name] !== undefined);
+/** @param fields the rare fields that the schema has */
+export function checkpointColumns(actions: readonly Action[], fields: ReadonlySet<string>): CheckpointColumn[] {
+  return Object.entries(kinds).map(([kind, all]) => {
+    const values = actions.map((action) => (action as Readonly<Record<string, unknown>>)[kind]);
+    const children = all.filter(([element]) => {
+      const name = element?.name ?? "";
+      return !rare.has(name) || fields.has(`${kind}.${name}`);
+    });
+    return { name: kind, schema: struct(kind, children), data: values.map((value) => withIntegers(value, children)) };
   });
-  return { name: kind, schema: struct(kind, children), data: values.map((value) => withIntegers(value, children)) };
 }
 
 /** A row of the column: 64-bit integers as bigints, which is how Parquet takes them. */

@@ -20,10 +20,6 @@ export async function writeCheckpoint(
   }
   const { body, size } = state.checkpoints.encode(state);
   await objects.put(log.checkpointKeyOf(state.version), body);
-  await writeLastCheckpoint(objects, log.lastCheckpointKey, {
-    version: state.version,
-    size,
-    sizeInBytes: body.byteLength,
-    numOfAddFiles: state.files.size,
-  });
+  const last = { version: state.version, size, sizeInBytes: body.byteLength, numOfAddFiles: state.files.size };
+  await writeLastCheckpoint(objects, log.lastCheckpointKey, last, body);
 }

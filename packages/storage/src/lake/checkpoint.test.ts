@@ -3,11 +3,11 @@ import { memoryObjectStore } from "@ashlar/core/memory";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { countingStore } from "../../test/counting-store.ts";
+import { encodeCheckpoint } from "../../test/encode-checkpoint.ts";
 import { valuesOf } from "../../test/rows.ts";
 import { hyparquet } from "../parquet/hyparquet.ts";
 import type { Action, AddFile } from "./actions.ts";
 import { readCheckpoint } from "./checkpoint.ts";
-import { encodeCheckpoint } from "./checkpoint-file.ts";
 import { batchFrom, type LakeTable, openLake } from "./index.ts";
 
 const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 });
@@ -69,7 +69,7 @@ describe("a checkpoint", () => {
       fc.asyncProperty(fc.array(action, { minLength: 1, maxLength: 20 }), async (given) => {
         const actions = given as Action[];
         const objects = memoryObjectStore();
-        await objects.put("c.parquet", await encodeCheckpoint(actions));
+        await objects.put("c.parquet", encodeCheckpoint(actions));
         const { adds, removes, others } = await readCheckpoint(objects, { version: 0, keys: ["c.parquet"] });
         const found = [
           ...adds.map((value) => ({ add: value })),
@@ -199,7 +199,7 @@ describe("checkpoints of a table", () => {
       all.slice(1),
       [{ txn: { appId: "a", version: 1 } }],
     ]) {
-      await objects.put(classic(10), await encodeCheckpoint(wrong));
+      await objects.put(classic(10), encodeCheckpoint(wrong));
       expect((await (await open(objects)).snapshot()).rows).toBe(12);
     }
   });
@@ -240,7 +240,7 @@ describe("checkpoints of a table", () => {
     const { objects } = await withAppends(12);
     const { adds, others } = await readCheckpoint(objects, { version: 10, keys: [classic(10)] });
     const without = [...others, ...adds.slice(1).map((value) => ({ add: value }))];
-    await objects.put(classic(10), await encodeCheckpoint(without));
+    await objects.put(classic(10), encodeCheckpoint(without));
     expect((await (await open(objects)).snapshot()).rows).toBe(12);
     for (let version = 0; version < 10; version++) await objects.delete(entry(version));
     await expect((await open(objects)).snapshot()).rejects.toMatchObject({
@@ -278,14 +278,14 @@ describe("checkpoints of a table", () => {
     for (let version = 0; version < 10; version++) await objects.delete(entry(version));
     await objects.delete(classic(10));
     const part = (index: number): string => classic(10).replace(".parquet", `.000000000${index}.0000000002.parquet`);
-    await objects.put(part(1), await encodeCheckpoint([...others, ...files.slice(0, 4)]));
+    await objects.put(part(1), encodeCheckpoint([...others, ...files.slice(0, 4)]));
     await expect((await open(objects)).snapshot()).rejects.toMatchObject({ code: "LOG_CORRUPT" });
-    await objects.put(part(2), await encodeCheckpoint(files.slice(4)));
+    await objects.put(part(2), encodeCheckpoint(files.slice(4)));
     expect((await (await open(objects)).snapshot()).rows).toBe(12);
 
     for (const index of [1, 2]) await objects.delete(part(index));
     const sidecar = { path: "files.parquet", sizeInBytes: 1, modificationTime: 1 };
-    await objects.put("t/_delta_log/_sidecars/files.parquet", await encodeCheckpoint(files));
+    await objects.put("t/_delta_log/_sidecars/files.parquet", encodeCheckpoint(files));
     const v2 = [{ checkpointMetadata: { version: 10 } }, ...others, { sidecar }];
     const name = classic(10).replace("parquet", `${crypto.randomUUID()}.json`);
     await put(objects, name, v2.map((line) => JSON.stringify(line)).join("\n"));

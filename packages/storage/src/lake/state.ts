@@ -1,6 +1,7 @@
 import { storageError } from "../errors.ts";
 import type { Action, AddFile, DomainMetadata, Metadata, Protocol, RemoveFile } from "./actions.ts";
 import type { Checkpoint, CheckpointFiles } from "./checkpoint.ts";
+import { CheckpointGroups } from "./checkpoint-groups.ts";
 import { mappedWithin, mappingModeKey, physicalName, unmapped } from "./column-mapping.ts";
 import { logicalKey } from "./logical-file.ts";
 import type { TableLog } from "./log.ts";
@@ -40,6 +41,8 @@ export class TableState {
   tombstones: SharedMap<RemoveFile> = new SharedMap();
   transactions: SharedMap<CommittedTransaction> = new SharedMap();
   domains: SharedMap<DomainMetadata> = new SharedMap();
+  /** Shared with the copies. */
+  checkpoints: CheckpointGroups = new CheckpointGroups();
 
   constructor(table: string) {
     this.table = table;
@@ -56,6 +59,7 @@ export class TableState {
     copy.tombstones = this.tombstones.copy();
     copy.transactions = this.transactions.copy();
     copy.domains = this.domains.copy();
+    copy.checkpoints = this.checkpoints;
     return copy;
   }
 
