@@ -1,15 +1,57 @@
-import { connect } from "node:net";
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 
-/** One client process: keeps connections busy for a time and reports how many whole answers came. */
-const [port = "", path = "/", connections = "32", milliseconds = "3000"] = process.argv.slice(2);
-const request = `GET ${path} HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nUser-Agent: load\r\n\r\n`;
+/**
+ * One client process over keep-alive connections. It reports how many whole answers came, and what they took.
+ *
+ * Closed loop, the default: each connection asks again as soon as it has its answer. Open loop, with a rate: requests are
+ * due at the times of a Poisson process whatever the server does, and what one takes is counted from the time it was due,
+ * so that waiting for a free connection counts too.
+ *
+ * Arguments: port, path, connections, milliseconds, requests per second (0: closed loop), file of a body to POST, and its
+ * extra headers as JSON.
+ */
+const [port = "", path = "/", connections = "32", milliseconds = "3000", rate = "0", bodyFile = "", headers = "{}"] =
+  process.argv.slice(2);
+const request = makeRequest();
+const perSecond = Number(rate);
 
 let answers = 0;
 let failures = 0;
 let measuring = true;
+const latenciesMs: number[] = [];
 
-function run(): void {
-  const socket = connect(Number(port), "127.0.0.1", () => socket.write(request));
+interface Connection {
+  readonly socket: Socket;
+  /** When the request under way was due. */
+  dueAt: number;
+}
+const free: Connection[] = [];
+/** Due times of requests that no connection was free for. */
+const due: number[] = [];
+
+function makeRequest(): Buffer {
+  const body = bodyFile === "" ? null : readFileSync(bodyFile);
+  const extra = Object.entries(JSON.parse(headers) as Record<string, string>).map(
+    ([name, value]) => `${name}: ${value}`,
+  );
+  if (body !== null) extra.push(`Content-Length: ${body.byteLength}`);
+  const first = `${body === null ? "GET" : "POST"} ${path} HTTP/1.1`;
+  const head = [first, "Host: a", "Accept: */*", "User-Agent: load", ...extra, "", ""].join("\r\n");
+  return body === null ? Buffer.from(head) : Buffer.concat([Buffer.from(head), body]);
+}
+
+function send(connection: Connection, dueAt: number): void {
+  connection.dueAt = dueAt;
+  connection.socket.write(request);
+}
+
+function open(): void {
+  const socket = connect(Number(port), "127.0.0.1", () => {
+    if (perSecond > 0) next(connection);
+    else send(connection, performance.now());
+  });
+  const connection: Connection = { socket, dueAt: 0 };
   let text = "";
   socket.setEncoding("latin1");
   socket.setNoDelay(true);
@@ -19,10 +61,19 @@ function run(): void {
     if (end < 0 || !isWhole(text, end + 4)) return;
     if (text.startsWith("HTTP/1.1 200 ")) answers += 1;
     else failures += 1;
+    latenciesMs.push(performance.now() - connection.dueAt);
     text = "";
-    if (measuring) socket.write(request);
-    else socket.destroy();
+    if (!measuring) socket.destroy();
+    else if (perSecond > 0) next(connection);
+    else send(connection, performance.now());
   });
+}
+
+/** Takes the oldest request that is due, or waits for one. */
+function next(connection: Connection): void {
+  const dueAt = due.shift();
+  if (dueAt === undefined) free.push(connection);
+  else send(connection, dueAt);
 }
 
 function isWhole(text: string, body: number): boolean {
@@ -30,9 +81,29 @@ function isWhole(text: string, body: number): boolean {
   return length ? text.length >= body + Number(length[1]) : text.endsWith("0\r\n\r\n");
 }
 
-for (let count = 0; count < Number(connections); count += 1) run();
+/** Makes the requests due whose time has come; gaps between them are exponential. */
+function arrivals(): void {
+  let at = performance.now();
+  const tick = (): void => {
+    for (; at <= performance.now(); at -= (Math.log(1 - Math.random()) * 1000) / perSecond) {
+      const connection = free.pop();
+      if (connection === undefined) due.push(at);
+      else send(connection, at);
+    }
+    if (measuring) setImmediate(tick);
+  };
+  tick();
+}
+
+function quantile(share: number): number {
+  return latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(share * latenciesMs.length))] ?? Number.NaN;
+}
+
+for (let count = 0; count < Number(connections); count += 1) open();
+if (perSecond > 0) arrivals();
 setTimeout(() => {
   measuring = false;
-  process.send?.({ answers, failures });
+  latenciesMs.sort((a, b) => a - b);
+  process.send?.({ answers, failures, p50: quantile(0.5), p99: quantile(0.99), unsent: due.length });
   setTimeout(() => process.exit(0), 50);
 }, Number(milliseconds));

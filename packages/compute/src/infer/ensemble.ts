@@ -1,7 +1,7 @@
 import { computeError } from "../errors.ts";
 import { invalidOption } from "./options.ts";
 import type { EnsembleOptions } from "./model-settings.ts";
-import { checkRequestOptions, type Outputs, type RequestOptions } from "./pending-request.ts";
+import { checkRequestOptions, type InternalRequestOptions, type Outputs } from "./pending-request.ts";
 import { type PreparedInputs, prepareInputs } from "./request.ts";
 import type { ExecutionKind } from "./runner.ts";
 import type { Servable } from "./servable.ts";
@@ -69,7 +69,7 @@ export class Ensemble implements Servable {
     }
   }
 
-  submit(inputs: PreparedInputs, options: RequestOptions): Promise<Outputs> {
+  submit(inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs> {
     checkRequestOptions(options);
     if (this.#closed) throw computeError("MODEL_UNAVAILABLE", { model: this.name, reason: "it is being unloaded" });
     const answer = this.#answer(inputs, options);
@@ -88,7 +88,7 @@ export class Ensemble implements Servable {
     return this.drain();
   }
 
-  async #answer(inputs: PreparedInputs, options: RequestOptions): Promise<Outputs> {
+  async #answer(inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs> {
     const { statistics, monotonic, now } = this.#init;
     const began = monotonic();
     try {
@@ -103,7 +103,7 @@ export class Ensemble implements Servable {
     }
   }
 
-  async #runGraph(inputs: PreparedInputs, options: RequestOptions, began: number): Promise<Outputs> {
+  async #runGraph(inputs: PreparedInputs, options: InternalRequestOptions, began: number): Promise<Outputs> {
     const { steps, outputs } = this.#init.options;
     const given = this.signature.inputs.map(({ name }, index) => [name, inputs.tensors[index] as Tensor] as const);
     const tensors = new Map<string, Tensor>(given);
@@ -135,8 +135,8 @@ export class Ensemble implements Servable {
   }
 
   /** A step gets what is left of the deadline; an aborted request ends between two steps. */
-  #remaining(options: RequestOptions, began: number): RequestOptions {
-    options.signal?.throwIfAborted();
+  #remaining(options: InternalRequestOptions, began: number): InternalRequestOptions {
+    (options.signal ?? options.lateSignal?.())?.throwIfAborted();
     const { deadlineMs } = options;
     if (deadlineMs === undefined) return options;
     const left = deadlineMs - (this.#init.monotonic() - began);

@@ -20,7 +20,11 @@ export async function startInlineRunner(model: string, start: RunnerStart): Prom
   let running: Promise<unknown> = Promise.resolve();
 
   const run = async (inputs: readonly Tensor[]): Promise<RunResult> => {
-    const began = performance.now();
+    let began = performance.now();
+    // The runtime runs in an immediate of its own, the next one: what the event loop does until then is no part of it.
+    setImmediate(() => {
+      began = performance.now();
+    });
     try {
       const outputs = await runSession(runtime, session, signature, inputs);
       return { outputs, computeMicros: (performance.now() - began) * 1000 };

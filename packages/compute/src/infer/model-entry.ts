@@ -1,5 +1,5 @@
 import { computeError } from "../errors.ts";
-import type { Outputs } from "./pending-request.ts";
+import type { InternalRequestOptions, Outputs } from "./pending-request.ts";
 import { invalidOption } from "./options.ts";
 import { type InferenceInputs, prepareInputs } from "./request.ts";
 import { SequenceModel } from "./sequence.ts";
@@ -130,7 +130,12 @@ export class ModelEntry {
   }
 
   /** Sends a request to the version that was chosen, and a copy to the one that is compared. */
-  inferOn(model: Servable, inputs: InferenceInputs, options: InferOptions, owned: boolean): Promise<Outputs> {
+  inferOn(
+    model: Servable,
+    inputs: InferenceInputs,
+    options: InferOptions & InternalRequestOptions,
+    owned: boolean,
+  ): Promise<Outputs> {
     const prepared = prepareInputs(model, inputs, owned);
     const shadow = this.#shadow;
     if (shadow === null || options.version !== undefined || options.sequence !== undefined || !shadow.wants()) {

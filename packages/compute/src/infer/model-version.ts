@@ -6,7 +6,7 @@ import type { BatchLayout } from "./batch-layout.ts";
 import { type BatchPlan, planBatch } from "./batcher.ts";
 import type { FairShare } from "./fair-share.ts";
 import { LatencyController } from "./latency-target.ts";
-import { checkRequestOptions, type Outputs, PendingRequest, type RequestOptions } from "./pending-request.ts";
+import { checkRequestOptions, type InternalRequestOptions, type Outputs, PendingRequest } from "./pending-request.ts";
 import { RequestQueue } from "./queue.ts";
 import type { PreparedInputs } from "./request.ts";
 import { ResponseCache } from "./response-cache.ts";
@@ -20,7 +20,7 @@ import type { StatisticsRecorder } from "./statistics.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Runs in a row over the threshold, by so much, after which a model chosen to run inline is moved to a worker. */
-const tooSlow = { runs: 3, factor: 4 } as const;
+const tooSlow = { runs: 8, factor: 4 } as const;
 
 export interface ModelVersionInit {
   readonly name: string;
@@ -54,6 +54,8 @@ export class ModelVersion implements Servable {
   #running = 0;
   /** Turns of the fair share that were asked for and not given yet. */
   #turns = 0;
+  /** Requests of this turn whose signal is made when they have to wait. */
+  #unfollowed: { readonly request: PendingRequest; readonly lateSignal: () => AbortSignal | undefined }[] = [];
   #dispatchPlanned = false;
   /** The last batch was one request: whoever comes next is likely alone too, and does not wait for others. */
   #lone = true;
@@ -105,13 +107,13 @@ export class ModelVersion implements Servable {
    * @throws INFERENCE_QUEUE_FULL, INFERENCE_DEADLINE_EXCEEDED, INFERENCE_INSTANCE_CRASHED, INFERENCE_FAILED,
    * INFERENCE_RUN_TIMEOUT, MODEL_UNAVAILABLE, or the signal's reason
    */
-  submit(inputs: PreparedInputs, options: RequestOptions): Promise<Outputs> {
+  submit(inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs> {
     checkRequestOptions(options);
     if (this.#cache === null) return this.#enqueue(inputs, options);
     return this.#cached(this.#cache, inputs, options);
   }
 
-  async #cached(cache: ResponseCache, inputs: PreparedInputs, options: RequestOptions): Promise<Outputs> {
+  async #cached(cache: ResponseCache, inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs> {
     const key = cache.keyOf(inputs);
     const known = cache.get(key);
     this.#init.statistics.looked(known !== undefined);
@@ -121,7 +123,7 @@ export class ModelVersion implements Servable {
     return outputs;
   }
 
-  #enqueue(inputs: PreparedInputs, options: RequestOptions): Promise<Outputs> {
+  #enqueue(inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs> {
     const { clock, settings } = this.#init;
     if (this.#pool.lost) throw this.#unavailable();
     const priority = options.priority ?? settings.queue.defaultPriority ?? 5;
@@ -144,9 +146,10 @@ export class ModelVersion implements Servable {
   }
 
   /** Starts the deadline and the timeout of the queue, and listens to the signal. */
-  #arm(request: PendingRequest, { deadlineMs, signal }: RequestOptions): void {
+  #arm(request: PendingRequest, { deadlineMs, signal, lateSignal }: InternalRequestOptions): void {
     const { clock, settings } = this.#init;
     if (signal !== undefined) request.follow(signal);
+    else if (lateSignal !== undefined) this.#unfollowed.push({ request, lateSignal });
     if (deadlineMs === 0) request.expire(this.name, 0);
     if (request.settled) return;
     if (deadlineMs !== undefined) {
@@ -155,8 +158,7 @@ export class ModelVersion implements Servable {
         () => {},
       );
     }
-    const level = { ...settings.queue, ...settings.queue.priorities?.[request.priority] };
-    const { timeoutMs, timeoutAction } = level;
+    const { timeoutMs, timeoutAction } = { ...settings.queue, ...settings.queue.priorities?.[request.priority] };
     if (timeoutMs === undefined) return;
     const onTimeout = (): void => {
       if (!this.#queue.remove(request)) return;
@@ -218,7 +220,16 @@ export class ModelVersion implements Servable {
   readonly #onDispatch = (): void => {
     this.#dispatchPlanned = false;
     this.#dispatch();
+    if (this.#unfollowed.length > 0) this.#followThoseThatWait();
   };
+
+  #followThoseThatWait(): void {
+    for (const { request, lateSignal } of this.#unfollowed.splice(0)) {
+      if (request.taken || request.settled) continue;
+      const signal = lateSignal();
+      if (signal !== undefined) request.follow(signal);
+    }
+  }
 
   #dispatch(): void {
     while (this.#queue.size > 0 && this.#pool.idle > this.#turns) {
@@ -274,6 +285,7 @@ export class ModelVersion implements Servable {
   async #run(runner: Runner, batch: readonly PendingRequest[], shared = false): Promise<void> {
     const { clock, statistics, share } = this.#init;
     this.#queue.take(batch);
+    for (const request of batch) request.taken = true;
     this.#running++;
     this.#lone = batch.length === 1;
     const sentAt = clock.monotonic();

@@ -15,6 +15,12 @@ export interface RequestOptions {
   readonly priority?: number;
 }
 
+/** What the package's own callers may add. */
+export interface InternalRequestOptions extends RequestOptions {
+  /** Makes the signal only for a request that has to wait: most run in the turn in which they came. */
+  readonly lateSignal?: () => AbortSignal | undefined;
+}
+
 /** @throws INFERENCE_OPTION_INVALID */
 export function checkRequestOptions({ priority, deadlineMs }: RequestOptions): void {
   if (priority !== undefined && (!Number.isInteger(priority) || priority < 1 || priority > 9)) {
@@ -37,6 +43,8 @@ export class PendingRequest implements PreparedInputs {
   readonly answer: Promise<Outputs>;
   /** True once its time in the queue was over and it lets the others go first. */
   overdue = false;
+  /** True once it has left the queue to be run. */
+  taken = false;
   #settled = false;
   #resolve!: (outputs: Outputs) => void;
   #reject!: (error: Error) => void;

@@ -26,6 +26,7 @@ export class RunnerPool {
   readonly #ending: AbortController = new AbortController();
   #kind: ExecutionKind;
   #starting = 0;
+  #moving = false;
 
   constructor(init: RunnerPoolInit) {
     this.#init = init;
@@ -67,23 +68,26 @@ export class RunnerPool {
     this.#init.onIdle();
   }
 
-  /** Moves the model elsewhere: each instance is replaced by one of the other kind, and none is ever missing. */
+  /** Moves the model elsewhere: the instances of the other kind are ready before the present ones go. */
   async move(kind: ExecutionKind): Promise<void> {
     const { spawn, logger, fields } = this.#init;
-    const before = this.#kind;
-    if (kind === before) return;
-    this.#kind = kind;
-    const count = this.#runners.size;
-    const started = await Promise.allSettled(Array.from({ length: count }, () => spawn(kind)));
+    if (kind === this.#kind || this.#moving) return;
+    this.#moving = true;
+    const started = await Promise.allSettled(Array.from({ length: this.#runners.size }, () => spawn(kind)));
+    this.#moving = false;
     const runners = started.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
     if (runners.length === 0 || this.#ending.signal.aborted) {
-      this.#kind = before;
       logger.error({ ...fields, kind }, "a model could not be moved");
       await Promise.all(runners.map((runner) => runner.stop()));
       return;
     }
-    for (const runner of this.#idle.splice(0)) this.#retire(runner);
+    this.#kind = kind;
     for (const runner of runners) this.#add(runner);
+    const stale = this.#idle.filter((runner) => runner.kind !== kind);
+    for (const runner of stale) {
+      this.#idle.splice(this.#idle.indexOf(runner), 1);
+      this.#retire(runner);
+    }
   }
 
   /** Ends every instance after what it is running. */

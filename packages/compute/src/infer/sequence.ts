@@ -4,7 +4,7 @@ import { computeError } from "../errors.ts";
 import type { ModelVersion } from "./model-version.ts";
 import type { SequenceOptions } from "./model-settings.ts";
 import { invalidOption } from "./options.ts";
-import type { Outputs, RequestOptions } from "./pending-request.ts";
+import type { InternalRequestOptions, Outputs } from "./pending-request.ts";
 import { type PreparedInputs, prepareInputs } from "./request.ts";
 import type { ExecutionKind } from "./runner.ts";
 import type { Servable } from "./servable.ts";
@@ -98,7 +98,10 @@ export class SequenceModel implements Servable {
   }
 
   /** @throws SEQUENCE_INVALID, SEQUENCE_LIMIT_REACHED, and what the model throws */
-  submit(inputs: PreparedInputs, options: RequestOptions & { readonly sequence?: SequencePosition }): Promise<Outputs> {
+  submit(
+    inputs: PreparedInputs,
+    options: InternalRequestOptions & { readonly sequence?: SequencePosition },
+  ): Promise<Outputs> {
     const { sequence: position, ...rest } = options;
     if (position === undefined) throw this.#invalid("", "no sequence is named", "each request of it belongs to one");
     const sequence = this.#open(position);
@@ -131,8 +134,8 @@ export class SequenceModel implements Servable {
     return sequence;
   }
 
-  async #run(sequence: Sequence, inputs: PreparedInputs, options: RequestOptions): Promise<Outputs> {
-    options.signal?.throwIfAborted();
+  async #run(sequence: Sequence, inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs> {
+    (options.signal ?? options.lateSignal?.())?.throwIfAborted();
     const named = this.signature.inputs.map(({ name }, index) => [name, inputs.tensors[index] as Tensor] as const);
     const prepared = prepareInputs(this.#model, { ...Object.fromEntries(named), ...sequence.states });
     const results = await this.#model.submit(prepared, options);

@@ -1,4 +1,5 @@
 import { computeError } from "../errors.ts";
+import type { InternalRequestOptions } from "../infer/pending-request.ts";
 import type { Servable } from "../infer/servable.ts";
 import type { InferOptions } from "../infer/server.ts";
 import { classify } from "./classification.ts";
@@ -22,7 +23,7 @@ export async function answerInfer(
   const entry = opening instanceof Promise ? await opening : opening;
   const reading = codec.read(body, jsonLength, entry.require(version).signature);
   const message = reading instanceof Promise ? await reading : reading;
-  const options = inferOptions(message, request.signal, version);
+  const options = inferOptions(message, () => request.signal, version);
   const model = entry.choose(options);
   const outputs = await entry.inferOn(model, message.inputs, options, true);
   return codec.write(inferAnswer(model, message, outputs));
@@ -30,11 +31,11 @@ export async function answerInfer(
 
 export function inferOptions(
   message: InferRequest,
-  signal: AbortSignal | undefined,
+  lateSignal: () => AbortSignal | undefined,
   version: string | undefined,
-): InferOptions {
+): InferOptions & InternalRequestOptions {
   return {
-    ...(signal === undefined ? {} : { signal }),
+    lateSignal,
     ...(version === undefined ? {} : { version }),
     ...(message.deadlineMs === null ? {} : { deadlineMs: message.deadlineMs }),
     ...(message.priority === null ? {} : { priority: message.priority }),
