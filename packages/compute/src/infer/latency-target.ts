@@ -10,7 +10,7 @@ export interface LatencyTarget {
 export function parseLatencyTarget(text: string): LatencyTarget {
   const [, value = "1", unit = "ms", percent = "99"] = /^([\d.]+)(us|ms|s) p([\d.]+)$/.exec(text) ?? [];
   const scale = { us: 0.001, ms: 1, s: 1000 }[unit] ?? 1;
-  return { milliseconds: Number(value) * scale, quantile: Number(percent) / 100 };
+  return { milliseconds: Number(value) * scale, quantile: Number((Number(percent) / 100).toFixed(6)) };
 }
 
 /** Latencies after which the budget is looked at again. */
@@ -21,7 +21,8 @@ const smoothing = 0.2;
 
 /**
  * Finds the size and the delay of batches that keep a latency. A request waits at worst for the run before it, for the
- * delay, and for its own run: the size is the largest whose measured run fits twice, and the delay is what is left.
+ * delay, and for its own run: the size is the largest whose measured run fits twice, and the delay is what is left as far
+ * as requests come to use it.
  * What requests are then seen to take corrects the budget, multiplicatively down and up, so that costs which the curve
  * does not hold (a busy machine, other models) are paid for too.
  */
@@ -76,14 +77,18 @@ export class LatencyController {
   plan(): { readonly maxRows: number; readonly delayMs: number } {
     const room = this.#target.milliseconds * 1000 * this.#budget;
     let rows = 0;
+    let delayMicros = 0;
     for (let power = 0; 2 ** power < this.#maxRows * 2; power++) {
-      if (2 * this.#runMicros(power) > room) break;
+      const left = room - 2 * this.#runMicros(power);
+      if (left < 0) break;
       rows = Math.min(this.#maxRows, 2 ** power);
+      // A batch of this size is worth its delay only as far as requests come to fill it.
+      delayMicros = Math.max(delayMicros, Math.min(left, rows * this.#gapMs * 1000));
     }
     // Not even one row keeps the target: the queue is then shortest when as much as can be is done in every run.
     if (rows === 0) return { maxRows: this.#maxRows, delayMs: 0 };
-    const delayMs = Math.max(0, room - 2 * this.#runMicros(Math.ceil(Math.log2(rows)))) / 1000;
     // Waiting for a request that is not expected to come gains nothing.
+    const delayMs = delayMicros / 1000;
     return { maxRows: rows, delayMs: delayMs > this.#gapMs ? delayMs : 0 };
   }
 
