@@ -1,8 +1,12 @@
 import { describeKernelBackend } from "../testing/index.ts";
-import { gpuJs, type KernelBackend, type KernelEngine, onnxRuntime, plainJs } from "./index.ts";
+import { gpuJs, type KernelBackend, type KernelEngine, onnxRuntime, plainJs, wasmSimd } from "./index.ts";
 import { plainEngine } from "./plain-js.ts";
 
 describeKernelBackend("plain JS", { create: () => ({ ...plainJs(), name: "plain typed arrays" }) });
+describeKernelBackend("WebAssembly", {
+  create: () => wasmSimd(),
+  refuses: ["sum", "mean", "min", "max", "argmax", "softmax", "standardise"],
+});
 describeKernelBackend("ONNX Runtime", { create: () => onnxRuntime() });
 describeKernelBackend("ONNX Runtime on all cores", { create: () => onnxRuntime({ threads: "all" }) });
 describeKernelBackend("gpu.js cpu", { create: () => gpuJs({ mode: "cpu" }) });

@@ -33,3 +33,4 @@ export type { Program, ProgramNode } from "./program.ts";
 export { createKernelRuntime, type KernelRuntime, type KernelRuntimeOptions, type RunOptions } from "./runtime.ts";
 export { type BinSource, columnsOf, type ListColumnLike, type MatrixSource } from "./source.ts";
 export type { Matrix, Shape, Tensor, TensorData } from "./tensor.ts";
+export { wasmSimd } from "./wasm.ts";

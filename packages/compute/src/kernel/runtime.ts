@@ -9,11 +9,12 @@ import { onnxRuntime } from "./onnx-runtime.ts";
 import { plainJs, runPlain } from "./plain-js.ts";
 import { samples } from "./samples.ts";
 import { sizeOf, type Tensor } from "./tensor.ts";
+import { wasmSimd } from "./wasm.ts";
 
 export interface KernelRuntimeOptions {
   /**
-   * What to measure beside plain JS. @default ONNX Runtime on one thread and on all, and gpu.js in its modes cpu,
-   * webasm, headlessgl and webgpu
+   * What to measure beside plain JS. @default WebAssembly with vectors, ONNX Runtime on one thread and on all, and gpu.js
+   * in its modes cpu, webasm, headlessgl and webgpu
    */
   readonly backends?: readonly KernelBackend[];
   /** The module `gpu.js`. @default imported */
@@ -37,8 +38,8 @@ export interface RunOptions {
 export interface KernelRuntime extends AsyncDisposable {
   /**
    * Runs a kernel on the backend measured fastest for it and its size; the first time it measures, unless it has at the
-   * start. When a backend fails the next one takes over. Kernels of plain JS, ONNX Runtime and gpu.js `cpu` run on the
-   * calling thread. Where an input or result has no values plain JS answers.
+   * start. When a backend fails the next one takes over. Kernels of plain JS, WebAssembly, ONNX Runtime and
+   * gpu.js `cpu` run on the calling thread. Where an input or result has no values plain JS answers.
    *
    * @throws KERNEL_INPUT_INVALID, KERNEL_BACKEND_UNAVAILABLE, KERNEL_BACKEND_FAILED
    */
@@ -73,6 +74,7 @@ function defaultBackends(options: KernelRuntimeOptions): KernelBackend[] {
   const module = options.gpuJs === undefined ? {} : { module: options.gpuJs };
   const webgpu = options.webgpu === undefined ? {} : { webgpu: options.webgpu };
   return [
+    wasmSimd(),
     onnxRuntime(ort),
     onnxRuntime({ ...ort, threads: "all" }),
     gpuJs({ mode: "cpu", ...module }),

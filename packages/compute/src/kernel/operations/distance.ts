@@ -188,3 +188,15 @@ function euclidean(a: Values, i: number, b: Values, j: number, depth: number): n
   if (k < depth) even += ((a[i + k] as number) - (b[j + k] as number)) ** 2;
   return Math.sqrt(even + odd);
 }
+
+/** Inner products into Euclidean distances, by `aa + bb - 2ab`. */
+export function toEuclidean(products: Matrix, left: Float64Array, right: Float64Array): void {
+  const { data, rows, columns } = products;
+  for (let i = 0; i < rows; i++) {
+    const aa = (left[i] as number) ** 2;
+    for (let j = 0; j < columns; j++) {
+      const at = i * columns + j;
+      data[at] = Math.sqrt(Math.max(aa + (right[j] as number) ** 2 - 2 * (data[at] as number), 0));
+    }
+  }
+}
