@@ -52,8 +52,11 @@ export const unknownOperator: Uint8Array = encodeOnnx(
   }),
 );
 
-/** Zeros pass; anything else is turned over and over in a `Loop` that never ends. Scalars. */
-export function endlessLoop(): Uint8Array {
+/**
+ * A `Loop` over one number, of shape []. Endless: zero passes, and anything else is turned over for ever. Counted: it is
+ * turned over as often as it says, so that what a run costs lies in the data.
+ */
+export function loop(kind: "endless" | "counted"): Uint8Array {
   const [float, int64, bool] = [1, 7, 9];
   const value = (writer: WireWriter, field: number, name: string, type: number): void =>
     writer.message(field, (info) => {
@@ -94,12 +97,12 @@ export function endlessLoop(): Uint8Array {
       cast.string(4, "Cast");
       cast.message(5, (to) => {
         to.string(1, "to");
-        to.int(3, bool);
+        to.int(3, kind === "endless" ? bool : int64);
         to.int(20, 2);
       });
     });
     graph.message(1, (loop) => {
-      for (const input of ["", "more", "x"]) loop.string(1, input);
+      for (const input of kind === "endless" ? ["", "more", "x"] : ["more", "", "x"]) loop.string(1, input);
       loop.string(2, "y");
       loop.string(4, "Loop");
       loop.message(5, (attribute) => {
@@ -108,7 +111,7 @@ export function endlessLoop(): Uint8Array {
         attribute.int(20, 5);
       });
     });
-    graph.string(2, "endless");
+    graph.string(2, kind);
     value(graph, 11, "x", float);
     value(graph, 12, "y", float);
   });

@@ -66,6 +66,7 @@ async function startModelVersion(source: ModelSource, context: LoadContext): Pro
     model: sharedCopy(name, source.onnx),
     warmup: resolved.warmup,
     fullBatchRows: resolved.maxBatchRows,
+    maxHeapMb: resolved.maxHeapMb,
   };
   const spawn = (kind: ExecutionKind): Promise<Runner> => startRunner(name, start, kind, resolved.loadTimeoutMs);
   const first = await startFirstRunner(name, start, resolved);

@@ -9,6 +9,7 @@ export interface RunnerStart {
   readonly warmup: boolean;
   /** Rows of the batch on which a run is measured. */
   readonly fullBatchRows: number;
+  readonly maxHeapMb: number | null;
 }
 
 /** One batch: the inputs in the order of the signature, their buffers transferred to a thread and copied to a process. */

@@ -40,6 +40,7 @@ export const modelSettingsSchema: SettingsSchema = {
     warmup: { type: "boolean" },
     loadTimeoutMs: milliseconds,
     runTimeoutMs: milliseconds,
+    maxHeapMb: { type: "integer", minimum: 16 },
     batchable: { type: "boolean" },
     batchAxes: {
       type: "object",

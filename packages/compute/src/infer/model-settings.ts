@@ -72,6 +72,8 @@ export interface ModelSettings {
   readonly loadTimeoutMs?: number;
   /** Milliseconds after which a run is given up and its instance is replaced. Default: none. */
   readonly runTimeoutMs?: number;
+  /** Megabytes of JavaScript heap that an instance may fill before it is ended. Default: what Node allows. */
+  readonly maxHeapMb?: number;
   /** False keeps requests apart even when the model's metadata says that their rows can be joined. Default true. */
   readonly batchable?: boolean;
   /**

@@ -12,6 +12,7 @@ export interface InferenceServerOptions extends Pick<
   | "warmup"
   | "loadTimeoutMs"
   | "runTimeoutMs"
+  | "maxHeapMb"
   | "queue"
   | "hedgeAfterMs"
   | "responseCache"

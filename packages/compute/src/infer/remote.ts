@@ -8,7 +8,9 @@ const entry = new URL(import.meta.url.endsWith(".ts") ? "./runner-main.ts" : "./
 
 /** A thread; `start` is there before its first line runs. */
 export function startThread(name: string, start: RunnerStart): Remote {
-  const worker = new Worker(entry, { workerData: start, name });
+  const { maxHeapMb } = start;
+  const limits = maxHeapMb === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxHeapMb } };
+  const worker = new Worker(entry, { workerData: start, name, ...limits });
   let crash: string | null = null;
   worker.on("error", (error) => {
     crash = error instanceof Error ? error.message : String(error);
@@ -29,7 +31,12 @@ export function startThread(name: string, start: RunnerStart): Remote {
 
 /** A process, which nothing in this one shares the fate of. Tensors are copied to it and back. */
 export function startProcess(start: RunnerStart): Remote {
-  const child = fork(entry, { serialization: "advanced", stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const heap = start.maxHeapMb === null ? [] : [`--max-old-space-size=${start.maxHeapMb}`];
+  const child = fork(entry, {
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    execArgv: [...process.execArgv, ...heap],
+  });
   child.on("error", () => {});
   const model = start.model instanceof Uint8Array ? start.model : new Uint8Array(start.model).slice();
   child.send({ kind: "start", start: { ...start, model } }, () => {});

@@ -12,6 +12,7 @@ export interface ResolvedSettings {
   readonly warmup: boolean;
   readonly loadTimeoutMs: number;
   readonly runTimeoutMs: number | null;
+  readonly maxHeapMb: number | null;
   readonly batchable: boolean;
   readonly batchAxes: Readonly<Record<string, number | null>> | null;
   readonly maxBatchRows: number;
@@ -44,6 +45,7 @@ export function resolveSettings(server: ModelSettings, model: ModelSettings): Re
     warmup: model.warmup ?? server.warmup ?? true,
     loadTimeoutMs: model.loadTimeoutMs ?? server.loadTimeoutMs ?? 120_000,
     runTimeoutMs: model.runTimeoutMs ?? server.runTimeoutMs ?? null,
+    maxHeapMb: model.maxHeapMb ?? server.maxHeapMb ?? null,
     batchable: model.batchable ?? true,
     batchAxes: model.batchAxes ?? null,
     maxBatchRows,

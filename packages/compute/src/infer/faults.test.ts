@@ -1,0 +1,132 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import fc from "fast-check";
+import { afterEach, describe, expect, test } from "vitest";
+
+import { externalTensor, loop, product, scale, square, unknownOperator } from "../../test/onnx-models.ts";
+import { externalDataOf } from "../onnx/external-data.ts";
+import { createInferenceServer, type InferenceServer, type InferenceServerOptions } from "./index.ts";
+
+let server: InferenceServer;
+function serve(options: InferenceServerOptions = {}): InferenceServer {
+  server = createInferenceServer(options);
+  return server;
+}
+afterEach(() => server[Symbol.asyncDispose]());
+
+const number = (value: number) => ({ x: { data: Float32Array.of(value), shape: [] } });
+
+describe("hostile models", () => {
+  test("a file that reaches outside itself is refused before it is read", async () => {
+    for (const location of ["/etc/passwd", "../secret.bin", "weights.bin"]) {
+      const load = serve().load("m", { onnx: externalTensor(location) });
+      await expect(load).rejects.toMatchObject({ code: "MODEL_INVALID", message: expect.stringContaining(location) });
+      await server[Symbol.asyncDispose]();
+    }
+    expect(externalDataOf(scale(2))).toBeNull();
+  });
+
+  test("the search for such files ends on any bytes", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        const found = externalDataOf(bytes);
+        expect(found === null || typeof found === "string").toBe(true);
+      }),
+    );
+    const whole = externalTensor("far away");
+    for (let end = 0; end < whole.length; end++) externalDataOf(whole.subarray(0, end));
+    expect(externalDataOf(whole)).toBe("far away");
+  });
+
+  test("cut files, unknown operators and noise are refused, and those beside them go on", async () => {
+    await serve().load("good", { onnx: scale(2) });
+    const whole = scale(3);
+    const noise = Uint8Array.from({ length: 500 }, (_, index) => (index * 7919) % 251);
+    for (const onnx of [whole.subarray(0, whole.length >> 1), unknownOperator, noise]) {
+      await expect(server.load("bad", { onnx })).rejects.toMatchObject({ code: "MODEL_INVALID" });
+    }
+    expect((await server.infer("good", Float32Array.of(1, 1)))["y"]?.data[0]).toBe(2);
+  });
+
+  test("a shape too large to hold is an error of its request", async () => {
+    await serve().load("product", { onnx: product });
+    const wide = {
+      a: { data: new Float32Array(600_000), shape: [600_000, 1] },
+      b: { data: new Float32Array(600_000), shape: [1, 600_000] },
+    };
+    await expect(server.infer("product", wide)).rejects.toMatchObject({ code: "INFERENCE_FAILED" });
+    expect((await server.infer("product", { a: square(2), b: square(2) }))["c"]?.data[0]).toBe(2);
+  });
+
+  test("a run that never ends is killed in its process, and the instance is replaced", async () => {
+    await serve().load("loop", { onnx: loop("endless"), execution: "process", runTimeoutMs: 300 });
+    await expect(server.infer("loop", number(1))).rejects.toMatchObject({
+      code: "INFERENCE_RUN_TIMEOUT",
+      status: 503,
+      retryable: false,
+    });
+    expect((await server.infer("loop", number(0)))["y"]?.data[0]).toBe(0);
+    expect(server.models()).toMatchObject([{ instances: 1, execution: "process" }]);
+  });
+
+  test("a request's own deadline ends its wait for such a run, and those after it get their answers", async () => {
+    await serve().load("loop", { onnx: loop("endless"), execution: "process", runTimeoutMs: 1000, instances: 2 });
+    const stuck = server.infer("loop", number(1), { deadlineMs: 50 });
+    await expect(stuck).rejects.toMatchObject({ code: "INFERENCE_DEADLINE_EXCEEDED" });
+    expect((await server.infer("loop", number(0)))["y"]?.data[0]).toBe(0);
+  });
+});
+
+describe("instances that die", () => {
+  /** A runtime in which the first number of a tensor says how to die. */
+  async function withFragileRuntime(work: (ort: string) => Promise<void>): Promise<void> {
+    const folder = await mkdtemp(join(tmpdir(), "ashlar-infer-"));
+    try {
+      const file = join(folder, "fragile.mjs");
+      await writeFile(
+        file,
+        `import ort from ${JSON.stringify(import.meta.resolve("onnxruntime-node"))};
+         const kept = [];
+         export class Tensor extends ort.Tensor {
+           constructor(type, data, dims) {
+             if (data[0] === -1) process.exit(9);
+             if (data[0] === -2) process.kill(process.pid, "SIGKILL");
+             if (data[0] === -3) for (;;) kept.push(new Array(1e6).fill({}));
+             if (data[0] === -4) throw new Error("thrown in the run");
+             super(type, data, dims);
+           }
+         }
+         export const InferenceSession = ort.InferenceSession;`,
+      );
+      await work(pathToFileURL(file).href);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }
+
+  test("a killed process fails its batch as retryable; other models and later requests go on", async () => {
+    await withFragileRuntime(async (ort) => {
+      serve({ ort });
+      await server.load("fragile", { onnx: scale(2), execution: "process" });
+      await server.load("other", { onnx: scale(3), execution: "process" });
+      const killed = server.infer("fragile", Float32Array.of(-2, 0));
+      await expect(killed).rejects.toMatchObject({ code: "INFERENCE_INSTANCE_CRASHED", retryable: true });
+      expect((await server.infer("other", Float32Array.of(1, 0)))["y"]?.data[0]).toBe(3);
+      expect((await server.infer("fragile", Float32Array.of(4, 0)))["y"]?.data[0]).toBe(8);
+      const failed = server.infer("fragile", Float32Array.of(-4, 0));
+      await expect(failed).rejects.toMatchObject({ code: "INFERENCE_FAILED" });
+    });
+  });
+
+  test("a worker that runs out of memory dies alone", async () => {
+    await withFragileRuntime(async (ort) => {
+      await serve({ ort }).load("fragile", { onnx: scale(2), execution: "worker", maxHeapMb: 64 });
+      const full = server.infer("fragile", Float32Array.of(-3, 0));
+      await expect(full).rejects.toMatchObject({ code: "INFERENCE_INSTANCE_CRASHED", retryable: true });
+      expect((await server.infer("fragile", Float32Array.of(4, 0)))["y"]?.data[0]).toBe(8);
+    });
+  });
+});

@@ -1,0 +1,145 @@
+import { manualClock } from "@ashlar/core/memory";
+import { afterEach, describe, expect, test } from "vitest";
+
+import { loop, product, scale, square } from "../../test/onnx-models.ts";
+import { createInferenceServer, type InferenceServer, type InferenceServerOptions } from "./index.ts";
+
+let server: InferenceServer;
+function serve(options: InferenceServerOptions = {}): InferenceServer {
+  server = createInferenceServer(options);
+  return server;
+}
+afterEach(() => server[Symbol.asyncDispose]());
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const row = Float32Array.of(1, 1);
+const big = { a: square(500), b: square(500) };
+
+describe("execution", () => {
+  test("a cheap model of fixed width runs inline; one whose cost does not follow from its rows does not", async () => {
+    serve({ inlineBelowMicros: 1e9 });
+    expect((await server.load("scale", { onnx: scale(2) })).execution).toBe("inline");
+    expect((await server.load("product", { onnx: product })).execution).toBe("worker");
+    expect((await server.load("two", { onnx: scale(2), instances: 2 })).execution).toBe("worker");
+    expect((await server.load("dear", { onnx: scale(2), inlineBelowMicros: 0 })).execution).toBe("worker");
+    expect((await server.load("cold", { onnx: scale(2), warmup: false })).execution).toBe("worker");
+  });
+
+  test.each(["inline", "worker", "process"] as const)("%s gives the same answers", async (execution) => {
+    const info = await serve().load("scale", { onnx: scale(3), execution });
+    expect(info.execution).toBe(execution);
+    const answers = await Promise.all([1, 2, 3].map((value) => server.infer("scale", Float32Array.of(value, 0))));
+    expect(answers.map(({ y }) => y?.data[0])).toEqual([3, 6, 9]);
+    await expect(server.infer("scale", Float32Array.of(1))).rejects.toMatchObject({ code: "INFERENCE_INPUT_INVALID" });
+  });
+
+  test("a model that turns out slow is moved from the event loop to a worker, and loses no request", async () => {
+    const info = await serve().load("loop", { onnx: loop("counted"), inlineBelowMicros: 1e4 });
+    expect(info.execution).toBe("inline");
+    const ask = (times: number) => server.infer("loop", { x: { data: Float32Array.of(times), shape: [] } });
+    const answers = await Promise.all(Array.from({ length: 12 }, () => ask(200_000)));
+    expect(answers.map(({ y }) => y?.data[0])).toEqual(Array.from({ length: 12 }, () => 200_000));
+    await expect.poll(() => server.models()[0]?.execution).toBe("worker");
+    expect((await ask(3))["y"]?.data[0]).toBe(3);
+    expect(server.models()).toMatchObject([{ instances: 1 }]);
+  });
+});
+
+describe("queue policy", () => {
+  test("urgent requests go first, and a level has a limit of its own", async () => {
+    await serve().load("product", {
+      onnx: product,
+      queue: { limit: 10, defaultPriority: 3, priorities: { "7": { limit: 1 } } },
+    });
+    const order: string[] = [];
+    const ask = (name: string, priority?: number) =>
+      server.infer("product", big, priority === undefined ? {} : { priority }).then(() => order.push(name));
+    const running = ask("first");
+    await turn();
+    const others = [ask("low", 7), ask("default"), ask("high", 1)];
+    await expect(server.infer("product", big, { priority: 7 })).rejects.toMatchObject({
+      code: "INFERENCE_QUEUE_FULL",
+      details: { queueLimit: 1 },
+    });
+    await Promise.all([running, ...others]);
+    expect(order).toEqual(["first", "high", "default", "low"]);
+  });
+
+  test.each([
+    ["reject", ["late: INFERENCE_DEADLINE_EXCEEDED", "first", "second"]],
+    ["delay", ["first", "second", "late"]],
+  ] as const)("a request that waits too long: %s", async (timeoutAction, expected) => {
+    const clock = manualClock();
+    await serve({ clock }).load("product", {
+      onnx: product,
+      queue: { priorities: { "2": { timeoutMs: 10, timeoutAction } } },
+    });
+    const order: string[] = [];
+    const ask = (name: string, priority: number) =>
+      server.infer("product", big, { priority }).then(
+        () => order.push(name),
+        (error: { code: string }) => order.push(`${name}: ${error.code}`),
+      );
+    const first = ask("first", 5);
+    await turn();
+    const late = ask("late", 2);
+    const second = ask("second", 5);
+    clock.advance(10);
+    await Promise.all([first, late, second]);
+    expect(order).toEqual(expected);
+  });
+
+  test("a batch of a preferred size does not wait for its delay", async () => {
+    const clock = manualClock();
+    const batching = { maxDelayMs: 60_000, preferredBatchRows: [2], maxBatchRows: 8 };
+    await serve({ clock }).load("scale", { onnx: scale(1), batching });
+    await Promise.all([server.infer("scale", row), server.infer("scale", row)]);
+    expect(server.statistics()["scale"]).toMatchObject({ batches: 1, batchSizes: [{ rows: 2, batches: 1 }] });
+  });
+});
+
+describe("sharing", () => {
+  test("two models take turns when one run is allowed at a time", async () => {
+    serve({ maxConcurrentRuns: 1 });
+    await server.load("a", { onnx: product });
+    await server.load("b", { onnx: product });
+    const order: string[] = [];
+    const ask = (name: string) => server.infer(name, big).then(() => order.push(name));
+    await Promise.all([..."aaaa"].map(ask).concat([..."bbbb"].map(ask)));
+    const firstHalf = order.slice(0, 4).filter((name) => name === "b").length;
+    expect(firstHalf).toBeGreaterThan(0);
+    expect(order.length).toBe(8);
+  });
+
+  test("hedging runs a slow batch once more on a free instance; the first answer counts", async () => {
+    await serve().load("product", { onnx: product, instances: 2, hedgeAfterMs: 1 });
+    const heavy = { a: square(900), b: square(900) };
+    const answers = await Promise.all([1, 2].map(() => server.infer("product", heavy)));
+    expect(answers.map(({ c }) => c?.data[0])).toEqual([900, 900]);
+    const small = await server.infer("product", { a: square(2), b: square(2) });
+    expect(small["c"]?.data[0]).toBe(2);
+    expect(server.models()).toMatchObject([{ instances: 2 }]);
+  });
+});
+
+describe("response cache", () => {
+  test("the same inputs are run once, and a new version begins with nothing", async () => {
+    await serve().load("scale", { onnx: scale(2), responseCache: { maxBytes: 10_000 } });
+    for (const value of [1, 1, 2, 1]) {
+      expect((await server.infer("scale", Float32Array.of(value, 0)))["y"]?.data[0]).toBe(2 * value);
+    }
+    expect(server.statistics()["scale"]).toMatchObject({ batches: 2, cacheHits: 2, cacheMisses: 2 });
+    await server.swap("scale", { onnx: scale(5), responseCache: { maxBytes: 10_000 } });
+    expect((await server.infer("scale", Float32Array.of(1, 0)))["y"]?.data[0]).toBe(5);
+  });
+});
+
+describe("latency target", () => {
+  test("is an option like any other, and requests are answered under it", async () => {
+    await serve().load("scale", { onnx: scale(2), batching: { latencyTarget: "20ms p99" } });
+    const answers = await Promise.all(Array.from({ length: 600 }, () => server.infer("scale", row)));
+    expect(answers.every(({ y }) => y?.data[0] === 2)).toBe(true);
+    const bad = server.load("bad", { onnx: scale(1), batching: { latencyTarget: "soon" } });
+    await expect(bad).rejects.toThrow('such as "5ms p99"');
+  });
+});

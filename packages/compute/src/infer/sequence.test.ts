@@ -1,0 +1,138 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+
+import * as ort from "onnxruntime-node";
+import { manualClock } from "@ashlar/core/memory";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
+
+import { createInferenceServer, type InferenceServer, type InferenceServerOptions, type LoadOptions } from "./index.ts";
+
+/** The voice detector that `@ricky0123/vad-web` ships: 512 samples in, the probability of speech out, and a state. */
+let onnx: Uint8Array;
+beforeAll(async () => {
+  const folder = dirname(createRequire(import.meta.url).resolve("@ricky0123/vad-web"));
+  onnx = await readFile(join(folder, "silero_vad_v5.onnx"));
+});
+
+let server: InferenceServer;
+async function serve(options: InferenceServerOptions = {}, settings: Partial<LoadOptions> = {}): Promise<void> {
+  server = createInferenceServer(options);
+  await server.load("vad", {
+    onnx,
+    warmup: false,
+    batchAxes: { state: 1, stateN: 1, sr: null },
+    sequence: { states: [{ input: "state", output: "stateN" }] },
+    ...settings,
+  });
+}
+afterEach(() => server[Symbol.asyncDispose]());
+
+const sr = { data: BigInt64Array.of(16_000n), shape: [] };
+/** A tone that begins and ends, of another pitch for each voice. */
+function chunk(voice: number, index: number): Float32Array {
+  const loud = index % 6 < 3 ? 0.6 : 0.001;
+  return Float32Array.from(
+    { length: 512 },
+    (_, i) => loud * Math.sin((i + 512 * index) * 0.02 * (voice + 1)) * Math.sin(i * 0.003),
+  );
+}
+const ask = async (id: string, input: Float32Array, position: { start?: boolean; end?: boolean } = {}) => {
+  const inputs = { input: { data: input, shape: [1, 512] }, sr };
+  return Number((await server.infer("vad", inputs, { sequence: { id, ...position } }))["output"]?.data[0]);
+};
+
+/** What the model gives when its state is carried by hand. */
+async function byHand(voice: number, chunks: number): Promise<number[]> {
+  const session = await ort.InferenceSession.create(onnx, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+  let state = new ort.Tensor("float32", new Float32Array(256), [2, 1, 128]);
+  const probabilities: number[] = [];
+  for (let index = 0; index < chunks; index++) {
+    const input = new ort.Tensor("float32", chunk(voice, index), [1, 512]);
+    const result = await session.run({ input, state, sr: new ort.Tensor("int64", sr.data, []) });
+    state = result["stateN"] as ort.TypedTensor<"float32">;
+    probabilities.push(Number(result["output"]?.data[0]));
+  }
+  await session.release();
+  return probabilities;
+}
+
+describe("sequences of a voice detector", () => {
+  test("each carries its own state, and those that speak at once share runs", async () => {
+    await serve();
+    expect(server.models()).toMatchObject([
+      { inputs: [{ name: "input" }, { name: "sr" }], outputs: [{ name: "output" }] },
+    ]);
+    const voices = [0, 1, 2, 3];
+    const heard = voices.map((): number[] => []);
+    for (let index = 0; index < 12; index++) {
+      const position = { start: index === 0, end: index === 11 };
+      const answers = await Promise.all(voices.map((voice) => ask(`voice ${voice}`, chunk(voice, index), position)));
+      answers.forEach((answer, voice) => heard[voice]?.push(answer));
+    }
+    for (const voice of voices) {
+      const expected = await byHand(voice, 12);
+      for (const [index, probability] of expected.entries()) expect(heard[voice]?.[index]).toBeCloseTo(probability, 4);
+    }
+    const { requests = 0, batches = 0 } = server.statistics()["vad"] ?? {};
+    expect(requests).toBe(48);
+    expect(batches).toBeLessThan(36);
+  });
+
+  test("requests of one sequence run in the order in which they came, however early", async () => {
+    await serve();
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, (_, index) => ask("one", chunk(1, index), { start: index === 0 })),
+    );
+    const expected = await byHand(1, 6);
+    answers.forEach((answer, index) => expect(answer).toBeCloseTo(expected[index] ?? 0, 4));
+  });
+
+  test("a sequence that has not begun, has ended or was forgotten is refused; so is one too many", async () => {
+    const clock = manualClock();
+    const sequence = { states: [{ input: "state", output: "stateN" }], maxSequences: 1, idleTimeoutMs: 1000 };
+    await serve({ clock }, { sequence });
+    const invalid = { code: "SEQUENCE_INVALID", status: 400 };
+    await expect(ask("a", chunk(0, 0))).rejects.toMatchObject(invalid);
+    await ask("a", chunk(0, 0), { start: true });
+    await expect(ask("b", chunk(0, 0), { start: true })).rejects.toMatchObject({ code: "SEQUENCE_LIMIT_REACHED" });
+    await ask("a", chunk(0, 1), { end: true });
+    await expect(ask("a", chunk(0, 2))).rejects.toMatchObject(invalid);
+    await ask("b", chunk(0, 0), { start: true });
+    clock.advance(1001);
+    await ask("c", chunk(0, 0), { start: true });
+    await expect(ask("b", chunk(0, 1))).rejects.toMatchObject(invalid);
+    const unnamed = server.infer("vad", { input: { data: chunk(0, 0), shape: [1, 512] }, sr });
+    await expect(unnamed).rejects.toMatchObject(invalid);
+    await ask("c", chunk(0, 1), { end: true });
+  });
+
+  test("a sequence ends with the version it began with, while new ones begin with the next", async () => {
+    await serve();
+    await ask("old", chunk(0, 0), { start: true });
+    const swap = server.swap("vad", {
+      onnx,
+      warmup: false,
+      sequence: { states: [{ input: "state", output: "stateN" }] },
+      batchAxes: { state: 1, stateN: 1, sr: null },
+    });
+    await expect.poll(() => server.models()[0]?.version).toBe("2");
+    await ask("new", chunk(0, 0), { start: true, end: true });
+    const expected = await byHand(0, 2);
+    expect(await ask("old", chunk(0, 1), { end: true })).toBeCloseTo(expected[1] ?? 0, 4);
+    await swap;
+    await expect(ask("old", chunk(0, 2))).rejects.toMatchObject({ code: "SEQUENCE_INVALID" });
+  });
+
+  test("states that the model does not have are refused", async () => {
+    server = createInferenceServer();
+    const load = (settings: Partial<LoadOptions>) => server.load("vad", { onnx, warmup: false, ...settings });
+    const states = (input: string, output: string) => ({ sequence: { states: [{ input, output }] } });
+    await expect(load(states("nothing", "stateN"))).rejects.toThrow('"nothing"');
+    await expect(load(states("sr", "stateN"))).rejects.toThrow("of one type");
+    await expect(load({ batchAxes: { absent: 0 } })).rejects.toThrow('"absent"');
+    await expect(load({ batchAxes: { input: 2 } })).rejects.toThrow("2 axes");
+    await expect(load({ batchAxes: { output: null } })).rejects.toThrow("outputs are cut");
+    expect(server.models()).toEqual([]);
+  });
+});
