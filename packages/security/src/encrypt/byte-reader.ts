@@ -4,6 +4,8 @@ import { byobReader, type Bytes } from "@ashlar/core";
 export interface ByteReader {
   /** Exactly `size` bytes, or fewer at the end of the body. They are good until the read after the next one. */
   read(size: number): Promise<Uint8Array>;
+  /** Bytes that the next read would give without waiting; there may be more. */
+  readonly atHand: number;
   /** True when no byte is left. */
   atEnd(): Promise<boolean>;
   /** Lets go of the body; a pending read ends as if the body had. */
@@ -45,6 +47,9 @@ export function byteReader(body: Bytes): ByteReader {
 
   return {
     atEnd,
+    get atHand() {
+      return chunk.byteLength;
+    },
     async read(size) {
       if ((await atEnd()) || chunk.byteLength >= size) return take(size);
       // Copied piece by piece: the memory of a chunk is used again once the one after it is over.

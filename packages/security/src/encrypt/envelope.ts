@@ -1,6 +1,5 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import {
-  type Bytes,
   type CipherOptions,
   type CiphertextSource,
   type Clock,
@@ -12,6 +11,7 @@ import {
 } from "@ashlar/core";
 import { securityError } from "../errors.ts";
 import { type ByteReader, byteReader } from "./byte-reader.ts";
+import { byteStream } from "./byte-stream.ts";
 import { contextDigest } from "./context.ts";
 import { cachedDataKeys, type DataKeyCacheOptions, type DataKeys, freshDataKeys } from "./data-key-cache.ts";
 import { deriveMessageKey, encodePrefix, type Header, type MessageKey, readHeader } from "./header.ts";
@@ -65,16 +65,23 @@ export function createEnvelope(options: EnvelopeOptions): Envelope {
   return {
     open,
     plaintextSize: async (source) => (await readLayout(source)).layout.size,
-    encrypt: (plaintext, given = {}) =>
-      transformed(plaintext, given.signal, (reader) =>
-        oneAhead(encrypted(reader, { dataKeys, segmentSize, ...given })),
-      ),
-    decrypt: (ciphertext, given = {}) =>
-      transformed(ciphertext, given.signal, (reader) => decrypted(reader, { dataKeys, ...given })),
+    encrypt(plaintext, given = {}) {
+      const reader = byteReader(plaintext);
+      const pieces = oneAhead(encrypted(reader, { dataKeys, segmentSize, ...given }));
+      return byteStream(pieces, { signal: given.signal, release: (reason) => reader.cancel(reason) });
+    },
+    decrypt(ciphertext, given = {}) {
+      const reader = byteReader(ciphertext);
+      const pieces = decrypted(reader, { dataKeys, ...given });
+      return pullStream(pieces, { signal: given.signal, release: (reason) => reader.cancel(reason) });
+    },
     decryptRange: (source, given) => decryptRange((opened) => open(opened, given), source, given),
     [Symbol.dispose]: () => dataKeys[Symbol.dispose](),
   };
 }
+
+/** Segments that are sealed at once, at most. */
+const perPiece = (segmentSize: number): number => Math.max(1, Math.floor((512 * 1024) / segmentSize));
 
 async function* encrypted(
   reader: ByteReader,
@@ -87,13 +94,25 @@ async function* encrypted(
   const message = deriveMessageKey(dataKey.plaintext, { prefix, salt, context: digest });
   dataKey.plaintext.fill(0);
   yield Buffer.concat([prefix, message.commitment]);
-  for (let index = 0, last = false; !last; index++) {
-    const segment = await reader.read(segmentSize);
+  // A piece is copied before the one after the next is made: two of them share their memory with all others.
+  const memory = Array.from({ length: 2 }, () => new Uint8Array(perPiece(segmentSize) * (segmentSize + tagLength)));
+  for (let index = 0, turn = 0, last = false; !last; turn ^= 1) {
+    // What is there already is sealed at once: a piece costs its reader about the same whatever its size.
+    await reader.atEnd();
+    const count = Math.min(perPiece(segmentSize), Math.max(1, Math.floor(reader.atHand / segmentSize)));
+    const plaintext = await reader.read(count * segmentSize);
     last = await reader.atEnd();
     // A cancelled body ends early: that must not become a message that is whole, and short.
     signal?.throwIfAborted();
-    dataKey.used(segment.byteLength);
-    yield sealSegment(message, { index, last }, segment);
+    dataKey.used(plaintext.byteLength);
+    const piece = memory[turn] as Uint8Array;
+    let sealed = 0;
+    for (let n = 0; n < count; n++, index++) {
+      const segment = plaintext.subarray(n * segmentSize, (n + 1) * segmentSize);
+      const position = { index, last: last && n === count - 1 };
+      sealed += sealSegment(message, position, segment, piece.subarray(sealed)).byteLength;
+    }
+    yield piece.subarray(0, sealed);
   }
 }
 
@@ -124,13 +143,4 @@ async function openMessage(
     throw coreError("DECRYPTION_FAILED", { reason: "the header, the key and the context do not belong together" });
   }
   return message;
-}
-
-function transformed(
-  body: Bytes,
-  signal: AbortSignal | undefined,
-  transform: (reader: ByteReader) => AsyncGenerator<Uint8Array>,
-): ReadableStream<Uint8Array> {
-  const reader = byteReader(body);
-  return pullStream(transform(reader), { signal, release: (reason) => reader.cancel(reason) });
 }

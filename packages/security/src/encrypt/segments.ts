@@ -17,16 +17,20 @@ export interface SegmentPosition {
 }
 
 /** Encrypts one segment: as many bytes as its plaintext, and a tag of 16. @throws MESSAGE_TOO_LONG */
-export function sealSegment(message: MessageKey, position: SegmentPosition, plaintext: Uint8Array): Uint8Array {
+export function sealSegment(
+  message: MessageKey,
+  position: SegmentPosition,
+  plaintext: Uint8Array,
+  into: Uint8Array = new Uint8Array(plaintext.byteLength + tagLength),
+): Uint8Array {
   if (position.index >= maxSegments) {
     throw securityError("MESSAGE_TOO_LONG", { segments: maxSegments, segmentSize: plaintext.byteLength });
   }
   const cipher = createCipheriv("aes-256-gcm", message.key, segmentNonce(message.baseNonce, position));
-  const sealed = new Uint8Array(plaintext.byteLength + tagLength);
-  sealed.set(cipher.update(plaintext));
+  into.set(cipher.update(plaintext));
   cipher.final();
-  sealed.set(cipher.getAuthTag(), plaintext.byteLength);
-  return sealed;
+  into.set(cipher.getAuthTag(), plaintext.byteLength);
+  return into.subarray(0, plaintext.byteLength + tagLength);
 }
 
 /** Decrypts one segment; nothing of it is given away before its tag was checked. @throws DECRYPTION_FAILED */

@@ -1,4 +1,4 @@
-import type { Bytes } from "@ashlar/core";
+import { byobReader, type Bytes } from "@ashlar/core";
 
 /**
  * The chunks of a body. Ends with the signal's reason when it aborts, even while the source is silent; the source is
@@ -28,6 +28,38 @@ export async function* chunksOf(body: Bytes, signal?: AbortSignal): AsyncGenerat
     if (!ended) await reader.cancel(signal?.reason).catch(() => {});
   }
 }
+
+/**
+ * As {@link chunksOf}, for who is done with a chunk before he asks for the next: a byte stream is read into the same memory
+ * time after time.
+ */
+export async function* passingChunksOf(body: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  signal?.throwIfAborted();
+  const reader = body instanceof Uint8Array ? undefined : byobReader(body);
+  if (reader === undefined) return yield* chunksOf(body, signal);
+  const onAbort = (): void => void reader.cancel(signal?.reason).catch(() => {});
+  signal?.addEventListener("abort", onAbort, { once: true });
+  let memory = new ArrayBuffer(passingBytes);
+  let ended = false;
+  try {
+    for (;;) {
+      const { value, done }: ReadableStreamReadResult<Uint8Array<ArrayBuffer>> = await reader.read(
+        new Uint8Array(memory),
+      );
+      signal?.throwIfAborted();
+      ended = done;
+      if (done) return;
+      yield value;
+      // The memory comes back in another object.
+      memory = value.buffer;
+    }
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    if (!ended) await reader.cancel(signal?.reason).catch(() => {});
+  }
+}
+
+const passingBytes = 1024 * 1024;
 
 /** Pieces of exactly `size` bytes, the last one shorter; an empty body is one empty piece. Copies only what must be joined. */
 export async function* piecesOf(body: Bytes, size: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {

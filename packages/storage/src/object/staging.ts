@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Bytes } from "@ashlar/core";
-import { chunksOf } from "./body.ts";
+import { passingChunksOf } from "./body.ts";
 import { isMissing } from "./file-errors.ts";
 
 const dayMilliseconds = 24 * 60 * 60 * 1000;
@@ -42,7 +42,7 @@ export class Staging {
 async function writeDurably(path: string, body: Bytes, signal: AbortSignal | undefined): Promise<void> {
   const file = await open(path, "wx");
   try {
-    for await (const chunk of chunksOf(body, signal)) await file.writeFile(chunk);
+    for await (const chunk of passingChunksOf(body, signal)) await file.writeFile(chunk);
     signal?.throwIfAborted();
     const stamp = nextStamp();
     await file.utimes(stamp, stamp);
