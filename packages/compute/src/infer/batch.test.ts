@@ -68,8 +68,8 @@ test("buffers are given away only when they are the request's own and whole", ()
   const given = Float32Array.of(1, 2);
   const bufferOf = (owned: boolean, data: Float32Array, transferred: boolean, repeatable = false) => {
     const request = { tensors: [{ data, shape: [data.length] }], rows: data.length, shapeKey: "", owned };
-    const [tensor] = joinRequests(signature, layout, [request], transferred, repeatable);
-    return (tensor?.data as NumericTensorData).buffer;
+    const [tensor] = joinRequests(signature, layout, [request], transferred, repeatable) as [Tensor];
+    return (tensor.data as NumericTensorData).buffer;
   };
   expect(bufferOf(true, given, true)).toBe(given.buffer);
   expect(bufferOf(true, given, true, true)).not.toBe(given.buffer);

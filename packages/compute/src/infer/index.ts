@@ -35,3 +35,8 @@ export type { ElementType, NumericTensorData, Tensor, TensorData, TensorSpec, Ty
 export type { LambdaEvent, LambdaHandler, LambdaResult } from "../protocol/lambda.ts";
 export { openInferenceApi } from "../protocol/openapi.ts";
 export type { ProtocolOptions, RepositoryControl, RepositoryIndexEntry } from "../protocol/options.ts";
+export { directoryModels } from "../repository/directory.ts";
+export { type ModelObjects, storedModels } from "../repository/object-store.ts";
+export { type ModelRegistry, registeredModels, type RegisteredModel } from "../repository/registry.ts";
+export { type ModelRepository, openModelRepository, type RepositoryFailure } from "../repository/repository.ts";
+export type { ModelSource, StoredModel, StoredVersion } from "../repository/source.ts";

@@ -1,0 +1,50 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+import { modelFiles, modelName, type ModelSource, settingsFile, type StoredModel, versionName } from "./source.ts";
+
+/**
+ * Models in a directory of Triton's form: `<model>/<version>/model.onnx`, with `<model>/settings.json` where a model has
+ * settings of its own.
+ */
+export function directoryModels(path: string): ModelSource {
+  const fileOf = async (name: string, version: string): Promise<string | undefined> => {
+    for (const file of modelFiles) {
+      const full = join(path, name, version, file);
+      if ((await stampOf(full)) !== "") return full;
+    }
+    return undefined;
+  };
+
+  const readModel = async (name: string): Promise<StoredModel> => {
+    const folders = await readdir(join(path, name), { withFileTypes: true });
+    const versions = folders.map(async ({ name: version }) => {
+      const file = versionName.test(version) ? await fileOf(name, version) : undefined;
+      return file === undefined ? [] : [{ version, stamp: await stampOf(file) }];
+    });
+    const settingsStamp = await stampOf(join(path, name, settingsFile));
+    return { name, settingsStamp, versions: (await Promise.all(versions)).flat() };
+  };
+
+  return {
+    async list() {
+      const entries = await readdir(path, { withFileTypes: true });
+      const names = entries.filter((entry) => !entry.isFile() && modelName.test(entry.name)).map(({ name }) => name);
+      const models = await Promise.all(names.sort().map(readModel));
+      return models.filter(({ versions, settingsStamp }) => versions.length > 0 || settingsStamp !== "");
+    },
+    async read(name, version) {
+      return readFile((await fileOf(name, version)) ?? join(path, name, version, modelFiles[0]));
+    },
+    async settings(name) {
+      const file = join(path, name, settingsFile);
+      return (await stampOf(file)) === "" ? undefined : JSON.parse(await readFile(file, "utf8"));
+    },
+  };
+}
+
+/** Empty when there is no such file. */
+async function stampOf(file: string): Promise<string> {
+  const info = await stat(file).catch(() => null);
+  return info?.isFile() === true ? `${info.mtimeMs}/${info.size}/${info.ino}` : "";
+}

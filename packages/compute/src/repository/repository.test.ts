@@ -1,0 +1,185 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+import { memoryObjectStore } from "@ashlar/core/memory";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+import { addOne, scale } from "../../test/onnx-models.ts";
+import {
+  createInferenceServer,
+  directoryModels,
+  type InferenceServer,
+  type ModelRepository,
+  type ModelSource,
+  openModelRepository,
+  registeredModels,
+  storedModels,
+} from "../infer/index.ts";
+
+let server: InferenceServer;
+let folder: string;
+beforeEach(async () => {
+  server = createInferenceServer({ execution: "inline" });
+  folder = await mkdtemp(join(tmpdir(), "ashlar-models-"));
+});
+afterEach(async () => {
+  await server[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+const ask = async (name: string, version?: string): Promise<unknown> => {
+  const answer = await server.infer(name, Float32Array.of(1, 1), version === undefined ? {} : { version });
+  return Object.values(answer)[0]?.data[0];
+};
+const versions = () => server.models().map(({ name, version, primary }) => `${name}/${version}${primary ? "*" : ""}`);
+
+/** The same files in a directory and in an object store. */
+interface Place {
+  readonly source: ModelSource;
+  put(path: string, content: Uint8Array | string): Promise<void>;
+  remove(path: string): Promise<void>;
+}
+const places: Readonly<Record<string, () => Place>> = {
+  directory: () => ({
+    source: directoryModels(folder),
+    async put(path, content) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), content);
+    },
+    remove: (path) => rm(join(folder, path)),
+  }),
+  "object store": () => {
+    const store = memoryObjectStore();
+    return {
+      source: storedModels(store, "models/"),
+      async put(path, content) {
+        await store.put(`models/${path}`, typeof content === "string" ? new TextEncoder().encode(content) : content);
+      },
+      remove: (path) => store.delete(`models/${path}`),
+    };
+  },
+};
+
+describe.each(Object.keys(places))("a repository in a %s", (kind) => {
+  let place: Place;
+  let repository: ModelRepository;
+  beforeEach(() => {
+    place = (places[kind] as () => Place)();
+    repository = openModelRepository(server, place.source);
+  });
+
+  test("serves versions by policy, and follows what is added, changed and removed", async () => {
+    await place.put("scale/1/model.onnx", scale(1));
+    await place.put("scale/2/model.onnx", scale(2));
+    await place.put("scale/10/model.onnx", scale(10));
+    await place.put("scale/notes/model.onnx", scale(99));
+    await place.put("scale/readme.txt", "not a model");
+    expect(await repository.refresh()).toEqual([]);
+    expect([versions(), await ask("scale")]).toEqual([["scale/10*"], 10]);
+
+    await place.put("scale/settings.json", JSON.stringify({ versionPolicy: { latest: 2 } }));
+    await repository.refresh();
+    expect([versions(), await ask("scale", "2")]).toEqual([["scale/10*", "scale/2"], 2]);
+
+    await place.put("scale/11/model.onnx", scale(11));
+    await place.remove("scale/10/model.onnx");
+    await place.put("scale/2/model.onnx", scale(2.5));
+    await repository.refresh();
+    expect([versions(), await ask("scale"), await ask("scale", "2")]).toEqual([["scale/11*", "scale/2"], 11, 2.5]);
+
+    await place.put("scale/settings.json", JSON.stringify({ versionPolicy: { specific: ["1"] } }));
+    await repository.refresh();
+    expect([versions(), await ask("scale")]).toEqual([["scale/1*"], 1]);
+
+    for (const file of ["1/model.onnx", "2/model.onnx", "11/model.onnx", "settings.json", "notes/model.onnx"]) {
+      await place.remove(`scale/${file}`);
+    }
+    expect([await repository.refresh(), versions()]).toEqual([[], []]);
+  });
+
+  test("a corrupt model, or settings that are wrong, do not hold up the others", async () => {
+    await place.put("bad/1/model.onnx", Uint8Array.of(1, 2, 3));
+    await place.put("good/1/model.onnx", scale(3));
+    await place.put("odd/1/model.onnx", scale(3));
+    await place.put("odd/settings.json", JSON.stringify({ batching: { maxBatchRows: 0 } }));
+    await place.put("torn/1/model.onnx", scale(3));
+    await place.put("torn/settings.json", "{");
+    const failures = await repository.refresh();
+    expect(failures.map(({ name }) => name)).toEqual(["bad", "odd", "torn"]);
+    expect([versions(), await ask("good")]).toEqual([["good/1*"], 3]);
+    const index = await repository.index();
+    expect(index.map(({ name, state }) => [name, state])).toEqual([
+      ["bad", "UNAVAILABLE"],
+      ["good", "READY"],
+      ["odd", "UNAVAILABLE"],
+      ["torn", "UNAVAILABLE"],
+    ]);
+    expect(index[2]?.reason).toContain("batching.maxBatchRows");
+    await place.put("bad/1/model.onnx", scale(7));
+    await repository.refresh();
+    expect(await ask("bad")).toBe(7);
+  });
+
+  test("a change that does not load leaves what is served", async () => {
+    await place.put("scale/1/model.onnx", scale(1));
+    await repository.refresh();
+    await place.put("scale/2/model.onnx", Uint8Array.of(9));
+    expect((await repository.refresh()).length).toBe(1);
+    expect([versions(), await ask("scale")]).toEqual([["scale/1*"], 1]);
+  });
+
+  test("an ensemble is loaded after its models, and unloaded with them if asked to", async () => {
+    const steps = [
+      { model: "scale", inputs: { x: "x" }, outputs: { y: "scaled" } },
+      { model: "zadd", inputs: { x: "scaled" }, outputs: { y: "z" } },
+    ];
+    await place.put("both/settings.json", JSON.stringify({ ensemble: { inputs: ["x"], outputs: ["z"], steps } }));
+    await place.put("scale/1/model.onnx", scale(5));
+    await place.put("zadd/1/model.onnx", addOne());
+    expect(await repository.refresh()).toEqual([]);
+    expect(await ask("both")).toBe(6);
+    await repository.unload("both", { dependents: true });
+    expect([versions(), await repository.refresh(), versions()]).toEqual([[], [], []]);
+    await repository.load("scale", { versionPolicy: "all" });
+    expect(versions()).toEqual(["scale/1*"]);
+    await expect(repository.load("absent")).rejects.toMatchObject({ code: "MODEL_NOT_FOUND" });
+    await expect(repository.unload("both")).rejects.toMatchObject({ code: "MODEL_NOT_FOUND" });
+  });
+});
+
+describe("models of a registry", () => {
+  test("are served by alias, held to a digest, and follow the alias when it moves", async () => {
+    const registered = [scale(1), scale(2)].map((onnx, index) => ({
+      version: { number: index + 1, digest: `sha256:${index + 1}`, files: [{ name: "m.onnx" }, { name: "card.md" }] },
+      file: () => ({ bytes: async () => onnx }),
+    }));
+    let champion = 0;
+    const registry = {
+      async load(reference: string) {
+        const found = reference === "scale@champion" ? registered[champion] : registered[Number(reference.at(-1)) - 1];
+        if (found === undefined) throw new Error(`no ${reference}`);
+        return found;
+      },
+    };
+    const repository = openModelRepository(
+      server,
+      registeredModels(registry, { scale: "scale@champion", fixed: { reference: "scale/2", digest: "sha256:2" } }),
+    );
+    expect(await repository.refresh()).toEqual([]);
+    expect([await ask("scale"), await ask("fixed"), versions()]).toEqual([1, 2, ["scale/1*", "fixed/2*"]]);
+    champion = 1;
+    await repository.refresh();
+    expect([await ask("scale"), versions()]).toEqual([2, ["fixed/2*", "scale/2*"].toSorted().toReversed()]);
+    const wrong = openModelRepository(
+      server,
+      registeredModels(registry, { other: { reference: "scale/1", digest: "sha256:2" } }),
+    );
+    expect(await wrong.refresh()).toMatchObject([{ name: "other", error: { code: "MODEL_INVALID" } }]);
+    const missing = openModelRepository(
+      server,
+      registeredModels(registry, { other: { reference: "scale/1", file: "absent.onnx" } }),
+    );
+    expect((await missing.refresh())[0]?.error.message).toContain("card.md");
+  });
+});
