@@ -123,6 +123,11 @@ def nanoseconds(folder):
     old = {"use_deprecated_int96_timestamps": True}
     pyarrow.parquet.write_table(whole, os.path.join(folder, "whole96.parquet"), **old)
     pyarrow.parquet.write_table(cut, os.path.join(folder, "cut96.parquet"), **old)
+    # A file that says it is of Spark, whose times are whole microseconds, and one that lies.
+    for name, table in {"whole": whole, "cut": cut}.items():
+        marked = table.append_column("n", pyarrow.array(range(table.num_rows)))
+        marked = marked.replace_schema_metadata({"org.apache.spark.version": "4.0.0"})
+        pyarrow.parquet.write_table(marked, os.path.join(folder, f"{name}Spark.parquet"), **old)
     time = pyarrow.table({"t": pyarrow.array([datetime.time(1, 2)], pyarrow.time64("us"))})
     pyarrow.parquet.write_table(time, os.path.join(folder, "time.parquet"))
     return {}

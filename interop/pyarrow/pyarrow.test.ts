@@ -75,7 +75,9 @@ describe.runIf(found || mandatory)(`pyarrow${need}`, () => {
       for (const name of ["whole", "whole96"]) {
         expect(await valuesOf(codec, join(root, `${name}.parquet`))).toEqual({ at: ["1", null, "-2"] });
       }
-      for (const name of ["cut", "cut96"]) {
+      const marked = join(root, "wholeSpark.parquet");
+      expect(await valuesOf(codec, marked)).toEqual({ at: ["1", null, "-2"], n: ["0", "1", "2"] });
+      for (const name of ["cut", "cut96", "cutSpark"]) {
         const reading = valuesOf(codec, join(root, `${name}.parquet`));
         await expect(reading, `${codec.name} ${name}`).rejects.toMatchObject({ code: "CODEC_REFUSED" });
         await expect(reading).rejects.toThrow(/"at"/);

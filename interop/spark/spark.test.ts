@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileSystem } from "@ashlar/storage/file-system";
-import { batchFrom, type Lake, type LakeTable, openLake } from "@ashlar/storage/lake";
+import { batchFrom, type ColumnType, type Lake, type LakeTable, openLake } from "@ashlar/storage/lake";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canonicalRows, ordered } from "./canonical.ts";
 import { missing, type Spark, startSpark } from "./session.ts";
@@ -18,6 +18,8 @@ const everything = `
      TIMESTAMP'1900-01-01 00:00:00.000001', CAST('-0.001' AS DECIMAL(38,3)), CAST(1234567.89 AS DECIMAL(9,2)),
      named_struct('x', null, 'y', array()), array(), map())
   AS t(n, flag, tiny, small, whole, single, real, text, bytes, day, at, wide, price, pair, list, dict)`;
+
+const field = <Type extends ColumnType>(name: string, type: Type) => ({ name, type, nullable: true, metadata: {} });
 
 describe.skipIf(missing !== "" && process.env["CI"] === undefined)(`Spark${missing && `: ${missing}`}`, () => {
   let root = "";
@@ -121,6 +123,46 @@ describe.skipIf(missing !== "" && process.env["CI"] === undefined)(`Spark${missi
       const table = await agree("mapped");
       await table.append(batchFrom({ n: ["long", [8n]], c: ["long", [80n]] }));
       expect((await (await agree("mapped")).snapshot()).rows).toBe(6);
+    });
+
+    it("fields within columns that were renamed, added and dropped", async () => {
+      const on = "TBLPROPERTIES ('delta.columnMapping.mode' = 'name')";
+      const query = `SELECT id n, named_struct('street', CONCAT('s', id), 'no', CAST(id AS INT)) home,
+        array(named_struct('street', 'x', 'no', 1), null) past, map('k', named_struct('street', 'y', 'no', 2)) by
+        FROM range(3)`;
+      await create("nested", query, on);
+      await spark.sql(`ALTER TABLE ${path("nested")} RENAME COLUMN home.street TO road`);
+      await spark.sql(`ALTER TABLE ${path("nested")} RENAME COLUMN past.element.no TO number`);
+      await spark.sql(`ALTER TABLE ${path("nested")} ADD COLUMNS (home.town STRING, by.value.town STRING)`);
+      await spark.sql(`ALTER TABLE ${path("nested")} DROP COLUMN home.no`);
+      const table = await agree("nested");
+      await spark.sql(
+        `INSERT INTO ${path("nested")} SELECT 9, named_struct('road', 'r', 'town', 't'),
+         array(named_struct('street', 'z', 'number', 4)), map('l', named_struct('street', 'a', 'no', 5, 'town', 'u'))`,
+      );
+      await agree("nested");
+      const text = { type: "struct", fields: ["road", "town"].map((name) => field(name, "string")) } as const;
+      const past = { type: "struct", fields: [field("street", "string"), field("number", "integer")] } as const;
+      const by = {
+        ...past,
+        fields: [field("street", "string"), field("no", "integer"), field("town", "string")],
+      };
+      await table.append(
+        batchFrom({
+          n: ["long", [10n]],
+          home: [text, [{ road: "ours", town: null }]],
+          past: [{ type: "array", elementType: past, containsNull: true }, [[null, { street: "b", number: 6 }]]],
+          by: [
+            { type: "map", keyType: "string", valueType: by, valueContainsNull: true },
+            [[["m", { street: "c", no: 7, town: "d" }]]],
+          ],
+        }),
+      );
+      await agree("nested");
+      await table.update({ where: { n: { lt: 2n } }, set: { home: { road: "moved", town: "here" } } });
+      await table.optimize();
+      await agree("nested");
+      expect((await theirs("nested", "home.road r", "WHERE n = 1"))[0]).toEqual({ r: "moved" });
     });
 
     it("its change data feed", async () => {

@@ -1,4 +1,5 @@
-import { type ColumnType, isNested } from "../parquet/column-type.ts";
+import { type ColumnType, isNested, type StructType, typesWithin } from "../parquet/column-type.ts";
+import { mapFields } from "./schema-type.ts";
 import type { TableColumn } from "./schema.ts";
 
 /** The keys of "Column Mapping" of the protocol: two in a column's metadata, two among the table's properties. */
@@ -36,45 +37,26 @@ export function mapColumns(
 
 /** The fields within a column are numbered, too; in files they keep their names. */
 function withNumbers(type: ColumnType, next: () => number): ColumnType {
-  if (!isNested(type)) return type;
-  switch (type.type) {
-    case "struct": {
-      const fields = type.fields.map((field) => {
-        const metadata = { ...field.metadata, [columnIdKey]: next(), [physicalNameKey]: field.name };
-        return { ...field, metadata, type: withNumbers(field.type, next) };
-      });
-      return { ...type, fields };
-    }
-    case "array":
-      return { ...type, elementType: withNumbers(type.elementType, next) };
-    case "map":
-      return { ...type, keyType: withNumbers(type.keyType, next), valueType: withNumbers(type.valueType, next) };
-  }
+  return mapFields(type, (field) => {
+    const metadata = { ...field.metadata, [columnIdKey]: next(), [physicalNameKey]: field.name };
+    return { ...field, metadata };
+  });
 }
 
-/** The path of a field within a column that has another name in files; undefined where there is none. */
-export function mappedWithin(name: string, type: ColumnType): string | undefined {
-  if (!isNested(type)) return undefined;
-  switch (type.type) {
-    case "struct":
-      for (const field of type.fields) {
-        const path = `${name}.${field.name}`;
-        const found = physicalName(field) === field.name ? mappedWithin(path, field.type) : path;
-        if (found !== undefined) return found;
-      }
-      return undefined;
-    case "array":
-      return mappedWithin(`${name}.element`, type.elementType);
-    case "map":
-      return mappedWithin(`${name}.key`, type.keyType) ?? mappedWithin(`${name}.value`, type.valueType);
-  }
+/** Whether a column, or a field within it, has another name in files. */
+export function isMapped(column: Pick<TableColumn, "name" | "type" | "metadata">): boolean {
+  return physicalName(column) !== column.name || structsWithin(column.type).some(({ fields }) => fields.some(isMapped));
 }
+
+const structsWithin = (type: ColumnType): StructType[] =>
+  [...typesWithin(type)].filter((part): part is StructType => isNested(part) && part.type === "struct");
 
 /** Columns of a table that does not map them (any more): what is left of a mapping has no meaning. */
 export function unmapped(columns: readonly TableColumn[]): readonly TableColumn[] {
-  if (columns.every((column) => physicalName(column) === column.name)) return columns;
-  return columns.map((column) => {
-    const { [physicalNameKey]: _name, [columnIdKey]: _id, ...metadata } = column.metadata;
-    return { ...column, metadata };
-  });
+  return columns.some(isMapped) ? columns.map(withoutMapping) : columns;
+}
+
+function withoutMapping(column: TableColumn): TableColumn {
+  const { [physicalNameKey]: _name, [columnIdKey]: _id, ...metadata } = column.metadata;
+  return { ...column, type: mapFields(column.type, withoutMapping), metadata };
 }

@@ -11,13 +11,13 @@ import { sourceOfObject } from "../parquet/source.ts";
 import type { AddFile, DeletionVectorDescriptor } from "./actions.ts";
 import { physicalName } from "./column-mapping.ts";
 import { firstFrom, readDeletionVector, undeletedRows } from "./deletion-vector.ts";
+import { fromFile, readsAs } from "./file-column.ts";
 import { decodedPath } from "./logical-file.ts";
 import { decodeValue } from "./partition.ts";
 import type { TableColumn } from "./schema.ts";
 import type { LakeContext } from "./stage.ts";
 import type { Definition, TableState } from "./state.ts";
 import { parseStatistics } from "./statistics.ts";
-import { widened, widens } from "./widen.ts";
 
 /** A file as it stands in the log, of data or of changes. */
 export interface LoggedFile extends Pick<AddFile, "path" | "partitionValues" | "stats" | "deletionVector"> {
@@ -193,10 +193,9 @@ async function openReader(
   }
 }
 
-/** A naive timestamp in a file is read as UTC, a narrower type as the wider one; any other difference is damage. */
+/** A type that the column's cannot be read from is damage. */
 function assertType(file: string, { name, type }: TableColumn, found: ColumnType | undefined): void {
-  if (found === undefined || typeText(found) === typeText(type) || widens(found, type)) return;
-  if (found === "timestamp_ntz" && type === "timestamp") return;
+  if (found === undefined || readsAs(found, type)) return;
   const reason = `its column "${name}" is ${typeText(found)}, the table says ${typeText(type)}`;
   throw storageError("DATA_FILE_CORRUPT", { file, reason });
 }
@@ -221,12 +220,12 @@ function complete(
   plan: FilePlan,
 ): RecordBatch {
   const found = typesOf(batch.schema);
-  const data = plan.columns.map((column, index): Data => {
+  const data = plan.columns.map((column): Data => {
     const at = inFile.indexOf(column);
     if (at < 0) return constant(column, batch.numRows);
     const own = batch.data.children[at] as Data;
     const type = found.get(physicalName(column)) ?? column.type;
-    return widens(type, column.type) ? widened(own, type, column.type) : own.clone(plan.schema.fields[index]?.type);
+    return fromFile(own, type, column.type);
   });
   return batchOf(plan.schema, data, batch.numRows);
 }

@@ -84,6 +84,25 @@ export function mapType(
   }
 }
 
+/** The type with every field of a struct changed, at any depth, from the outside in. */
+export function mapFields(type: ColumnType, change: (field: StructField) => StructField): ColumnType {
+  if (!isNested(type)) return type;
+  const within = (part: ColumnType): ColumnType => mapFields(part, change);
+  switch (type.type) {
+    case "struct": {
+      const fields = type.fields.map((field) => {
+        const changed = change(field);
+        return { ...changed, type: within(changed.type) };
+      });
+      return { ...type, fields };
+    }
+    case "array":
+      return { ...type, elementType: within(type.elementType) };
+    case "map":
+      return { ...type, keyType: within(type.keyType), valueType: within(type.valueType) };
+  }
+}
+
 /** Naive timestamps taken as UTC, at any depth. */
 export function inUtc(type: ColumnType): ColumnType {
   return mapType(

@@ -1,10 +1,10 @@
 import type { Bytes, Clock, Logger, ObjectStore } from "@ashlar/core";
-import { DataType, Field, type RecordBatch, Schema } from "apache-arrow";
+import { Field, type RecordBatch, Schema } from "apache-arrow";
 import { batchOf } from "../parquet/batch.ts";
-import { fieldIdKey } from "../parquet/field-id.ts";
 import type { ParquetCodec, ParquetWriter } from "../parquet/port.ts";
 import type { AddFile } from "./actions.ts";
-import { columnIdKey, physicalName } from "./column-mapping.ts";
+import { physicalName } from "./column-mapping.ts";
+import { fileColumn, toFile } from "./file-column.ts";
 import type { LatestStates } from "./latest-states.ts";
 import { encodePath, partitionPath, partitions } from "./partition.ts";
 import { arrange, arrowOf, type TableColumn } from "./schema.ts";
@@ -95,18 +95,14 @@ export class Stage implements AsyncDisposable {
     this.rows += batch.numRows;
   }
 
-  /** The batch under the names of the file; of its types, naive timestamps alone become those of the table. */
+  /** The batch under the names of the file. */
   #physical(rows: RecordBatch): RecordBatch {
-    const children = rows.data.children.map((data, index) => {
-      const type = this.#fileSchema.fields[index]?.type ?? data.type;
-      const alike = DataType.isTimestamp(type) && DataType.isTimestamp(data.type) && type.unit === data.type.unit;
-      return alike ? data.clone(type) : data;
-    });
-    const fields = rows.schema.fields.map(
-      (field, index) =>
-        new Field(this.#fileSchema.fields[index]?.name ?? field.name, children[index]?.type ?? field.type, true),
+    const { fields } = this.#fileSchema;
+    const children = rows.data.children.map((data, index) => toFile(data, fields[index]?.type ?? data.type));
+    const named = rows.schema.fields.map(
+      (field, index) => new Field(fields[index]?.name ?? field.name, children[index]?.type ?? field.type, true),
     );
-    return batchOf(new Schema(fields), children, rows.numRows);
+    return batchOf(new Schema(named), children, rows.numRows);
   }
 
   async #fileOf(values: OpenFile["values"]): Promise<OpenFile> {
@@ -191,11 +187,4 @@ export class Stage implements AsyncDisposable {
     if (this.#offered) return;
     for (const key of this.#written) await this.#context.objects.delete(key);
   }
-}
-
-/** A column as it stands in files: "Writer Requirements for Column Mapping" of the protocol asks for its name and id. */
-function fileColumn(column: TableColumn): TableColumn {
-  const id = column.metadata[columnIdKey];
-  const metadata = id === undefined ? column.metadata : { ...column.metadata, [fieldIdKey]: id };
-  return { ...column, name: physicalName(column), metadata };
 }

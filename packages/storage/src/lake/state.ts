@@ -2,7 +2,7 @@ import { storageError } from "../errors.ts";
 import type { Action, AddFile, DomainMetadata, Metadata, Protocol, RemoveFile } from "./actions.ts";
 import type { Checkpoint, CheckpointFiles } from "./checkpoint.ts";
 import { CheckpointGroups } from "./checkpoint-groups.ts";
-import { mappedWithin, mappingModeKey, physicalName, unmapped } from "./column-mapping.ts";
+import { mappingModeKey, physicalName, unmapped } from "./column-mapping.ts";
 import { logicalKey } from "./logical-file.ts";
 import type { TableLog } from "./log.ts";
 import { assertReadable } from "./protocol.ts";
@@ -110,7 +110,6 @@ export class TableState {
     if (this.definition === undefined || this.protocol === undefined) {
       throw corrupt(file, "the log begins without a protocol and metadata");
     }
-    assertMapping(this.table, this.definition);
     if (version !== undefined) this.version = version;
   }
 
@@ -136,14 +135,6 @@ function byKey<File extends AddFile | RemoveFile>(files: readonly File[]): Map<s
   const found = new Map<string, File>();
   for (const file of files) found.set(logicalKey(file), file);
   return found;
-}
-
-/** @throws PROTOCOL_UNSUPPORTED where fields within columns have other names in files, which is not resolved here */
-function assertMapping(table: string, { columns }: Definition): void {
-  const field = columns.map(({ name, type }) => mappedWithin(name, type)).find((path) => path !== undefined);
-  if (field === undefined) return;
-  const features = [`columnMapping of the nested field "${field}"`];
-  throw storageError("PROTOCOL_UNSUPPORTED", { table, action: "read", features });
 }
 
 /**

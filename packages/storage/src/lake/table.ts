@@ -9,7 +9,7 @@ import { alter, type AlterOptions, type TableChanges } from "./alter.ts";
 import { append, type AppendOptions, type AppendResult } from "./append.ts";
 import type { IntakeTarget, Rows } from "./intake.ts";
 import { TableLog } from "./log.ts";
-import { physicalName } from "./column-mapping.ts";
+import { isMapped } from "./column-mapping.ts";
 import { changes, type ChangesOptions } from "./change-feed.ts";
 import { dataKey } from "./data-file.ts";
 import { deleteRows, type DeleteOptions, type DeleteResult } from "./delete.ts";
@@ -253,7 +253,7 @@ export class DeltaTable implements LakeTable {
 
   async localFiles(version?: number): Promise<readonly string[] | undefined> {
     const { files, definition } = await this.state(version);
-    const mapped = definition?.columns.some((column) => physicalName(column) !== column.name);
+    const mapped = definition?.columns.some(isMapped);
     if (mapped === true || [...files.values()].some((file) => file.deletionVector !== undefined)) return undefined;
     const paths = [...files.values()].map((file) => pathInStore(this.#context.objects, dataKey(this.name, file)));
     return paths.every((path) => path !== undefined) ? paths : undefined;

@@ -46,7 +46,8 @@ async function* scan(opened: Opened, options: ParquetScanOptions): AsyncGenerato
   const { footer, session, path, source } = opened;
   const schema = project(footer.schema, options.columns);
   const tests = testsOf(options.where ?? {}, typesOf(footer.schema));
-  const foreign = new Set(footer.columns.filter((node) => isForeign(node, footer)).map((node) => node.name));
+  const whole = await wholeMicroseconds(opened, schema, options);
+  const foreign = new Set(footer.columns.filter((node) => isForeign(node, footer, whole)).map((node) => node.name));
   if (schema.fields.some(({ name }) => foreign.has(name))) return yield* scanInJavaScript(source, footer, options);
   const groups = footer.rowGroups.filter((group) => mayHoldMatch(group, tests));
   if (schema.fields.length === 0) return yield* rowsOnly(groups);
@@ -81,15 +82,39 @@ function readError(file: string, cause: unknown): Error {
 }
 
 /**
- * Columns that DuckDB would not read as the format has it: it cuts nanoseconds, it takes names that differ by case for
- * one, and it has its own mind on lists of older writers. Spark's INT96 are whole microseconds.
+ * The selected columns of times in nanoseconds, found to be whole microseconds, as Spark's INT96 are: DuckDB cuts the rest
+ * off without a word. Of other writers nothing is expected, and such columns are not read through DuckDB.
+ *
+ * @throws CODEC_REFUSED for a time that is not
  */
-export function isForeign(column: FileNode, footer: Footer): boolean {
+async function wholeMicroseconds(
+  { footer, source }: Opened,
+  schema: Schema,
+  options: ParquetScanOptions,
+): Promise<ReadonlySet<FileNode>> {
+  if (footer.metadata.key_value_metadata?.some(({ key }) => key === "org.apache.spark.version") !== true)
+    return new Set();
+  const selected = footer.columns.filter(({ name }) => schema.fields.some((field) => field.name === name));
+  const times = selected.filter((column) => [...nodesWithin(column)].some(isNanoseconds));
+  const columns = times.map(({ name }) => name);
+  // Reading them is what checks them.
+  if (columns.length > 0) for await (const _ of scanInJavaScript(source, footer, { ...options, columns }));
+  return new Set(times);
+}
+
+const isNanoseconds = (node: FileNode): boolean => node.kind === "leaf" && node.nanoseconds;
+
+/**
+ * Columns that DuckDB would not read as the format has it: it cuts nanoseconds, it takes names that differ by case for
+ * one, and it has its own mind on lists of older writers.
+ *
+ * @param whole columns whose times are known to be whole microseconds
+ */
+export function isForeign(column: FileNode, footer: Footer, whole: ReadonlySet<FileNode> = new Set()): boolean {
   const folded = column.name.toLowerCase();
   if (footer.columns.some((other) => other !== column && other.name.toLowerCase() === folded)) return true;
-  const bySpark = footer.metadata.key_value_metadata?.some(({ key }) => key === "org.apache.spark.version") === true;
   return [...nodesWithin(column)].some(
-    (node) => (node.kind === "leaf" && node.nanoseconds && !bySpark) || (node.kind === "list" && !node.wrapped),
+    (node) => (isNanoseconds(node) && !whole.has(column)) || (node.kind === "list" && !node.wrapped),
   );
 }
 
