@@ -44,7 +44,7 @@ export function parseOptions(argv: readonly string[]): Parsed {
   }
 }
 
-function wholeNumber(option: string, least: number, most: number): (text: string) => number {
+export function wholeNumber(option: string, least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (/^\d+$/.test(text) && value >= least && value <= most) return value;

@@ -57,7 +57,15 @@ const calendar = onDemand({
 
 /** The feature views over a table of flights. */
 export function flightViews(flights: TableSource) {
-  const usual = { source: flights, eventTime: "date", knownAt: "landed_at", ttl: "7d", features: usually } as const;
+  const about = { owner: "airside", tags: ["delay"] } as const;
+  const usual = {
+    ...about,
+    source: flights,
+    eventTime: "date",
+    knownAt: "landed_at",
+    ttl: "7d",
+    features: usually,
+  } as const;
   const live = { ...usual, features: lately, push: { id: "flight" } } as const;
   const ofDestination = { origin: "destination" } as const;
   const ofOrigin = { destination: "origin" } as const;
