@@ -2,6 +2,7 @@ import { computeError } from "../errors.ts";
 import { checkClasses, type DatasetOptions, readFeature, readLabels, rowsChanged, survey } from "./dataset.ts";
 import type { Dataset } from "./dataset.ts";
 import { seededRandom } from "./random.ts";
+import { sharedBytes } from "./shared-bytes.ts";
 import { openTable, type Pass, type TableSource } from "./table.ts";
 
 export interface BinningOptions extends DatasetOptions {
@@ -48,7 +49,7 @@ export async function binDataset(source: TableSource | Dataset, options: Binning
       ? await findEdges(pass, options, maxBins, sampleRows)
       : { ...(await survey(pass, wanted)), edges: options.like.edges };
 
-  const bins = new Uint8Array(new SharedArrayBuffer(rows * features.length));
+  const bins = sharedBytes(rows * features.length);
   const labels = new Uint8Array(new SharedArrayBuffer(rows));
   let first = 0;
   for await (const chunk of pass()) {

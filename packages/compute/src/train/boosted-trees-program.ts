@@ -2,6 +2,7 @@ import { createShardSums, Diverged, ShardSums, slice, VIRTUAL_SHARDS, type Worke
 import type { Reporter } from "./program.ts";
 import { mixPair } from "./random.ts";
 import type { TrainingState } from "./state.ts";
+import { leafHistograms } from "./leaf-histograms.ts";
 import { createGrowthMemory, type GrowthMemory, type GrowthRules, TreeGrower } from "./tree-grower.ts";
 import { GRADIENT_UNIT, histogramLayout } from "./tree-histogram.ts";
 import { addTreeScores, type BinTree, packTrees, unpackTrees } from "./tree.ts";
@@ -9,6 +10,8 @@ import { addTreeScores, type BinTree, packTrees, unpackTrees } from "./tree.ts";
 export interface BinnedRows {
   readonly rows: number;
   readonly bins: Uint8Array<SharedArrayBuffer>;
+  /** What the bins lie in, when WebAssembly can read them. */
+  readonly memory?: WebAssembly.Memory | undefined;
   readonly labels: Uint8Array<SharedArrayBuffer>;
 }
 
@@ -57,10 +60,9 @@ export function trainBoostedTreesProgram(
       ? undefined
       : new ScoredRows(input.validation, layout.binCounts, group, rules.baseScore);
   const losses = new ShardSums(group, input.memory.losses);
-  const grower = new TreeGrower(group, layout, rules, training.bins, training.count, input.memory);
-  const gradients = new Int32Array(training.count);
-  const hessians = new Int32Array(training.count);
-  const order = new Int32Array(training.count);
+  const leaves = leafHistograms(layout, training.count, training.bins, input.training.memory);
+  const { order, gradients, hessians } = leaves;
+  const grower = new TreeGrower(group, layout, rules, training.bins, leaves, input.memory);
 
   const resumed = input.resume?.values;
   const trees: BinTree[] = resumed === undefined ? [] : unpackTrees(resumed["sizes"]!, resumed["nodes"]!);
@@ -83,7 +85,7 @@ export function trainBoostedTreesProgram(
   training.computeGradients(losses, 0, gradients, hessians);
   while (trees.length < rules.rounds && !isExhausted(validationHistory, rules.patience)) {
     const count = sampleRows(order, rules, trees.length, training.start);
-    const tree = grower.grow(order, count, gradients, hessians, (value, start, end) => {
+    const tree = grower.grow(count, (value, start, end) => {
       if (rules.subsample === 1) training.addTo(order, start, end, value);
     });
     if (rules.subsample < 1) training.add(tree);
@@ -133,7 +135,7 @@ function sampleRows(order: Int32Array, rules: BoostingRules, round: number, firs
 class ScoredRows {
   readonly start: number;
   readonly count: number;
-  readonly bins: Uint8Array;
+  readonly bins: Uint8Array<SharedArrayBuffer>;
   readonly #rows: number;
   readonly #labels: Uint8Array;
   readonly #scores: Float64Array;

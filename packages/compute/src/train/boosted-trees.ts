@@ -3,6 +3,7 @@ import { binDataset, type BinnedDataset, boundedInteger } from "./binned-dataset
 import { type BoostedTreesModel, boostedTreesModel, type ValueTree } from "./boosted-trees-model.ts";
 import { type BoostingRules, createBoostingMemory } from "./boosted-trees-program.ts";
 import { contentDigest, type Dataset } from "./dataset.ts";
+import { memoryOf } from "./shared-bytes.ts";
 import { bestRound } from "./summary.ts";
 import type { TableSource } from "./table.ts";
 import { boundedNumber, positiveNumber, runTraining, type TrainingOptions } from "./train.ts";
@@ -71,7 +72,7 @@ export async function trainBoostedTrees(options: BoostedTreesOptions): Promise<B
   });
   const { state, seconds } = await runTraining(options, fingerprint, (resume) => ({
     kind: "boosted-trees",
-    training: { rows: training.rows, bins: training.bins, labels: training.labels },
+    training: { rows: training.rows, bins: training.bins, memory: memoryOf(training.bins), labels: training.labels },
     ...(validation === undefined
       ? {}
       : { validation: { rows: validation.rows, bins: validation.bins, labels: validation.labels } }),

@@ -1,5 +1,6 @@
 import { slice, type WorkerGroup } from "./all-reduce.ts";
-import { accumulate, GRADIENT_UNIT, type HistogramLayout } from "./tree-histogram.ts";
+import type { LeafHistograms } from "./leaf-histograms.ts";
+import { GRADIENT_UNIT, type HistogramLayout } from "./tree-histogram.ts";
 import { addLeaf, type BinTree, emptyTree } from "./tree.ts";
 import { findSplit, noSplit, type Split, type SplitRules } from "./tree-split.ts";
 
@@ -58,6 +59,7 @@ export class TreeGrower {
   readonly #layout: HistogramLayout;
   readonly #rules: GrowthRules;
   readonly #bins: Uint8Array;
+  readonly #leaves: LeafHistograms;
   readonly #partials: readonly Float64Array[];
   readonly #histograms: readonly Float64Array[];
   readonly #exchange: readonly Float64Array[];
@@ -72,7 +74,7 @@ export class TreeGrower {
     layout: HistogramLayout,
     rules: GrowthRules,
     bins: Uint8Array,
-    rows: number,
+    leaves: LeafHistograms,
     memory: GrowthMemory,
   ) {
     const views = (buffer: SharedArrayBuffer, width: number): Float64Array[] =>
@@ -81,31 +83,26 @@ export class TreeGrower {
     this.#layout = layout;
     this.#rules = rules;
     this.#bins = bins;
+    this.#leaves = leaves;
     this.#partials = views(memory.partials, layout.cells);
     this.#histograms = views(memory.histograms, layout.cells);
     this.#exchange = views(memory.exchange, EXCHANGE_CELLS);
-    this.#spare = new Int32Array(rows);
+    this.#spare = new Int32Array(leaves.order.length);
     this.#own = slice(layout.features, group.rank, group.size);
   }
 
   /**
-   * Grows one tree from the rows `order[0..count - 1]`, which it reorders leaf by leaf, and adds the value of each leaf
-   * to the scores of its rows.
+   * Grows one tree from the first `count` rows of the order, which it reorders leaf by leaf, and gives the value of each
+   * leaf with the range of its rows.
    */
-  grow(
-    order: Int32Array,
-    count: number,
-    gradients: Int32Array,
-    hessians: Int32Array,
-    onLeaf: (value: number, start: number, end: number) => void,
-  ): BinTree {
+  grow(count: number, onLeaf: (value: number, start: number, end: number) => void): BinTree {
     const tree = emptyTree();
-    const leaves = [this.#root(tree, order, count, gradients, hessians)];
+    const leaves = [this.#root(tree, count)];
     while (leaves.length < this.#rules.maxLeaves) {
       const best = leaves.reduce((a, b) => (b.split.gain > a.split.gain ? b : a));
       if (best.split.feature < 0) break;
       const wanted = leaves.length + 1 < this.#rules.maxLeaves;
-      const [left, right] = this.#divide(tree, best, leaves.length, order, gradients, hessians, wanted);
+      const [left, right] = this.#divide(tree, best, leaves.length, wanted);
       leaves[leaves.indexOf(best)] = left;
       leaves.push(right);
     }
@@ -117,10 +114,10 @@ export class TreeGrower {
     return tree;
   }
 
-  #root(tree: BinTree, order: Int32Array, count: number, gradients: Int32Array, hessians: Int32Array): Leaf {
+  #root(tree: BinTree, count: number): Leaf {
     const rows = this.#totalRows(count);
     const node = addLeaf(tree, rows);
-    this.#fill(order, 0, count, gradients, hessians);
+    this.#fill(0, count);
     this.#group.barrier();
     this.#sumInto(this.#histograms[0]!);
     this.#group.barrier();
@@ -130,17 +127,9 @@ export class TreeGrower {
     return leaf;
   }
 
-  #divide(
-    tree: BinTree,
-    parent: Leaf,
-    slot: number,
-    order: Int32Array,
-    gradients: Int32Array,
-    hessians: Int32Array,
-    splitFurther: boolean,
-  ): [Leaf, Leaf] {
+  #divide(tree: BinTree, parent: Leaf, slot: number, splitFurther: boolean): [Leaf, Leaf] {
     const { split, depth } = parent;
-    const middle = this.#partition(order, parent);
+    const middle = this.#partition(parent);
     const leftRows = this.#totalRows(middle - parent.start);
     const rightRows = tree.rows[parent.node]! - leftRows;
     const leftIsSmall = leftRows <= rightRows;
@@ -173,7 +162,7 @@ export class TreeGrower {
     if (!splitFurther || depth + 1 >= this.#rules.maxDepth) return [left, right];
 
     const small = leftIsSmall ? left : right;
-    this.#fill(order, small.start, small.end, gradients, hessians);
+    this.#fill(small.start, small.end);
     this.#group.barrier();
     this.#sumInto(this.#histograms[slot]!);
     this.#subtract(this.#histograms[parent.slot]!, this.#histograms[slot]!);
@@ -182,9 +171,8 @@ export class TreeGrower {
   }
 
   /** The histogram of this worker's rows of a leaf. */
-  #fill(order: Int32Array, start: number, end: number, gradients: Int32Array, hessians: Int32Array): void {
-    const own = this.#partials[this.#group.rank]!.fill(0);
-    accumulate(own, this.#layout, this.#bins, order, start, end, gradients, hessians);
+  #fill(start: number, end: number): void {
+    this.#partials[this.#group.rank]!.set(this.#leaves.sum(start, end));
   }
 
   /** Sums all workers' histograms over this worker's features. The sums are exact, so their order does not matter. */
@@ -256,8 +244,9 @@ export class TreeGrower {
   }
 
   /** Puts the rows that go left before those that go right, each in its old order. */
-  #partition(order: Int32Array, leaf: Leaf): number {
+  #partition(leaf: Leaf): number {
     const { feature, bin, missingLeft } = leaf.split;
+    const { order } = this.#leaves;
     const features = this.#layout.features;
     const missing = missingLeft ? this.#layout.binCounts[feature]! : -1;
     const bins = this.#bins;
@@ -267,8 +256,12 @@ export class TreeGrower {
     for (let i = leaf.start; i < leaf.end; i++) {
       const row = order[i]!;
       const found = bins[row * features + feature]!;
-      if (found <= bin || found === missing) order[left++] = row;
-      else spare[right++] = row;
+      // Written to both sides, and kept on one: no branch that the processor would guess wrong half of the time.
+      const goesLeft = +(found <= bin || found === missing);
+      order[left] = row;
+      spare[right] = row;
+      left += goesLeft;
+      right += 1 - goesLeft;
     }
     order.set(spare.subarray(0, right), left);
     return left;
