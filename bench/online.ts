@@ -11,6 +11,7 @@ import {
   memory,
   type OnlineEntry,
   type OnlineStore,
+  type Readings,
   window,
 } from "@ashlar/feature-store";
 import { lmdb } from "@ashlar/feature-store/lmdb";
@@ -36,34 +37,68 @@ const view = featureView({
   ttl: "365d",
   features: Object.fromEntries(Array.from({ length: features }, (_, k) => [`f${k}`, column(`f${k}`)])),
 });
+const names = Object.keys(view.features).map((name) => `things:${name}`);
+/** Where the doubles of a vector begin: behind its header and a bit for each. */
+const firstDouble = 32 + Math.ceil(features / 8);
 const entities = things.filter((_, i) => i % (things.length / asked) === 7).map(({ id }) => ({ id }));
 
 /** Fifty features of a hundred entities of ten thousand, beside a read of the same bytes by the bare library. */
 export async function onlineReads(bench: Bench): Promise<void> {
   const { folder, pair } = bench;
   const entries = await packedEntries();
+  const total = Math.round(
+    things
+      .filter((_, i) => i % (things.length / asked) === 7)
+      .reduce(
+        (sum, thing) =>
+          sum + Object.values(thing).reduce<number>((all, value) => all + (typeof value === "number" ? value : 0), 0),
+        0,
+      ),
+  );
   const keys = entries.filter((_, i) => i % (things.length / asked) === 7).map(({ key }) => key);
 
   async function beside(
     name: string,
     peerName: string,
     online: OnlineStore,
-    bare: () => Promise<number>,
+    bare: () => Promise<readonly Uint8Array[]>,
   ): Promise<void> {
     const store = createFeatureStore({ views: [view], online });
     await store.materialize(view, { until: things.length });
-    const read = async (): Promise<void> => {
-      const rows = await store.read({ entities, features: ["things:*"], at: things.length });
-      strictEqual(Object.values(rows.at(-1) ?? {}).at(-1)?.status, "PRESENT");
+    const request = { entities, features: ["things:*"], at: things.length } as const;
+    const byRows = async (): Promise<void> => {
+      const rows = await store.read(request);
+      let sum = 0;
+      for (const row of rows as readonly Readings[]) for (const name of names) sum += row[name]?.value as number;
+      strictEqual(Math.round(sum), total);
     };
-    const peer = async (): Promise<void> => strictEqual(await bare(), keys.length);
-    await pair({
-      name: `read ${features} features of ${asked} entities, ${name}`,
-      unit: "reads/s",
-      peerName,
-      ours: () => rate(read),
-      peer: () => rate(peer),
-    });
+    const byColumns = async (): Promise<void> => {
+      const columns = await store.readColumns(request);
+      let sum = 0;
+      for (const feature of columns.names) for (const value of columns.column(feature).values) sum += value as number;
+      strictEqual(Math.round(sum), total);
+    };
+    const peer = async (): Promise<void> => {
+      let sum = 0;
+      for (const vector of await bare()) {
+        const bytes = Buffer.from(vector.buffer, vector.byteOffset, vector.length);
+        for (let i = 0; i < features; i++) sum += bytes.readDoubleLE(firstDouble + 8 * i);
+      }
+      strictEqual(Math.round(sum), total);
+    };
+    for (const [way, ours] of [
+      ["by columns", byColumns],
+      ["an object each", byRows],
+    ] as const) {
+      await pair({
+        name: `read ${features} features of ${asked} entities, ${way}, ${name}`,
+        unit: "reads/s",
+        peerName: `${peerName}, every double read`,
+        rounds: 7,
+        ours: () => rate(ours),
+        peer: () => rate(peer),
+      });
+    }
   }
 
   await using inLmdb = lmdb({ path: join(folder, "ours.lmdb") });
@@ -72,7 +107,7 @@ export async function onlineReads(bench: Bench): Promise<void> {
     for (const { key, vector } of entries) void bareLmdb.put(key, vector);
   });
   await beside("lmdb()", "lmdb, getBinary of the same bytes", inLmdb, async () =>
-    keys.reduce((found, key) => found + (bareLmdb.getBinary(key) === undefined ? 0 : 1), 0),
+    keys.map((key) => bareLmdb.getBinary(key) as Buffer),
   );
   await bareLmdb.close();
 
@@ -86,7 +121,7 @@ export async function onlineReads(bench: Bench): Promise<void> {
   bareSqlite.exec("COMMIT");
   const select = bareSqlite.prepare("SELECT vector FROM vector WHERE key = ?");
   await beside("sqlite()", "node:sqlite, a SELECT of the same bytes each", inSqlite, async () =>
-    keys.reduce((found, key) => found + (select.get(key) === undefined ? 0 : 1), 0),
+    keys.map((key) => select.get(key)?.["vector"] as Uint8Array),
   );
 
   // Not installed everywhere: the row is left out.
@@ -95,16 +130,18 @@ export async function onlineReads(bench: Bench): Promise<void> {
   const client = createClient({ url: server.url });
   await client.connect();
   try {
-    const names = keys.map((key) => Buffer.concat([Buffer.from("bare:"), key]));
+    const bareNames = keys.map((key) => Buffer.concat([Buffer.from("bare:"), key]));
     const all = entries.map(
       ({ key, vector }) => [Buffer.concat([Buffer.from("bare:"), key]), Buffer.from(vector)] as const,
     );
     for (const [name, vector] of all) await client.set(name, vector);
     const replies = { typeMapping: { 36: Buffer } };
-    await beside("redis()", "node-redis, MGET of the same bytes", redis({ client }), async () => {
-      const found = (await client.sendCommand(["MGET", ...names], replies)) as (Buffer | null)[];
-      return found.filter((vector) => vector !== null).length;
-    });
+    await beside(
+      "redis()",
+      "node-redis, MGET of the same bytes",
+      redis({ client }),
+      async () => (await client.sendCommand(["MGET", ...bareNames], replies)) as Buffer[],
+    );
   } finally {
     await client.close();
   }

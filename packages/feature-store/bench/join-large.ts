@@ -12,7 +12,7 @@ import { duckdb } from "../src/offline/duckdb.ts";
 // 1 M labels to 3 M flights, then 10 M to 30 M: the flights of 2001, again and again a year later. Each size in a process of
 // its own, with 1 GB for DuckDB before it spills; fails when ten times the rows cost more than twelve times the time, or
 // more memory than the cap.
-const memoryCapMB = 4_000;
+const memoryCapMB = 2_500;
 const flightsFile = fileURLToPath(new URL("../data/flights-3m.parquet", import.meta.resolve("vega-datasets")));
 
 interface Measured {
@@ -26,7 +26,6 @@ interface Measured {
 async function writeFlights(file: string, rows: number): Promise<void> {
   const instance = await DuckDBInstance.create(":memory:", { memory_limit: "1GB" });
   const connection = await instance.connect();
-  await connection.run(`SET preserve_insertion_order = false`);
   await connection.run(`COPY (
     SELECT origin, delay, distance, date + to_years(copy::INTEGER) AS date,
       date + to_years(copy::INTEGER) + to_minutes((delay + 30 + distance // 7)::BIGINT) AS landed_at

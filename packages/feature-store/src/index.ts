@@ -79,6 +79,7 @@ export type { PushEvent } from "./push/events.ts";
 export type { PushOptions } from "./push/push.ts";
 export type { HandlerOptions } from "./serve/handler.ts";
 export { openFeatureApi, type OpenApiDocument, type OpenApiOptions } from "./serve/openapi.ts";
+export { type OnlineColumn, OnlineColumns, readingStatuses, type ValuesOfType } from "./serve/online-columns.ts";
 export type { Reading, Readings } from "./serve/read.ts";
 export { type Cell, fromRows } from "./source/rows.ts";
 export { fromBatches, fromTable, type SourceOptions, type TableSource } from "./source/table-source.ts";

@@ -30,7 +30,9 @@ import type { PushEvent } from "./push/events.ts";
 import { consumeEvents, isPushed, pushEvents, type PushOptions } from "./push/push.ts";
 import { createSeeder } from "./push/seed.ts";
 import { createHandler, type HandlerOptions } from "./serve/handler.ts";
-import { type Reading, readOnline, type Readings, type ReadRequest } from "./serve/read.ts";
+import type { OnlineColumns } from "./serve/online-columns.ts";
+import { readColumns } from "./serve/read-columns.ts";
+import { type FindServed, type Reading, readOnline, type Readings, type ReadRequest } from "./serve/read.ts";
 import type { TrainingManifest } from "./training/manifest.ts";
 import { replay, type ReplayOptions } from "./training/replay.ts";
 import {
@@ -173,6 +175,19 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
     options: ServiceReadOptions<EntityRow<Service["views"], Service["selection"][number]>, Service>,
   ): Promise<Vector<Service["views"], Service["selection"][number]>[]>;
   /**
+   * Reads features column by column: typed arrays of values, statuses and ages, and a matrix for models. The values are those
+   * of `read`, without an object for each.
+   *
+   * @throws FEATURE_UNKNOWN, ENTITY_KEY_INVALID, ON_DEMAND_FAILED
+   */
+  readColumns<const Selection extends Selector<Views>>(
+    options: ReadOptions<EntityRow<Views, Selection>, Selection>,
+  ): Promise<OnlineColumns<Selected<Views, Selection>>>;
+  /** The same for the features of a service, by the definitions it pins. */
+  readColumns<Service extends FeatureService>(
+    options: ServiceReadOptions<EntityRow<Service["views"], Service["selection"][number]>, Service>,
+  ): Promise<OnlineColumns<Selected<Service["views"], Service["selection"][number]>>>;
+  /**
    * Serves reads over HTTP: `POST /read` in JSON or Arrow, `POST /get-online-features` in Feast's shape, `GET /openapi.json`.
    *
    * @throws REQUEST_INVALID for a limit out of range
@@ -238,21 +253,35 @@ export function createFeatureStore<const Views extends readonly View[]>(
 
   const backfills: BackfillContext = { online, serving, now: () => clock.now(), materializer: into };
 
-  async function read(request: ReadRequest, of: readonly View[] = views): Promise<Readings[]> {
+  async function logged<Result>(
+    request: ReadRequest,
+    of: readonly View[],
+    work: (find: FindServed) => Promise<Result>,
+    rowsOf: (result: Result) => readonly Readings[],
+  ): Promise<Result> {
     const find = of === views ? serving.byName : serving.pinned;
-    if (logs.length === 0) return readOnline(of, online, request, find);
+    if (logs.length === 0) return work(find);
     // A log must know by which definition a value was served.
     const others = new Map<View, View>();
-    const rows = await readOnline(of, online, request, async (view) => {
+    const result = await work(async (view) => {
       const served = await find(view);
       if (served.view !== view) others.set(view, served.view);
       return served;
     });
     const by = others.size === 0 ? of : of.map((view) => others.get(view) ?? view);
     const { requestId = randomUUID(), at, entities } = request;
+    const rows = rowsOf(result);
     for (const log of logs) log.record({ requestId, at, views: by, entities, rows });
-    return rows;
+    return result;
   }
+
+  const read = (request: ReadRequest, of: readonly View[] = views): Promise<Readings[]> =>
+    logged(
+      request,
+      of,
+      (find) => readOnline(of, online, request, find),
+      (rows) => rows,
+    );
 
   const push = (view: FeatureView, events: readonly PushEvent[], request: PushOptions = {}): Promise<PushResult> =>
     pushEvents(view, online, events, { ...request, now: clock.now() });
@@ -293,11 +322,18 @@ export function createFeatureStore<const Views extends readonly View[]>(
     removeRetired: (view, request = {}) => removeRetired(backfills, view, request),
     watermark: async (view) => online.watermark((await serving.byName(view)).namespace),
     async read(request: ReadOptions<unknown, string> | ServiceReadOptions<unknown, FeatureService>) {
-      const service = "service" in request ? request.service : undefined;
-      const features = "service" in request ? request.service.features : request.features;
-      const entities = request.entities as readonly Readonly<Record<string, unknown>>[];
-      const { at = clock.now(), requestId, signal } = request;
-      return (await read({ entities, features, at, requestId, signal }, service?.views)) as never[];
+      const asked = askedOf(request, clock);
+      return (await read(asked.request, asked.views)) as never[];
+    },
+    async readColumns(request: ReadOptions<unknown, string> | ServiceReadOptions<unknown, FeatureService>) {
+      const { request: asked, views: of = views } = askedOf(request, clock);
+      const columns = await logged(
+        asked,
+        of,
+        (find) => readColumns(of, online, asked, find),
+        (made) => made.rows(),
+      );
+      return columns as OnlineColumns<never>;
     },
     handler: (request = {}) => createHandler({ views, read, now: () => clock.now(), logger }, request),
     async [Symbol.asyncDispose]() {
@@ -305,4 +341,16 @@ export function createFeatureStore<const Views extends readonly View[]>(
       await online[Symbol.asyncDispose]();
     },
   };
+}
+
+/** What a read asks for, and the views that its service pins. */
+function askedOf(
+  request: ReadOptions<unknown, string> | ServiceReadOptions<unknown, FeatureService>,
+  clock: Clock,
+): { readonly request: ReadRequest; readonly views: readonly View[] | undefined } {
+  const service = "service" in request ? request.service : undefined;
+  const features = "service" in request ? request.service.features : request.features;
+  const entities = request.entities as readonly Readonly<Record<string, unknown>>[];
+  const { at = clock.now(), requestId, signal } = request;
+  return { request: { entities, features, at, requestId, signal }, views: service?.views };
 }

@@ -105,8 +105,24 @@ export interface ResolvedSelection {
   readonly onDemand: readonly SelectedView<OnDemandView>[];
 }
 
-/** @throws FEATURE_UNKNOWN */
+const mostResolved = 256;
+const resolved = new WeakMap<readonly View[], Map<string, ResolvedSelection>>();
+
+/** Resolves a selection; one that is made again and again, as by reads, is resolved once. @throws FEATURE_UNKNOWN */
 export function resolveSelection(views: readonly View[], selection: readonly string[]): ResolvedSelection {
+  const kept = resolved.get(views) ?? new Map<string, ResolvedSelection>();
+  resolved.set(views, kept);
+  // No name has a blank.
+  const id = `${selection.length} ${selection.join(" ")}`;
+  const known = kept.get(id);
+  if (known !== undefined) return known;
+  const made = resolve(views, selection);
+  if (kept.size === mostResolved) kept.clear();
+  kept.set(id, made);
+  return made;
+}
+
+function resolve(views: readonly View[], selection: readonly string[]): ResolvedSelection {
   const names = new Set<string>();
   for (const selector of selection) for (const name of expand(views, selector)) names.add(name);
   const chosen = new Map<View, string[]>();

@@ -1,5 +1,5 @@
 import { entityKey } from "../online/entity-key.ts";
-import { headerBytes } from "../online/layout.ts";
+import { headerBytes } from "../online/vector-reader.ts";
 import type { OnlineStore } from "../online/port.ts";
 
 /** One copy of one version of a view. A backfill of a version that has values already makes a copy of the next generation. */

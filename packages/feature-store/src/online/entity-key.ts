@@ -13,6 +13,28 @@ const longestKey = 512;
  * stands as its SHA-256.
  */
 export function entityKey(parts: readonly KeyPart[]): Uint8Array {
+  if (parts.length === 1 && typeof parts[0] === "string") return shortKey(parts[0]) ?? longKey(parts);
+  return longKey(parts);
+}
+
+/** The key of one part of a few ASCII characters, which is most often what is asked for; undefined for another. */
+function shortKey(text: string): Uint8Array | undefined {
+  if (text.length > 64) return undefined;
+  const bytes = Buffer.allocUnsafe(headBytes + text.length);
+  bytes[0] = tags.string;
+  bytes[1] = text.length;
+  bytes[2] = 0;
+  bytes[3] = 0;
+  bytes[4] = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 127) return undefined;
+    bytes[headBytes + i] = unit;
+  }
+  return bytes;
+}
+
+function longKey(parts: readonly KeyPart[]): Uint8Array {
   const texts = parts.map(String);
   const lengths = texts.map((text) => Buffer.byteLength(text));
   const bytes = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + headBytes + length, 0));

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Features } from "../define/feature-view.ts";
 import type { Value, ValueType } from "../define/value-type.ts";
-import { featureStoreError } from "../errors.ts";
+import { headerBytes, VectorReader } from "./vector-reader.ts";
 
 /** When a vector's values are from, in epoch microseconds. */
 export interface Stamp {
@@ -22,8 +22,6 @@ const slotBytes: Readonly<Record<ValueType, number>> = {
   boolean: 1,
 };
 
-/** Layout id and stamp: what every vector begins with. */
-export const headerBytes = 32;
 const signBit = 1n << 63n;
 
 /**
@@ -35,17 +33,17 @@ export class VectorLayout {
   /** The first 8 bytes of the SHA-256 of names and types: a vector of another layout is not misread. */
   readonly id: Uint8Array;
   readonly names: readonly string[];
-  readonly #types: readonly ValueType[];
+  readonly types: readonly ValueType[];
   readonly #offsets: readonly number[];
   readonly #fixed: number;
 
   constructor(features: Features) {
     this.names = Object.keys(features);
-    this.#types = Object.values(features).map((feature) => feature.type);
-    const shape = JSON.stringify(this.names.map((name, i) => [name, this.#types[i]]));
+    this.types = Object.values(features).map((feature) => feature.type);
+    const shape = JSON.stringify(this.names.map((name, i) => [name, this.types[i]]));
     this.id = createHash("sha256").update(shape).digest().subarray(0, 8);
     let at = headerBytes + Math.ceil(this.names.length / 8);
-    this.#offsets = this.#types.map((type) => {
+    this.#offsets = this.types.map((type) => {
       const offset = at;
       at += slotBytes[type];
       return offset;
@@ -66,7 +64,7 @@ export class VectorLayout {
       bytes[bit] = (bytes[bit] as number) | (1 << (i & 7));
       const offset = this.#offsets[i] as number;
       const string = strings[i];
-      if (string === undefined) return writeSlot(bytes, this.#types[i] as ValueType, offset, value);
+      if (string === undefined) return writeSlot(bytes, this.types[i] as ValueType, offset, value);
       bytes.writeUInt32LE(end, offset);
       bytes.writeUInt32LE(string.length, offset + 4);
       string.copy(bytes, end);
@@ -79,7 +77,8 @@ export class VectorLayout {
   unpack(vector: Uint8Array): PackedVector {
     const reader = this.reader();
     reader.open(vector);
-    const stampTime = (at: number): bigint => BigInt.asIntN(64, viewOf(vector).getBigUint64(at) ^ signBit);
+    const view = new DataView(vector.buffer, vector.byteOffset, vector.length);
+    const stampTime = (at: number): bigint => BigInt.asIntN(64, view.getBigUint64(at) ^ signBit);
     return {
       event: stampTime(8),
       known: stampTime(16),
@@ -90,83 +89,12 @@ export class VectorLayout {
 
   /** Reads one vector after another: no object is made for each. */
   reader(): VectorReader {
-    return new VectorReader(this.id, this.#types, this.#offsets, this.#fixed);
+    return new VectorReader({ id: this.id, types: this.types, offsets: this.#offsets, fixed: this.#fixed });
   }
 }
 
 export interface PackedVector extends Stamp {
   get(name: string): Value | null;
-}
-
-/** A place to read vectors of one layout at. Made by {@link VectorLayout.reader}. */
-export class VectorReader {
-  readonly #id: DataView;
-  readonly #types: readonly ValueType[];
-  readonly #offsets: readonly number[];
-  readonly #fixed: number;
-  #bytes: Uint8Array;
-  #view: DataView;
-
-  constructor(id: Uint8Array, types: readonly ValueType[], offsets: readonly number[], fixed: number) {
-    this.#id = viewOf(id);
-    this.#types = types;
-    this.#offsets = offsets;
-    this.#fixed = fixed;
-    this.#bytes = id;
-    this.#view = this.#id;
-  }
-
-  /** Moves on to another vector. @throws VECTOR_CORRUPT */
-  open(bytes: Uint8Array): void {
-    if (bytes.length < this.#fixed) throw corrupt(`it has ${bytes.length} bytes and needs ${this.#fixed}`);
-    const view = viewOf(bytes);
-    if (view.getUint32(0) !== this.#id.getUint32(0) || view.getUint32(4) !== this.#id.getUint32(4)) {
-      throw corrupt("it was written with another layout");
-    }
-    this.#bytes = bytes;
-    this.#view = view;
-  }
-
-  /** The event time in epoch milliseconds, with the microseconds as fraction. */
-  eventMs(): number {
-    return this.#millisecondsAt(8);
-  }
-
-  /** The as-of time in epoch milliseconds. */
-  asOfMs(): number {
-    return this.#millisecondsAt(24);
-  }
-
-  #millisecondsAt(at: number): number {
-    return ((this.#view.getUint32(at) - 0x80000000) * 0x100000000 + this.#view.getUint32(at + 4)) / 1000;
-  }
-
-  /** @param i the place of the feature in the layout */
-  value(i: number): Value | null {
-    if (((this.#bytes[headerBytes + (i >> 3)] as number) & (1 << (i & 7))) === 0) return null;
-    const offset = this.#offsets[i] as number;
-    switch (this.#types[i] as ValueType) {
-      case "float64":
-        return this.#view.getFloat64(offset, true);
-      case "int32":
-        return this.#view.getInt32(offset, true);
-      case "int64":
-      case "timestamp":
-        return this.#view.getBigInt64(offset, true);
-      case "boolean":
-        return this.#bytes[offset] === 1;
-      case "string":
-        return this.#string(offset);
-    }
-  }
-
-  #string(offset: number): string {
-    const bytes = this.#bytes;
-    const start = this.#view.getUint32(offset, true);
-    const end = start + this.#view.getUint32(offset + 4, true);
-    if (end > bytes.length) throw corrupt(`a string ends at byte ${end} of ${bytes.length}`);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8", start, end);
-  }
 }
 
 const layouts = new WeakMap<Features, VectorLayout>();
@@ -177,10 +105,6 @@ export function layoutOf(features: Features): VectorLayout {
   layouts.set(features, kept);
   return kept;
 }
-
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-
-const corrupt = (reason: string): Error => featureStoreError("VECTOR_CORRUPT", { reason });
 
 function writeSlot(bytes: Buffer, type: ValueType, offset: number, value: Value): void {
   if (typeof value === "bigint") bytes.writeBigInt64LE(value, offset);

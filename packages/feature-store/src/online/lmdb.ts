@@ -56,6 +56,16 @@ export function lmdb({ path, lib }: LmdbOptions): OnlineStore {
     return (opened ??= open());
   }
 
+  const places = new Map<string, (key: Uint8Array) => Uint8Array>();
+
+  /** Puts keys of vectors into one buffer after another's use: the library copies a key before it returns. */
+  function placeOf(namespace: string): (key: Uint8Array) => Uint8Array {
+    const place = places.get(namespace) ?? keyPlace(prefixOf(namespace, vectorKind));
+    if (places.size >= mostPlaces) places.clear();
+    places.set(namespace, place);
+    return place;
+  }
+
   const watermarkOf = (db: LmdbDatabase, namespace: string): number | undefined => {
     const bytes = db.getBinary(keyOf(namespace, watermarkKind, new Uint8Array()));
     return bytes && new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getFloat64(0);
@@ -68,8 +78,9 @@ export function lmdb({ path, lib }: LmdbOptions): OnlineStore {
       const db = await database();
       signal?.throwIfAborted();
       await db.childTransaction(() => {
+        const prefix = prefixOf(namespace, vectorKind);
         for (const { key, vector } of entries) {
-          const at = keyOf(namespace, vectorKind, key);
+          const at = prefixed(prefix, key);
           if (mayReplace(db.getBinary(at), vector)) db.put(at, vector);
         }
         if (watermark === undefined || watermark < (watermarkOf(db, namespace) ?? -Infinity)) return;
@@ -82,7 +93,8 @@ export function lmdb({ path, lib }: LmdbOptions): OnlineStore {
       const db = await database();
       signal?.throwIfAborted();
       // All in one turn of the event loop, and so from one snapshot.
-      const vectors = keys.map((key) => db.getBinary(keyOf(namespace, vectorKind, key)));
+      const place = placeOf(namespace);
+      const vectors = keys.map((key) => db.getBinary(place(key)));
       return { vectors, watermark: watermarkOf(db, namespace) };
     },
     async exchange(namespace, changes, { signal } = {}) {
@@ -117,12 +129,36 @@ export function lmdb({ path, lib }: LmdbOptions): OnlineStore {
 }
 
 /** The namespace with its length, what kind of record it is, and the key. */
-function keyOf(namespace: string, kind: number, key: Uint8Array): Uint8Array {
+const keyOf = (namespace: string, kind: number, key: Uint8Array): Uint8Array =>
+  prefixed(prefixOf(namespace, kind), key);
+
+function prefixOf(namespace: string, kind: number): Uint8Array {
   const length = Buffer.byteLength(namespace);
-  const bytes = Buffer.allocUnsafe(3 + length + key.length);
+  const bytes = Buffer.allocUnsafe(3 + length);
   bytes.writeUInt16BE(length, 0);
   bytes.write(namespace, 2);
   bytes[2 + length] = kind;
-  bytes.set(key, 3 + length);
+  return bytes;
+}
+
+/** At most what a store takes as a key. */
+const longestKey = 512;
+const mostPlaces = 1_000;
+
+function keyPlace(prefix: Uint8Array): (key: Uint8Array) => Uint8Array {
+  const bytes = new Uint8Array(prefix.length + longestKey);
+  bytes.set(prefix);
+  const views: Uint8Array[] = [];
+  return (key) => {
+    if (key.length > longestKey) return prefixed(prefix, key);
+    bytes.set(key, prefix.length);
+    return (views[key.length] ??= Buffer.from(bytes.buffer, 0, prefix.length + key.length));
+  };
+}
+
+function prefixed(prefix: Uint8Array, key: Uint8Array): Uint8Array {
+  const bytes = Buffer.allocUnsafe(prefix.length + key.length);
+  bytes.set(prefix);
+  bytes.set(key, prefix.length);
   return bytes;
 }

@@ -2,12 +2,21 @@ import { bucketOf } from "./bucket.ts";
 
 /** `prefix:{namespace:bucket}` and the bytes of the entity's key. Redis hashes only what stands in the braces. */
 export function vectorKey(prefix: string, namespace: string, key: Uint8Array): Buffer {
-  const head = `${prefix}:{${escaped(namespace)}:${bucketOf(key)}}`;
-  const length = Buffer.byteLength(head);
-  const bytes = Buffer.allocUnsafe(length + key.length);
-  bytes.write(head);
-  bytes.set(key, length);
-  return bytes;
+  return vectorKeys(prefix, namespace)(key);
+}
+
+/** Makes the keys of a namespace; what they begin with is made once for each place. */
+export function vectorKeys(prefix: string, namespace: string): (key: Uint8Array) => Buffer {
+  const name = escaped(namespace);
+  const heads: Buffer[] = [];
+  return (key) => {
+    const bucket = bucketOf(key);
+    const head = (heads[bucket] ??= Buffer.from(`${prefix}:{${name}:${bucket}}`));
+    const bytes = Buffer.allocUnsafe(head.length + key.length);
+    bytes.set(head);
+    bytes.set(key, head.length);
+    return bytes;
+  };
 }
 
 export function watermarkKey(prefix: string, namespace: string): Buffer {

@@ -3,7 +3,7 @@ import { bucketOf } from "./bucket.ts";
 import { settled } from "./in-lanes.ts";
 import { latestPerKey, type OnlineChange, type OnlineEntry, type OnlineStore } from "./port.ts";
 import { connectRedis, type RedisClient, type RedisClusterClient } from "./redis-client.ts";
-import { namespacePattern, vectorKey, watermarkKey } from "./redis-keys.ts";
+import { namespacePattern, vectorKey, vectorKeys, watermarkKey } from "./redis-keys.ts";
 import { advanceScript, exchangeScript, RedisScript, writeScript } from "./redis-script.ts";
 
 export type { RedisArgument, RedisClient, RedisClusterClient, RedisNode, RedisReplyOptions } from "./redis-client.ts";
@@ -67,7 +67,8 @@ export function redis(
     keepMs: number | undefined,
   ): Promise<void> {
     const keep = keepMs === undefined ? "" : String(keepMs);
-    const keys = entries.map(({ key }) => vectorKey(prefix, namespace, key));
+    const keyOf = vectorKeys(prefix, namespace);
+    const keys = entries.map(({ key }) => keyOf(key));
     const parts = partsOf(entries);
     await settled(
       parts.map((part) =>
@@ -93,7 +94,7 @@ export function redis(
     },
     async read(namespace, keys, { signal } = {}) {
       signal?.throwIfAborted();
-      const names = keys.map((key) => vectorKey(prefix, namespace, key));
+      const names = keys.map(vectorKeys(prefix, namespace));
       if (!connection.clustered) {
         const mark = watermarkKey(prefix, namespace);
         const reply = await connection.send("read", mark, ["MGET", mark, ...names], { readonly: true });

@@ -2,6 +2,7 @@ import type { SqlDatabase } from "@ashlar/core";
 import { type Migration, openSqlite } from "@ashlar/core/sqlite";
 import { featureStoreError } from "../errors.ts";
 import { keyId, type OnlineRead, type OnlineStore } from "./port.ts";
+import { openReader, type SqliteReader } from "./sqlite-reader.ts";
 
 const migrations: readonly Migration[] = [
   {
@@ -43,6 +44,7 @@ const selectOf = (keys: number): string =>
  */
 export function sqlite(options: { readonly path: string }): OnlineStore {
   let opened: Promise<SqlDatabase> | undefined;
+  let reader: SqliteReader | undefined;
   let closed = false;
 
   function database(): Promise<SqlDatabase> {
@@ -89,6 +91,11 @@ export function sqlite(options: { readonly path: string }): OnlineStore {
     async read(namespace, keys, { signal } = {}): Promise<OnlineRead> {
       const db = await database();
       signal?.throwIfAborted();
+      // Another connection would find another database in memory.
+      if (options.path !== ":memory:") {
+        const read = (reader ??= openReader(options.path)).read(namespace, keys);
+        if (read !== undefined) return read;
+      }
       // Before the vectors: a write that comes in between makes them newer than it, never older.
       const reached = await watermark(namespace);
       const found = await vectorsOf(db, namespace, keys);
@@ -119,6 +126,7 @@ export function sqlite(options: { readonly path: string }): OnlineStore {
     },
     async [Symbol.asyncDispose]() {
       closed = true;
+      reader?.close();
       const db = await opened?.catch(() => undefined);
       await db?.[Symbol.asyncDispose]();
     },

@@ -3,15 +3,13 @@ import type { OnDemandView } from "../define/on-demand.ts";
 import { resolveSelection, type SelectedView, type View } from "../define/selection.ts";
 import { transformInput } from "../define/transform.ts";
 import type { Value } from "../define/value-type.ts";
-import { featureStoreError } from "../errors.ts";
 import { namespaceOf } from "../materialize/materializer.ts";
 import type { Served } from "../materialize/serving.ts";
-import { exactInteger, type KeyPart } from "../offline/key-dictionary.ts";
-import { entityKey } from "../online/entity-key.ts";
 import { layoutOf } from "../online/layout.ts";
 import type { OnlineStore } from "../online/port.ts";
 import { isPushed } from "../push/push.ts";
 import { readWindows } from "../push/read-tiles.ts";
+import { entityKeys } from "./entity-keys.ts";
 
 /** One feature of one entity, with how it is and how old. */
 export type Reading<Type = Value> =
@@ -49,7 +47,7 @@ export async function readOnline(
 ): Promise<Readings[]> {
   const { entities } = request;
   const selection = resolveSelection(views, request.features);
-  const keys = selection.views.map(({ view }) => entities.map((row, i) => keyOf(view, row, i)));
+  const keys = selection.views.map(({ view }) => entityKeys(view, entities));
   const onDemand = selection.onDemand.map((each) => onDemandFiller(each, request));
   const materialized = await Promise.all(
     selection.views.map((each, i) => viewFiller(each, keys[i] ?? [], online, request, serving)),
@@ -129,20 +127,3 @@ function onDemandFiller({ view, features }: SelectedView<OnDemandView>, { entiti
     for (const name of features) row[`${view.name}:${name}`] = reading(results[i]?.[name] ?? null, 0, Infinity);
   };
 }
-
-function keyOf(view: FeatureView, row: Readonly<Record<string, unknown>>, i: number): Uint8Array | undefined {
-  const parts: KeyPart[] = [];
-  let missing = false;
-  for (const { name, type } of view.keys) {
-    const value = row[name];
-    if (value === null) missing = true;
-    else if (type === "int64" && isInteger(value)) parts.push(exactInteger(value));
-    else if (type !== "int64" && typeof value === type) parts.push(value as KeyPart);
-    else throw featureStoreError("ENTITY_KEY_INVALID", { key: name, row: i, value, wanted: `a key of type ${type}` });
-  }
-  return missing ? undefined : entityKey(parts);
-}
-
-/** A number beyond 2^53 is no integer here: it may stand for several. */
-const isInteger = (value: unknown): value is bigint | number =>
-  typeof value === "bigint" || Number.isSafeInteger(value);
