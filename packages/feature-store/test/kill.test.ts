@@ -4,16 +4,20 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { createFeatureStore } from "../src/index.ts";
+import { lmdb } from "../src/online/lmdb.ts";
 import { sqlite } from "../src/online/sqlite.ts";
 import { cars, steps, trips } from "./trips.ts";
 
 const child = fileURLToPath(new URL("./materialize-child.ts", import.meta.url));
+const until = steps.at(-1) as number;
+const request = { entities: cars, features: ["trips:*"], at: until } as const;
 
 /** Runs the child until it has said `lines` lines, then kills it, or to its end. */
-async function run(path: string, lines: number): Promise<string> {
-  const running = spawn(process.execPath, [...process.execArgv, child, path], { stdio: ["ignore", "pipe", "inherit"] });
+async function run(kind: string, path: string, lines: number): Promise<string> {
+  const args = [...process.execArgv, child, kind, path];
+  const running = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
   running.stdout.on("data", (text: Buffer) => {
     said += text.toString();
@@ -23,22 +27,41 @@ async function run(path: string, lines: number): Promise<string> {
   return said;
 }
 
-it("resumes after kill -9 to what an undisturbed run has", { timeout: 60_000 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), "ashlar-kill-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const path = join(folder, "online.db");
-  for (const lines of [1, 4, 9]) {
-    const said = await run(path, lines);
-    await using store = createFeatureStore({ views: [trips], online: sqlite({ path }) });
-    // Every step the child spoke of was durable before it was killed.
-    expect(await store.watermark(trips)).toBeGreaterThanOrEqual(Number(said.trim().split("\n").at(-1)));
+async function folder(): Promise<string> {
+  const made = await mkdtemp(join(tmpdir(), "ashlar-kill-"));
+  onTestFinished(() => rm(made, { recursive: true, force: true }));
+  return made;
+}
+
+describe.each(["sqlite", "lmdb"])("materialisation to %s", { timeout: 60_000 }, (kind) => {
+  const open = (path: string) => (kind === "lmdb" ? lmdb({ path }) : sqlite({ path }));
+
+  /** What a store that was never disturbed has. */
+  async function undisturbed(): Promise<unknown> {
+    await using fresh = createFeatureStore({ views: [trips] });
+    await fresh.materialize(trips, { until });
+    return await fresh.read(request);
   }
-  await run(path, Infinity);
-  const until = steps.at(-1) as number;
-  await using resumed = createFeatureStore({ views: [trips], online: sqlite({ path }) });
-  await using fresh = createFeatureStore({ views: [trips] });
-  await fresh.materialize(trips, { until });
-  const request = { entities: cars, features: ["trips:*"], at: until } as const;
-  expect(await resumed.watermark(trips)).toBe(until);
-  expect(await resumed.read(request)).toEqual(await fresh.read(request));
+
+  it("resumes after kill -9 to what an undisturbed run has", async () => {
+    const path = join(await folder(), "online");
+    for (const lines of kind === "lmdb" ? [2, 7] : [1, 4, 9]) {
+      const said = await run(kind, path, lines);
+      await using store = createFeatureStore({ views: [trips], online: open(path) });
+      // Every step the child spoke of was durable before it was killed.
+      expect(await store.watermark(trips)).toBeGreaterThanOrEqual(Number(said.trim().split("\n").at(-1)));
+    }
+    await run(kind, path, Infinity);
+    await using resumed = createFeatureStore({ views: [trips], online: open(path) });
+    expect(await resumed.watermark(trips)).toBe(until);
+    expect(await resumed.read(request)).toEqual(await undisturbed());
+  });
+
+  it("comes to the same when two do it at once, and one is killed", async () => {
+    const path = join(await folder(), "online");
+    await Promise.all([run(kind, path, Infinity), run(kind, path, 12)]);
+    await using store = createFeatureStore({ views: [trips], online: open(path) });
+    expect(await store.watermark(trips)).toBe(until);
+    expect(await store.read(request)).toEqual(await undisturbed());
+  });
 });

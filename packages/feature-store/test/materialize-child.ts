@@ -1,9 +1,12 @@
 import { createFeatureStore } from "../src/store.ts";
+import { lmdb } from "../src/online/lmdb.ts";
 import { sqlite } from "../src/online/sqlite.ts";
 import { steps, trips } from "./trips.ts";
 
 // Materialises step by step and says after each how far it is, until it is done or killed.
-const store = createFeatureStore({ views: [trips], online: sqlite({ path: process.argv[2] as string }) });
+const [kind, path] = process.argv.slice(2) as [string, string];
+const online = kind === "lmdb" ? lmdb({ path }) : sqlite({ path });
+const store = createFeatureStore({ views: [trips], online });
 const materializer = await store.materializer(trips);
 const reached = (await store.watermark(trips)) ?? -Infinity;
 for (const until of steps) {
@@ -11,3 +14,4 @@ for (const until of steps) {
   await materializer.advance(until);
   process.stdout.write(`${until}\n`);
 }
+await store[Symbol.asyncDispose]();
