@@ -26,6 +26,7 @@ const always: readonly (readonly [string, boolean])[] = [
     "what was served is as good as what was trained on",
     Math.abs(report.serving.auc - report.serving.offlineAuc) < 0.005,
   ],
+  ["the model was swapped under its traffic", report.serving.swaps.made >= 4 && report.serving.swaps.compared >= 100],
   ["every request is in the feature log", report.watched.logged === report.serving.requests],
   [
     "nothing was served otherwise than history has it, but for features not brought up yet",

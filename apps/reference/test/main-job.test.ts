@@ -74,7 +74,10 @@ test("the report holds every field that is promised, with true figures", () => {
     "p99Ms",
     "requests",
     "streamed",
+    "swaps",
   ]);
+  expect(serving.swaps.made).toBeGreaterThanOrEqual(4);
+  expect(serving.swaps.compared).toBeGreaterThanOrEqual(100);
   const { logged, skew, drifted } = report.watched;
   expect(logged).toBe(serving.requests);
   expect(skew.compared).toBe(logged * report.trainingSet.features);

@@ -23,6 +23,8 @@ export interface Replayed {
   readonly offlineAuc: number;
   /** Landings that were pushed into the live views while requests were answered. */
   readonly streamed: number;
+  /** How often the model was loaded anew and put in the place of the one that answered, while requests went on. */
+  readonly swaps: { readonly made: number; readonly compared: number };
   /** The requests, in the feature log. */
   readonly ids: RequestIds;
 }
@@ -38,11 +40,13 @@ interface JudgedInJune {
 const wanted = 12_000;
 const connections = 16;
 const tickMs = 15 * 60_000;
+/** Live requests on which a model is compared before it takes over. */
+const comparedBySwap = 100;
 
 /**
  * Lives through some days of June. Every quarter of an hour, the features of days and weeks are brought up to what was
  * known, and the flights that land in it are pushed into the features of hours, which a read computes as of its own time;
- * then the flights of that quarter are asked for.
+ * then the flights of that quarter are asked for. Every day begins with a swap of the model under its traffic.
  */
 export async function replay(
   platform: Platform,
@@ -65,13 +69,17 @@ export async function replay(
     connections,
   });
   const { latencies } = traffic.answers;
+  const swaps = new Map<number, Promise<number>>();
 
   for (const [index, [time, due]] of ticks.entries()) {
     context.signal.throwIfAborted();
     await features.advance(time);
+    const day = Math.floor(time / dayMs);
+    if (!swaps.has(day)) swaps.set(day, swapUnderTraffic(platform, [...swaps.values()].at(-1)));
     await traffic.ask(due);
     context.progress(index / ticks.length, `${latencies.length.toLocaleString("en")} requests answered`);
   }
+  const compared = await Promise.all(swaps.values());
   await features.catchUp(juneEnds);
 
   latencies.sort((a, b) => a - b);
@@ -85,8 +93,21 @@ export async function replay(
     auc: score(labels, probabilities).auc,
     offlineAuc: await offlineAuc(platform, set, served, flights),
     streamed: features.streamed,
+    swaps: { made: compared.length, compared: compared.reduce((sum, count) => sum + count, 0) },
     ids: traffic.ids,
   };
+}
+
+/** Swaps the model when the swap before is done. @returns the live requests it was compared on */
+function swapUnderTraffic(platform: Platform, before: Promise<number> | undefined): Promise<number> {
+  const swap = async (): Promise<number> => {
+    await before;
+    return (await platform.serving.redeploy({ requests: comparedBySwap })).compared;
+  };
+  const done = swap();
+  // It is awaited when the last request has been answered; until then a failure must not count as unhandled.
+  done.catch(() => undefined);
+  return done;
 }
 
 /** Keeps the online store up to the time of the replay. */

@@ -55,8 +55,8 @@ export async function assembleReport(
 }
 
 function servingOf(served: Report["serving"]): Report["serving"] {
-  const { requests, errors, p50Ms, p99Ms, auc, offlineAuc, streamed } = served;
-  return { requests, errors, p50Ms, p99Ms, auc, offlineAuc, streamed };
+  const { requests, errors, p50Ms, p99Ms, auc, offlineAuc, streamed, swaps } = served;
+  return { requests, errors, p50Ms, p99Ms, auc, offlineAuc, streamed, swaps };
 }
 
 function stageOf(name: StageName, step: StepRecord | undefined, resumed: boolean): Report["stages"][number] {

@@ -42,6 +42,8 @@ export interface Report {
     readonly offlineAuc: number;
     /** Landings pushed into the features of hours while requests were answered. */
     readonly streamed: number;
+    /** Swaps of the model while requests went on, and the requests on which old and new gave the same answer before. */
+    readonly swaps: { readonly made: number; readonly compared: number };
   };
   /** What was served, beside the point-in-time join of the same moments and beside the training set. */
   readonly watched: {

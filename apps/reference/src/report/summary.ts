@@ -29,7 +29,7 @@ ${best.map(({ name, auc, logLoss }) => `  ${name.padEnd(10)} ${auc.toFixed(4)}  
 
 ${bold("How fast it answers")} (features fetched by key, over TLS, token and policy checked, recorded)
   ${number(serving.requests)} June flights asked for, ${serving.errors} errors, p50 ${serving.p50Ms.toFixed(1)} ms, p99 ${serving.p99Ms.toFixed(1)} ms.
-  ${number(serving.streamed)} landings were pushed into the features meanwhile.
+  ${number(serving.streamed)} landings were pushed into the features meanwhile, and the model was swapped ${serving.swaps.made} times, each after ${number(Math.round(serving.swaps.compared / Math.max(1, serving.swaps.made)))} equal answers.
   AUC of those answers ${serving.auc.toFixed(4)}; the same flights on the training set's features ${serving.offlineAuc.toFixed(4)}.
   The ONNX file differs from the trainer by at most ${parity.maxAbsDiff.toExponential(1)}.
 
