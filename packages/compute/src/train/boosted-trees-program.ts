@@ -2,7 +2,7 @@ import { createShardSums, Diverged, ShardSums, slice, VIRTUAL_SHARDS, type Worke
 import type { Reporter } from "./program.ts";
 import { mixPair } from "./random.ts";
 import type { TrainingState } from "./state.ts";
-import { leafHistograms } from "./leaf-histograms.ts";
+import { leafRows } from "./leaf-rows.ts";
 import { createGrowthMemory, type GrowthMemory, type GrowthRules, TreeGrower } from "./tree-grower.ts";
 import { GRADIENT_UNIT, histogramLayout } from "./tree-histogram.ts";
 import { addTreeScores, type BinTree, packTrees, unpackTrees } from "./tree.ts";
@@ -60,9 +60,9 @@ export function trainBoostedTreesProgram(
       ? undefined
       : new ScoredRows(input.validation, layout.binCounts, group, rules.baseScore);
   const losses = new ShardSums(group, input.memory.losses);
-  const leaves = leafHistograms(layout, training.count, training.bins, input.training.memory);
+  const leaves = leafRows(layout, training.count, training.bins, input.training.memory);
   const { order, gradients, hessians } = leaves;
-  const grower = new TreeGrower(group, layout, rules, training.bins, leaves, input.memory);
+  const grower = new TreeGrower(group, layout, rules, leaves, input.memory);
 
   const resumed = input.resume?.values;
   const trees: BinTree[] = resumed === undefined ? [] : unpackTrees(resumed["sizes"]!, resumed["nodes"]!);

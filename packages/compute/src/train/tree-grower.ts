@@ -1,5 +1,5 @@
 import { slice, type WorkerGroup } from "./all-reduce.ts";
-import type { LeafHistograms } from "./leaf-histograms.ts";
+import type { LeafRows } from "./leaf-rows.ts";
 import { GRADIENT_UNIT, type HistogramLayout } from "./tree-histogram.ts";
 import { addLeaf, type BinTree, emptyTree } from "./tree.ts";
 import { findSplit, noSplit, type Split, type SplitRules } from "./tree-split.ts";
@@ -58,36 +58,25 @@ export class TreeGrower {
   readonly #group: WorkerGroup;
   readonly #layout: HistogramLayout;
   readonly #rules: GrowthRules;
-  readonly #bins: Uint8Array;
-  readonly #leaves: LeafHistograms;
+  readonly #leaves: LeafRows;
   readonly #partials: readonly Float64Array[];
   readonly #histograms: readonly Float64Array[];
   readonly #exchange: readonly Float64Array[];
-  readonly #spare: Int32Array;
   readonly #own: { readonly start: number; readonly end: number };
 
   #turn = 0;
 
-  /** `bins` are this worker's rows only. */
-  constructor(
-    group: WorkerGroup,
-    layout: HistogramLayout,
-    rules: GrowthRules,
-    bins: Uint8Array,
-    leaves: LeafHistograms,
-    memory: GrowthMemory,
-  ) {
+  /** `leaves` are this worker's rows only. */
+  constructor(group: WorkerGroup, layout: HistogramLayout, rules: GrowthRules, leaves: LeafRows, memory: GrowthMemory) {
     const views = (buffer: SharedArrayBuffer, width: number): Float64Array[] =>
       Array.from({ length: buffer.byteLength / 8 / width }, (_, i) => new Float64Array(buffer, i * width * 8, width));
     this.#group = group;
     this.#layout = layout;
     this.#rules = rules;
-    this.#bins = bins;
     this.#leaves = leaves;
     this.#partials = views(memory.partials, layout.cells);
     this.#histograms = views(memory.histograms, layout.cells);
     this.#exchange = views(memory.exchange, EXCHANGE_CELLS);
-    this.#spare = new Int32Array(leaves.order.length);
     this.#own = slice(layout.features, group.rank, group.size);
   }
 
@@ -243,28 +232,9 @@ export class TreeGrower {
     return this.#exchange.reduce((sum, cells) => sum + cells[cell]!, 0);
   }
 
-  /** Puts the rows that go left before those that go right, each in its old order. */
-  #partition(leaf: Leaf): number {
-    const { feature, bin, missingLeft } = leaf.split;
-    const { order } = this.#leaves;
-    const features = this.#layout.features;
-    const missing = missingLeft ? this.#layout.binCounts[feature]! : -1;
-    const bins = this.#bins;
-    const spare = this.#spare;
-    let left = leaf.start;
-    let right = 0;
-    for (let i = leaf.start; i < leaf.end; i++) {
-      const row = order[i]!;
-      const found = bins[row * features + feature]!;
-      // Written to both sides, and kept on one: no branch that the processor would guess wrong half of the time.
-      const goesLeft = +(found <= bin || found === missing);
-      order[left] = row;
-      spare[right] = row;
-      left += goesLeft;
-      right += 1 - goesLeft;
-    }
-    order.set(spare.subarray(0, right), left);
-    return left;
+  #partition({ split, start, end }: Leaf): number {
+    const missing = split.missingLeft ? this.#layout.binCounts[split.feature]! : -1;
+    return this.#leaves.partition(start, end, split.feature, split.bin, missing);
   }
 
   #leafValue(leaf: Leaf): number {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { leafHistograms, plainHistograms, wasmHistograms } from "./leaf-histograms.ts";
+import { leafRows, plainRows, wasmRows } from "./leaf-rows.ts";
 import { memoryOf, sharedBytes } from "./shared-bytes.ts";
 import { histogramLayout } from "./tree-histogram.ts";
 
@@ -36,16 +36,23 @@ test("WebAssembly, plain JavaScript and the definition give the same bits", () =
           expected[cell + 1] = (expected[cell + 1] ?? 0) + (rows[row]?.hessian ?? 0);
         }
       }
-      for (const histograms of [
-        plainHistograms(layout, rows.length, bins),
-        wasmHistograms(layout, rows.length, bins, memory),
-        leafHistograms(layout, rows.length, bins, undefined),
+      for (const leaves of [
+        plainRows(layout, rows.length, bins),
+        wasmRows(layout, rows.length, bins, memory),
+        leafRows(layout, rows.length, bins, undefined),
       ]) {
-        histograms.order.set(order);
-        histograms.gradients.set(rows.map(({ gradient }) => gradient));
-        histograms.hessians.set(rows.map(({ hessian }) => hessian));
-        histograms.sum(0, rows.length);
-        expect(histograms.sum(start, end)).toEqual(expected);
+        leaves.order.set(order);
+        leaves.gradients.set(rows.map(({ gradient }) => gradient));
+        leaves.hessians.set(rows.map(({ hessian }) => hessian));
+        leaves.sum(0, rows.length);
+        expect(leaves.sum(start, end)).toEqual(expected);
+
+        const inside = order.slice(start, end);
+        const goesLeft = (row: number): boolean => (bins[row * features] ?? 0) <= 3 || bins[row * features] === 9;
+        const middle = leaves.partition(start, end, 0, 3, 9);
+        const parted = [...inside.filter(goesLeft), ...inside.filter((row) => !goesLeft(row))];
+        expect([...leaves.order]).toEqual([...order.slice(0, start), ...parted, ...order.slice(end)]);
+        expect(middle).toBe(start + inside.filter(goesLeft).length);
       }
     }),
     { numRuns: 150 },

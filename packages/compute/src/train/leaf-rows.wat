@@ -1,5 +1,5 @@
-;; Sums of gradients and hessians by bin, for the rows of a leaf. tooling/wat.ts turns this text into
-;; tree-histogram.wasm.ts. Bins lie in a memory that the workers share, all else in a memory of the worker's own.
+;; What is done to the rows of a leaf: summing gradients and hessians by bin, and parting the rows at a split.
+;; tooling/wat.ts turns this text into leaf-rows.wasm.ts. Bins lie in a memory that the workers share, all else in a memory of the worker's own.
 (module
   (import "trees" "own" (memory $own 1))
   (import "trees" "bins" (memory $bins 1 65536 shared))
@@ -79,4 +79,37 @@
                 (i32.shl (i32.load8_u $bins (local.get $bin)) (i32.const 4))))
             (v128.store $own (local.get $cell) (f64x2.add (v128.load $own (local.get $cell)) (local.get $pair)))))
         (br $rows)))
-    (local.get $sum)))
+    (local.get $sum))
+
+  ;; Puts the rows of $order to $end whose bin is at most $last, or is $missing, before the others, each in its old
+  ;; order; $firstBin is the first row's bin of the feature. Gives the address of the first of the others. Each row is
+  ;; written to both sides and kept on one: no branch that the processor would guess wrong half of the time.
+  (func (export "partition")
+    (param $order i32) (param $end i32) (param $spare i32)
+    (param $firstBin i32) (param $features i32) (param $last i32) (param $missing i32)
+    (result i32)
+    (local $row i32) (local $bin i32) (local $left i32) (local $others i32) (local $step i32)
+    (local.set $left (local.get $order))
+    (local.set $others (local.get $spare))
+    (block $done
+      (loop $rows
+        (br_if $done (i32.ge_u (local.get $order) (local.get $end)))
+        (local.set $row (i32.load $own (local.get $order)))
+        (local.set $order (i32.add (local.get $order) (i32.const 4)))
+        (local.set $bin
+          (i32.load8_u $bins
+            (i32.add (local.get $firstBin) (i32.mul (local.get $row) (local.get $features)))))
+        (local.set $step
+          (i32.shl
+            (i32.or
+              (i32.le_u (local.get $bin) (local.get $last))
+              (i32.eq (local.get $bin) (local.get $missing)))
+            (i32.const 2)))
+        (i32.store $own (local.get $left) (local.get $row))
+        (i32.store $own (local.get $others) (local.get $row))
+        (local.set $left (i32.add (local.get $left) (local.get $step)))
+        (local.set $others (i32.add (local.get $others) (i32.sub (i32.const 4) (local.get $step))))
+        (br $rows)))
+    (memory.copy $own $own
+      (local.get $left) (local.get $spare) (i32.sub (local.get $others) (local.get $spare)))
+    (local.get $left)))
