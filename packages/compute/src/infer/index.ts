@@ -40,3 +40,6 @@ export { type ModelObjects, storedModels } from "../repository/object-store.ts";
 export { type ModelRegistry, registeredModels, type RegisteredModel } from "../repository/registry.ts";
 export { type ModelRepository, openModelRepository, type RepositoryFailure } from "../repository/repository.ts";
 export type { ModelSource, StoredModel, StoredVersion } from "../repository/source.ts";
+export type { GrpcError, GrpcMethod, GrpcService, UnaryCall, UnaryHandler } from "../grpc/service.ts";
+export type { StreamCall } from "../grpc/stream.ts";
+export type { Message, Scalar } from "../grpc/wire.ts";

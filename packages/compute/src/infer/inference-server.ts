@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { type Clock, type Logger, silentLogger, systemClock } from "@ashlar/core";
 
 import { computeError } from "../errors.ts";
+import { grpcService, type GrpcService } from "../grpc/service.ts";
 import { createProtocolHandler } from "../protocol/handler.ts";
 import { type LambdaHandler, lambdaHandler } from "../protocol/lambda.ts";
 import { nodeListener } from "../protocol/node-listener.ts";
@@ -215,6 +216,10 @@ export class WorkerInferenceServer implements InferenceServer {
 
   lambda(options: ProtocolOptions = {}): LambdaHandler {
     return lambdaHandler(this, options);
+  }
+
+  grpc(options: ProtocolOptions = {}): GrpcService {
+    return grpcService(this, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
+import type { GrpcService } from "../grpc/service.ts";
 import type { LambdaHandler } from "../protocol/lambda.ts";
 import type { ProtocolOptions } from "../protocol/options.ts";
 import type { ModelSettings } from "./model-settings.ts";
@@ -136,6 +137,14 @@ export interface InferenceServer extends AsyncDisposable {
   listener(options?: ProtocolOptions): (request: IncomingMessage, response: ServerResponse) => void;
   /** The same as an AWS Lambda handler: `export const handler = server.lambda()`. @throws INFERENCE_OPTION_INVALID */
   lambda(options?: ProtocolOptions): LambdaHandler;
+  /**
+   * The same over gRPC, for a server of `@grpc/grpc-js`: `const { definition, implementation } = server.grpc()`, then
+   * `grpcServer.addService(definition, implementation)`. Clients find the protocol in
+   * `@ashlar/compute/open-inference.proto`.
+   *
+   * @throws INFERENCE_OPTION_INVALID
+   */
+  grpc(options?: ProtocolOptions): GrpcService;
 }
 
 /** Makes an inference server; nothing is started before the first `load`. @throws INFERENCE_OPTION_INVALID */

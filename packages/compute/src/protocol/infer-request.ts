@@ -3,7 +3,7 @@ import type { SequencePosition } from "../infer/sequence.ts";
 import type { ModelSignature } from "../infer/signature.ts";
 import { arrayConstructor, elementCount, type Tensor, type TensorSpec } from "../infer/tensor.ts";
 import { readBinaryData } from "./binary-data.ts";
-import { datatypeNames, datatypeOf, isDatatype } from "./datatypes.ts";
+import { type Datatype, datatypeNames, datatypeOf, isDatatype } from "./datatypes.ts";
 import { parseJson } from "./json.ts";
 import { readJsonData } from "./json-data.ts";
 
@@ -115,42 +115,59 @@ function readInputs(message: JsonObject, signature: ModelSignature, binary: Bina
   const inputs = new Map<string, Tensor>();
   for (const entry of list) {
     const input = object("an input", entry);
-    const name = input["name"];
-    const spec = signature.inputs.find((candidate) => candidate.name === name);
-    if (spec === undefined) {
-      const known = signature.inputs.map((candidate) => `"${candidate.name}"`).join(", ");
-      throw invalid(`there is an input ${JSON.stringify(name)}`, `the model's inputs are ${known}`);
-    }
-    if (inputs.has(spec.name)) throw invalid(`the input "${spec.name}" is given twice`, "each input is given once");
-    inputs.set(spec.name, readInput(spec, input, binary));
+    const parameters = parametersOf("an input", input);
+    const [name, tensor] = readInput(signature, input, parameters, binary);
+    if (inputs.has(name)) throw invalid(`the input "${name}" is given twice`, "each input is given once");
+    inputs.set(name, tensor);
   }
   return Object.fromEntries(inputs);
 }
 
-function readInput(spec: TensorSpec, input: JsonObject, binary: BinaryCursor): Tensor {
+function readInput(
+  signature: ModelSignature,
+  input: JsonObject,
+  parameters: JsonObject,
+  binary: BinaryCursor,
+): readonly [string, Tensor] {
+  const { spec, datatype, shape } = checkInput(signature, input, parameters);
   const { name } = spec;
-  const { datatype, shape } = input;
+  const size = wholeNumber("binary_data_size", parameters["binary_data_size"]);
+  if (size === null) return [name, { shape, data: readJsonData(name, datatype, shape, input["data"]) }];
+  if (input["data"] !== undefined) throw invalid(`"${name}" has data and binary_data_size`, "a tensor has one of them");
+  return [name, { shape, data: readBinaryData(name, datatype, shape, binary.take(name, size)) }];
+}
+
+/** Finds what an input is to the model. @throws PROTOCOL_REQUEST_INVALID, PROTOCOL_UNSUPPORTED */
+export function checkInput(
+  signature: ModelSignature,
+  input: JsonObject,
+  parameters: JsonObject,
+): { readonly spec: TensorSpec; readonly datatype: Datatype; readonly shape: readonly number[] } {
+  const { name, datatype, shape } = input;
+  const spec = signature.inputs.find((candidate) => candidate.name === name);
+  if (spec === undefined) {
+    const known = signature.inputs.map((candidate) => `"${candidate.name}"`).join(", ");
+    throw invalid(`there is an input ${show(name)}`, `the model's inputs are ${known}`);
+  }
   if (!isDatatype(datatype)) {
-    throw invalid(
-      `the datatype of "${name}" is ${JSON.stringify(datatype)}`,
-      `it is one of ${datatypeNames.join(", ")}`,
-    );
+    throw invalid(`the datatype of "${spec.name}" is ${show(datatype)}`, `it is one of ${datatypeNames.join(", ")}`);
   }
   const widened = datatype === "BF16" && spec.type === "float32";
   if (datatype !== datatypeOf(spec.type) && !widened) {
-    throw invalid(`the datatype of "${name}" is ${datatype}`, `the model takes ${datatypeOf(spec.type)}`);
+    throw invalid(`the datatype of "${spec.name}" is ${datatype}`, `the model takes ${datatypeOf(spec.type)}`);
   }
   if (!isShape(shape)) {
-    throw invalid(`the shape of "${name}" is ${JSON.stringify(shape)}`, "a shape lists up to 32 whole lengths");
+    throw invalid(`the shape of "${spec.name}" is ${show(shape)}`, "a shape lists up to 32 whole lengths");
   }
-  const parameters = parametersOf(`the input "${name}"`, input);
   if (parameters["shared_memory_region"] !== undefined) {
     throw unsupported("Shared memory", "Send the tensor in the request.");
   }
-  const size = wholeNumber("binary_data_size", parameters["binary_data_size"]);
-  if (size === null) return { shape, data: readJsonData(name, datatype, shape, input["data"]) };
-  if (input["data"] !== undefined) throw invalid(`"${name}" has data and binary_data_size`, "a tensor has one of them");
-  return { shape, data: readBinaryData(name, datatype, shape, binary.take(name, size)) };
+  return { spec, datatype, shape };
+}
+
+/** What a client sent, for a message: cut, because it may be long. */
+function show(value: unknown): string {
+  return (JSON.stringify(value) ?? "absent").slice(0, 100);
 }
 
 function readOutputs(message: JsonObject, signature: ModelSignature, binaryByDefault: boolean): RequestedOutput[] {
@@ -159,26 +176,32 @@ function readOutputs(message: JsonObject, signature: ModelSignature, binaryByDef
   if (list.length === 0) return signature.outputs.map(({ name }) => ({ name, binary: binaryByDefault, classes: null }));
   const outputs = list.map((entry): RequestedOutput => {
     const output = object("an output", entry);
-    const spec = signature.outputs.find((candidate) => candidate.name === output["name"]);
-    if (spec === undefined) {
-      const known = signature.outputs.map((candidate) => `"${candidate.name}"`).join(", ");
-      throw invalid(`the output ${JSON.stringify(output["name"])} is asked for`, `the model's outputs are ${known}`);
-    }
-    const parameters = parametersOf(`the output "${spec.name}"`, output);
-    if (parameters["shared_memory_region"] !== undefined) throw unsupported("Shared memory", "Read the response body.");
-    const classes = wholeNumber("classification", parameters["classification"]);
-    if (classes !== null && spec.type === "string") throw invalid(`"${spec.name}" is text`, "classes are numbers");
+    const parameters = parametersOf("an output", output);
+    const requested = readOutputRequest(signature, output["name"], parameters);
     const binary = parameters["binary_data"];
-    return {
-      name: spec.name,
-      binary: binary === undefined ? binaryByDefault : binary === true,
-      classes: classes === 0 ? null : classes,
-    };
+    return { ...requested, binary: binary === undefined ? binaryByDefault : binary === true };
   });
   if (new Set(outputs.map((output) => output.name)).size < outputs.length) {
     throw invalid("an output is asked for twice", "each output is asked for once");
   }
   return outputs;
+}
+
+/** What is asked of an output, but for its form. @throws PROTOCOL_REQUEST_INVALID, PROTOCOL_UNSUPPORTED */
+export function readOutputRequest(
+  signature: ModelSignature,
+  name: unknown,
+  parameters: JsonObject,
+): Omit<RequestedOutput, "binary"> {
+  const spec = signature.outputs.find((candidate) => candidate.name === name);
+  if (spec === undefined) {
+    const known = signature.outputs.map((candidate) => `"${candidate.name}"`).join(", ");
+    throw invalid(`the output ${show(name)} is asked for`, `the model's outputs are ${known}`);
+  }
+  if (parameters["shared_memory_region"] !== undefined) throw unsupported("Shared memory", "Read the response body.");
+  const classes = wholeNumber("classification", parameters["classification"]);
+  if (classes !== null && spec.type === "string") throw invalid(`"${spec.name}" is text`, "classes are numbers");
+  return { name: spec.name, classes: classes === 0 ? null : classes };
 }
 
 /** Hands out the bytes after the JSON, piece by piece. */

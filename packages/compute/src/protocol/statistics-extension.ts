@@ -1,13 +1,11 @@
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
 import type { ModelStatistics } from "../infer/statistics.ts";
 
-interface Duration {
-  readonly count: number;
-  readonly ns: number;
-}
+// Types, not interfaces: only they are what a message of gRPC may be.
+type Duration = { readonly count: number; readonly ns: number };
 
 /** What a model version has done, in the form of the statistics extension; gRPC has the same fields. */
-export interface ProtocolModelStatistics {
+export type ProtocolModelStatistics = {
   readonly name: string;
   readonly version: string;
   /** Epoch milliseconds. */
@@ -16,7 +14,7 @@ export interface ProtocolModelStatistics {
   readonly execution_count: number;
   readonly inference_stats: Readonly<Record<string, Duration>>;
   readonly batch_stats: readonly (Readonly<Record<string, Duration>> | { readonly batch_size: number })[];
-}
+};
 
 /** `GET /v2/models/stats` and `GET /v2/models/{model}/stats`. */
 export function modelStatistics(
