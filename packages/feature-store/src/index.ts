@@ -24,7 +24,16 @@ export type {
   View,
 } from "./define/selection.ts";
 export { type Shape, transform, type Transform } from "./define/transform.ts";
-export type { ValuesOf, Value, ValueType, ValueTypes } from "./define/value-type.ts";
+export {
+  type ScalarType,
+  type Value,
+  type ValueOf,
+  type ValuesOf,
+  type ValueType,
+  type ValueTypes,
+  vector,
+  type VectorType,
+} from "./define/value-type.ts";
 export {
   type Aggregate,
   count,
@@ -81,7 +90,7 @@ export type { HandlerOptions } from "./serve/handler.ts";
 export { openFeatureApi, type OpenApiDocument, type OpenApiOptions } from "./serve/openapi.ts";
 export { type OnlineColumn, OnlineColumns, readingStatuses, type ValuesOfType } from "./serve/online-columns.ts";
 export type { Reading, Readings } from "./serve/read.ts";
-export { type Cell, fromRows } from "./source/rows.ts";
+export { type Cell, fromRows, type RowCell } from "./source/rows.ts";
 export { fromBatches, fromTable, type SourceOptions, type TableSource } from "./source/table-source.ts";
 export {
   createFeatureStore,

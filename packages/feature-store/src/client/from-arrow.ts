@@ -25,6 +25,12 @@ export function fromArrow(bytes: Uint8Array): Readings[] | string {
 
 /** Arrow gives a timestamp as milliseconds; its words have the microseconds. */
 function reader(vector: Vector): (row: number) => Value | null {
+  if (DataType.isFixedSizeList(vector.type)) {
+    return (row) => {
+      const list = vector.get(row) as Iterable<number> | null;
+      return list === null ? null : Float32Array.from(list);
+    };
+  }
   if (!DataType.isTimestamp(vector.type)) return (row) => vector.get(row) as Value | null;
   const words = vector.data.flatMap((data) => [...(data.values as BigInt64Array).subarray(0, data.length)]);
   return (row) => (vector.isValid(row) ? (words[row] ?? null) : null);

@@ -41,5 +41,6 @@ function valueOf(type: ValueType, raw: unknown): Value | undefined {
     if (Number.isSafeInteger(raw) || (typeof raw === "string" && /^-?\d{1,19}$/.test(raw)))
       value = BigInt(raw as string);
   } else if (type === "float64" && (raw === "NaN" || raw === "Infinity" || raw === "-Infinity")) value = Number(raw);
+  else if (Array.isArray(raw)) value = Float32Array.from(raw as readonly number[]);
   return isValueOf(type, value) ? value : undefined;
 }

@@ -7,7 +7,7 @@ import { type Duration, ttlMicros } from "./duration.ts";
 import type { Entity, KeyType } from "./entity.ts";
 import { assertName } from "./name.ts";
 import { type PushSource, pushSource, type PushSourceOptions } from "./push-source.ts";
-import { valueTypes } from "./value-type.ts";
+import { isValueType, scalarTypes } from "./value-type.ts";
 import type { WindowFeature } from "./window.ts";
 
 export type Feature = ColumnFeature | WindowFeature;
@@ -107,11 +107,11 @@ function assertFeatures(view: string, features: Features): void {
   }
   for (const [name, feature] of Object.entries(features)) {
     assertName(`A feature of "${view}"`, name);
-    if (!valueTypes.includes(feature.type)) {
+    if (!isValueType(feature.type)) {
       throw featureStoreError("DEFINITION_INVALID", {
         of,
         value: feature.type,
-        rule: `a type is one of ${valueTypes.join(", ")}`,
+        rule: `a type is one of ${scalarTypes.join(", ")}, or a vector of 1 to 65,536 float32`,
       });
     }
   }

@@ -3,7 +3,7 @@ import { type About, about, type AboutOptions } from "./about.ts";
 import { contentHash } from "./content-hash.ts";
 import { assertName } from "./name.ts";
 import { type Shape, type Transform, transformer } from "./transform.ts";
-import { type Value, valueTypes } from "./value-type.ts";
+import { scalarTypes, type Value } from "./value-type.ts";
 
 /** Features computed from the request alone by one pure function, the same offline and online. */
 export interface OnDemandView<Name extends string = string, Input extends Shape = Shape, Output extends Shape = Shape> {
@@ -36,11 +36,11 @@ export function onDemand<const Name extends string, const Input extends Shape, c
   }
   for (const output_ of Object.keys(output)) assertName(`An output of "${name}"`, output_);
   for (const type of [...Object.values(input), ...Object.values(output)]) {
-    if (!valueTypes.includes(type)) {
+    if (!scalarTypes.includes(type)) {
       throw featureStoreError("DEFINITION_INVALID", {
         of,
         value: type,
-        rule: `a type is one of ${valueTypes.join(", ")}`,
+        rule: `a type is one of ${scalarTypes.join(", ")}`,
       });
     }
   }

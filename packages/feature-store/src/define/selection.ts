@@ -3,7 +3,7 @@ import type { Entity, KeyShape } from "./entity.ts";
 import type { FeatureView } from "./feature-view.ts";
 import type { OnDemandView } from "./on-demand.ts";
 import type { Shape } from "./transform.ts";
-import type { ValueType, ValueTypes } from "./value-type.ts";
+import type { ValueOf, ValueType, ValueTypes } from "./value-type.ts";
 
 export type View = FeatureView | OnDemandView;
 
@@ -35,7 +35,7 @@ export type FeatureValue<
   ? FeatureTypes<Extract<Views[number], { readonly name: ViewName }>> extends infer Types
     ? F extends keyof Types
       ? Types[F] extends ValueType
-        ? ValueTypes[Types[F]]
+        ? ValueOf<Types[F]>
         : never
       : never
     : never

@@ -1,7 +1,7 @@
 import { clientError } from "../client/errors.ts";
-import { isValueOf, type Value, type ValuesOf, type ValueType } from "./value-type.ts";
+import { isValueOf, type Value, type ValuesOf, type ScalarType } from "./value-type.ts";
 
-export type Shape = Readonly<Record<string, ValueType>>;
+export type Shape = Readonly<Record<string, ScalarType>>;
 
 /**
  * One pure function from a request to features, with the types of both: what `onDemand` makes a view of, and what the client
@@ -31,7 +31,7 @@ export function transformer(
   return (row) => {
     let result: Readonly<Record<string, Value | null>>;
     try {
-      result = definition.compute(row);
+      result = definition.compute(row as ValuesOf<Shape>);
     } catch (cause) {
       throw clientError("ON_DEMAND_FAILED", { view, reason: (cause as Error).message }, { cause });
     }

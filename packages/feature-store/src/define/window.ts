@@ -1,10 +1,10 @@
 import type { Predicate } from "./column.ts";
 import { featureStoreError } from "../errors.ts";
 import { type Duration, durationMicros, ttlMicros } from "./duration.ts";
-import type { ValueType } from "./value-type.ts";
+import type { ScalarType } from "./value-type.ts";
 
 /** What is computed over the rows of a window. */
-export type Aggregate<Type extends ValueType = ValueType> =
+export type Aggregate<Type extends ScalarType = ScalarType> =
   | { readonly aggregate: "mean" | "stddev" | "sum" | "countDistinct"; readonly column: string; readonly type: Type }
   | { readonly aggregate: "min" | "max" | "first" | "last"; readonly column: string; readonly type: Type }
   | { readonly aggregate: "quantile"; readonly column: string; readonly q: number; readonly type: Type }
@@ -12,7 +12,7 @@ export type Aggregate<Type extends ValueType = ValueType> =
   | { readonly aggregate: "share"; readonly predicate: Predicate; readonly type: Type };
 
 /** An aggregate over the rows of the last `width` microseconds; Infinity for all there are. */
-export interface WindowFeature<Type extends ValueType = ValueType> {
+export interface WindowFeature<Type extends ScalarType = ScalarType> {
   readonly kind: "window";
   readonly width: number;
   readonly of: Aggregate<Type>;
@@ -100,15 +100,15 @@ export type OrderedType = "float64" | "int32" | "int64" | "timestamp";
  * @param type what the feature holds, default `"float64"`; a value that does not fit it exactly is an error
  */
 export function first(column: string): Aggregate<"float64">;
-export function first<const Type extends ValueType>(column: string, type: Type): Aggregate<Type>;
-export function first(column: string, type: ValueType = "float64"): Aggregate {
+export function first<const Type extends ScalarType>(column: string, type: Type): Aggregate<Type>;
+export function first(column: string, type: ScalarType = "float64"): Aggregate {
   return { aggregate: "first", column, type };
 }
 
 /** The last value that is not null. @see first */
 export function last(column: string): Aggregate<"float64">;
-export function last<const Type extends ValueType>(column: string, type: Type): Aggregate<Type>;
-export function last(column: string, type: ValueType = "float64"): Aggregate {
+export function last<const Type extends ScalarType>(column: string, type: Type): Aggregate<Type>;
+export function last(column: string, type: ScalarType = "float64"): Aggregate {
   return { aggregate: "last", column, type };
 }
 
@@ -122,13 +122,13 @@ export function lastNonNull(
   column: string,
   options: { readonly maxAge: Duration | "forever" },
 ): WindowFeature<"float64">;
-export function lastNonNull<const Type extends ValueType>(
+export function lastNonNull<const Type extends ScalarType>(
   column: string,
   options: { readonly maxAge: Duration | "forever"; readonly type: Type },
 ): WindowFeature<Type>;
 export function lastNonNull(
   column: string,
-  { maxAge, type = "float64" }: { readonly maxAge: Duration | "forever"; readonly type?: ValueType },
+  { maxAge, type = "float64" }: { readonly maxAge: Duration | "forever"; readonly type?: ScalarType },
 ): WindowFeature {
   // A window leaves out its older end; times are whole microseconds, so one more brings it in.
   const width = ttlMicros(maxAge, `maxAge of "${column}"`) + 1;
@@ -141,6 +141,6 @@ export function lastNonNull(
  *
  * @throws DURATION_INVALID
  */
-export function window<Type extends ValueType>(width: Duration, of: Aggregate<Type>): WindowFeature<Type> {
+export function window<Type extends ScalarType>(width: Duration, of: Aggregate<Type>): WindowFeature<Type> {
   return { kind: "window", width: durationMicros(width, "window"), of, type: of.type };
 }

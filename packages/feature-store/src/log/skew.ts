@@ -1,4 +1,4 @@
-import type { Value } from "../define/value-type.ts";
+import { sameValue, type Value } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import type { FeatureColumn } from "../offline/feature-column.ts";
 import type { OfflineEngine } from "../offline/port.ts";
@@ -220,7 +220,7 @@ async function staleness(
 }
 
 function sameness(served: Value | null, offline: Value | null, tolerance: number): "exact" | "rounded" | "different" {
-  if (Object.is(served, offline) || served === offline) return "exact";
+  if (sameValue(served, offline)) return "exact";
   if (typeof served !== "number" || typeof offline !== "number") return "different";
   const close = Math.abs(served - offline) <= tolerance * Math.max(Math.abs(served), Math.abs(offline));
   return close ? "rounded" : "different";

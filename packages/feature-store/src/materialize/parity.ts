@@ -1,5 +1,5 @@
 import type { FeatureView } from "../define/feature-view.ts";
-import type { Value } from "../define/value-type.ts";
+import { sameValue, type Value } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import type { KeyPart } from "../offline/key-dictionary.ts";
 import type { OfflineEngine } from "../offline/port.ts";
@@ -84,7 +84,7 @@ export async function checkParity(
       for (const [feature, { value, status }] of Object.entries(row)) {
         const expected = wanted[feature] ?? null;
         counts.values++;
-        if (Object.is(value, expected)) counts.exact++;
+        if (sameValue(value, expected)) counts.exact++;
         else if (isRounded(value, expected)) counts.rounded++;
         else if (counts.different++ < mostDifferences) {
           differences.push({ entity: entities[i] ?? {}, feature, offline: expected, online: value, status });

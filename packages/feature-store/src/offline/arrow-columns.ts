@@ -42,8 +42,28 @@ export function readColumn(batches: readonly RecordBatch[], column: string, tabl
   if (DataType.isDictionary(type) && DataType.isUtf8(type.dictionary as DataType)) {
     return { ...readDictionary(vectors, rows), ...nulls };
   }
+  if (isFloatList(type)) return { kind: "vector", values: readVectors(vectors, rows), ...nulls };
   throw mismatch(column, table, String(type));
 }
+
+/** A list of floats, of one length or of any. */
+function isFloatList(type: DataType): boolean {
+  if (!DataType.isList(type) && !DataType.isFixedSizeList(type)) return false;
+  const item = type.children[0]?.type as DataType | undefined;
+  return item !== undefined && DataType.isFloat(item) && item.precision > 0;
+}
+
+/** One array for each row, empty for a null; an item that is null is NaN, which no vector may hold. */
+function readVectors(vectors: readonly Vector[], rows: number): Float32Array[] {
+  const values = Array.from({ length: rows }, () => noNumbers);
+  each(vectors, (value, row) => {
+    if (value === null) return;
+    values[row] = Float32Array.from(value as Iterable<number | null>, (item) => item ?? Number.NaN);
+  });
+  return values;
+}
+
+const noNumbers = new Float32Array(0);
 
 const mismatch = (column: string, table: string, found: string): Error =>
   featureStoreError("COLUMN_TYPE_MISMATCH", {

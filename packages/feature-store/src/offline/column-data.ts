@@ -5,6 +5,7 @@
  * - `bigint`: 64-bit integers of which some are beyond 2^53.
  * - `string`: codes into a dictionary.
  * - `time`: epoch microseconds, exact in a double.
+ * - `vector`: lists of floats, empty where the row is null.
  */
 export type ColumnData =
   | { readonly kind: "number"; readonly values: Float64Array; readonly integer: boolean; readonly valid?: Uint8Array }
@@ -16,7 +17,8 @@ export type ColumnData =
       readonly dictionary: readonly string[];
       readonly valid?: Uint8Array;
     }
-  | { readonly kind: "time"; readonly values: Float64Array; readonly naive: boolean; readonly valid?: Uint8Array };
+  | { readonly kind: "time"; readonly values: Float64Array; readonly naive: boolean; readonly valid?: Uint8Array }
+  | { readonly kind: "vector"; readonly values: readonly Float32Array[]; readonly valid?: Uint8Array };
 
 /** What a column holds, in words for an error. */
 export function describeColumn(column: ColumnData): string {

@@ -1,4 +1,4 @@
-import type { Value, ValueType } from "../define/value-type.ts";
+import { isValueOf, type Value, type ValueType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import { type ColumnData, describeColumn } from "./column-data.ts";
 
@@ -55,5 +55,15 @@ function converter(
         if (!fits) throw misfit(data.values[row] as number | bigint);
         return value;
       };
+    default: {
+      if (data.kind !== "vector") throw mismatch();
+      return (row) => {
+        const value = data.values[row] as Float32Array;
+        if (isValueOf(type, value)) return value;
+        const { length } = data.values[row] as Float32Array;
+        const found = `a vector of ${length}, or one with a number that is not finite,`;
+        throw featureStoreError("VALUE_OUT_OF_RANGE", { value: found, of: column, type });
+      };
+    }
   }
 }

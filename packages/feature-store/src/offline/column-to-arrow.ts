@@ -3,9 +3,11 @@ import {
   type Data,
   Dictionary,
   Field,
+  Float32,
   Float64,
   Int32,
   Int64,
+  List,
   makeData,
   RecordBatch,
   Schema,
@@ -44,6 +46,8 @@ function maker(column: ColumnData): (start: number, end: number) => Data {
       return (start, end) =>
         makeData({ type, dictionary, data: column.values.subarray(start, end), ...nulls(start, end) });
     }
+    case "vector":
+      return (start, end) => vectorsToArrow(column.values.slice(start, end), column.valid?.subarray(start, end));
     case "boolean":
       return (start, end) =>
         makeData({ type: new Bool(), data: packBits(column.values.subarray(start, end)), ...nulls(start, end) });
@@ -90,4 +94,15 @@ export function packBits(bytes: Uint8Array): Uint8Array {
     if (bytes[row] === 1) bits[row >> 3] = (bits[row >> 3] as number) | (1 << (row & 7));
   }
   return bits;
+}
+
+/** Vectors of any lengths as an Arrow list of float32. */
+function vectorsToArrow(values: readonly Float32Array[], valid: Uint8Array | undefined): Data {
+  const valueOffsets = new Int32Array(values.length + 1);
+  values.forEach((value, row) => (valueOffsets[row + 1] = (valueOffsets[row] as number) + value.length));
+  const items = new Float32Array(valueOffsets[values.length] as number);
+  values.forEach((value, row) => items.set(value, valueOffsets[row]));
+  const child = makeData({ type: new Float32(), length: items.length, nullCount: 0, data: items });
+  const type = new List(new Field("item", new Float32(), true));
+  return makeData({ type, length: values.length, ...nullsOf(valid), valueOffsets, child });
 }

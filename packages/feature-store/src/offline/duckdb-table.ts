@@ -257,7 +257,7 @@ export async function appendColumns(
   name: string,
   columns: ReadonlyMap<string, ColumnData>,
 ): Promise<DuckdbTable> {
-  const kinds = new Map([...columns].map(([column, data]) => [column, dataKind(data)] as const));
+  const kinds = new Map([...columns].map(([column, data]) => [column, dataKind(column, data)] as const));
   const declared = [...kinds].map(([column, kind]) => `, ${identifier(column)} ${storedAs[kind]}`);
   await connection.run(`CREATE TEMP TABLE ${name} ("#" BIGINT${declared.join("")})`);
   const appender = await connection.createAppender(name);
@@ -279,7 +279,11 @@ export async function appendColumns(
   return new DuckdbTable(connection, name, rows, kinds);
 }
 
-function dataKind(data: ColumnData): Kind {
+function dataKind(column: string, data: ColumnData): Kind {
+  if (data.kind === "vector") {
+    const wanted = "one value a row, for a key, a time or a window";
+    throw featureStoreError("COLUMN_TYPE_MISMATCH", { column, table: "the source", found: "vectors", wanted });
+  }
   if (data.kind === "time") return data.naive ? "naive time" : "time";
   if (data.kind === "number") return data.integer ? "integer" : "float";
   return data.kind === "bigint" ? "integer" : data.kind;

@@ -1,10 +1,11 @@
 import type { RecordBatch } from "apache-arrow";
 import { rm } from "node:fs/promises";
 import type { FeatureView } from "../define/feature-view.ts";
+import { dimensionsOf } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import type { TableSource } from "../source/table-source.ts";
 import { readColumn } from "./arrow-columns.ts";
-import { labelTimes } from "./arrow.ts";
+import { arrow, labelTimes } from "./arrow.ts";
 import type { ColumnData } from "./column-data.ts";
 import { recordBatches } from "./column-to-arrow.ts";
 import { isPlain, type LabelTable } from "./duckdb-latest.ts";
@@ -41,6 +42,7 @@ export function duckdb(options: DuckdbOptions = {}): OfflineEngine {
   return {
     name: "duckdb",
     async timeline(view, engine) {
+      if (hasVectors(view)) return await arrow().timeline(view, engine);
       await using session = await openSession(options);
       const run = new DuckdbRun(session.connection);
       return (await run.timeline(view, engine)).timeline;
@@ -90,6 +92,7 @@ class DuckdbLabels implements LabelSession {
   readonly #batches: readonly RecordBatch[];
   readonly #columns: Map<string, ColumnData>;
   readonly #time: Float64Array;
+  readonly #timeName: string;
   #table: LabelTable | undefined;
 
   static async open(
@@ -133,6 +136,7 @@ class DuckdbLabels implements LabelSession {
       read.table === undefined
         ? (read.batches[0]?.schema.fields.map((field) => field.name) ?? [])
         : [...read.columns.keys()];
+    this.#timeName = time;
     this.#time = labelTimes(this.#read(time), source, time);
   }
 
@@ -160,6 +164,7 @@ class DuckdbLabels implements LabelSession {
 
   async join(request: JoinRequest): Promise<readonly FeatureColumn[]> {
     const { view } = request;
+    if (hasVectors(view)) return await this.#inArrow(request);
     if (isPlain(request)) return this.#run.joinLatest(request, await this.#keys(view));
     const numbered = await this.#run.timeline(view, request);
     const { timeline } = numbered;
@@ -170,6 +175,14 @@ class DuckdbLabels implements LabelSession {
       ? gatherLatest(request, timeline.columns, await this.#run.latestRows(request, numbered, labels.rows))
       : new Map<string, FeatureColumn>();
     return request.features.map((name) => (windows.get(name) ?? plain.get(name)) as FeatureColumn);
+  }
+
+  /** Vectors gain nothing by a way through DuckDB: views that have some are joined by `arrow()`, to the same bits. */
+  async #inArrow(request: JoinRequest): Promise<readonly FeatureColumn[]> {
+    const { name, timezone } = this.#source;
+    const source: TableSource = { name, timezone, scan: () => this.batches() };
+    await using labels = await arrow().labels(source, { time: this.#timeName, signal: request.signal });
+    return await labels.join(request);
   }
 
   /** The labels' keys and times in DuckDB. */
@@ -188,3 +201,6 @@ class DuckdbLabels implements LabelSession {
     await this.#session[Symbol.asyncDispose]();
   }
 }
+
+const hasVectors = ({ features }: FeatureView): boolean =>
+  Object.values(features).some(({ type }) => dimensionsOf(type) !== undefined);

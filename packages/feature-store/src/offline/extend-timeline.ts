@@ -72,6 +72,9 @@ function concat(left: ColumnData, right: ColumnData): ColumnData | undefined {
     values.set(right.values, left.values.length);
     return { ...left, values, ...nulls };
   }
+  if (left.kind === "vector" && right.kind === "vector") {
+    return { ...left, values: [...left.values, ...right.values], ...nulls };
+  }
   if (left.kind !== "string" || right.kind !== "string") return undefined;
   const codes = new Map(left.dictionary.map((text, code) => [text, code]));
   const translated = right.dictionary.map((text) => {

@@ -2,6 +2,8 @@ import {
   Bool,
   type Data,
   Dictionary,
+  Field,
+  FixedSizeList,
   Float32,
   Float64,
   Int32,
@@ -11,7 +13,7 @@ import {
   Utf8,
   vectorFromArray,
 } from "apache-arrow";
-import type { Value, ValueType } from "../define/value-type.ts";
+import { dimensionsOf, sameValue, type ScalarType, type Value, type ValueType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import type { ColumnData } from "./column-data.ts";
 import { packBits } from "./column-to-arrow.ts";
@@ -24,7 +26,7 @@ export interface OutputOptions {
   readonly integer?: "exact" | "float";
 }
 
-type Storage = "float32" | "float64" | "int32" | "int64" | "timestamp" | "boolean" | "string";
+type Storage = "float32" | "float64" | "int32" | "int64" | "timestamp" | "boolean" | "string" | "vector";
 
 /** One feature of a training set: a value or null per label, in the order of the labels. */
 export class FeatureColumn {
@@ -37,6 +39,8 @@ export class FeatureColumn {
   readonly #bitmap: Uint8Array;
   readonly #codes = new Map<string, number>();
   readonly #dictionary: string[] = [];
+  /** Numbers in a value: 1 but for vectors. */
+  readonly #width: number;
   #present = 0;
   #arrow: Data | undefined;
 
@@ -45,7 +49,8 @@ export class FeatureColumn {
     this.type = type;
     this.length = length;
     this.#storage = storageOf(type, output);
-    this.#values = new arrays[this.#storage](length);
+    this.#width = dimensionsOf(type) ?? 1;
+    this.#values = new arrays[this.#storage](length * this.#width);
     this.#bitmap = new Uint8Array(((length + 63) >> 6) << 3);
   }
 
@@ -53,7 +58,8 @@ export class FeatureColumn {
   set(row: number, value: Value): void {
     this.#bitmap[row >> 3] = (this.#bitmap[row >> 3] as number) | (1 << (row & 7));
     this.#present++;
-    this.#values[row] = this.#encode(value) as never;
+    if (value instanceof Float32Array) (this.#values as Float32Array).set(value, row * this.#width);
+    else this.#values[row] = this.#encode(value) as never;
   }
 
   /** As `set`, for the number of an aggregate that is stored as a float or int32. */
@@ -98,6 +104,9 @@ export class FeatureColumn {
 
   get(row: number): Value | null {
     if (((this.#bitmap[row >> 3] as number) & (1 << (row & 7))) === 0) return null;
+    if (this.#storage === "vector") {
+      return (this.#values as Float32Array).slice(row * this.#width, (row + 1) * this.#width);
+    }
     const value = this.#values[row] as number | bigint;
     if (this.#storage === "string") return this.#dictionary[value as number] as string;
     if (this.#storage === "boolean") return value === 1;
@@ -106,7 +115,7 @@ export class FeatureColumn {
 
   /** True when the value of the row is another in `other`; NaN equals NaN. */
   differs(other: FeatureColumn, row: number): boolean {
-    return !Object.is(this.get(row), other.get(row)) && !(this.get(row) === other.get(row));
+    return !sameValue(this.get(row), other.get(row));
   }
 
   /** Bytes that are equal exactly when the values are: presence bits, then values with 0 for null, strings in full. */
@@ -165,6 +174,11 @@ export class FeatureColumn {
         return makeData({ type: new Int64(), data: data as BigInt64Array, ...nulls });
       case "timestamp":
         return makeData({ type: new TimestampMicrosecond("UTC"), data: data as BigInt64Array, ...nulls });
+      case "vector": {
+        const child = makeData({ type: new Float32(), length: data.length, nullCount: 0, data: data as Float32Array });
+        const type = new FixedSizeList(this.#width, new Field("item", new Float32(), true));
+        return makeData({ type, child, ...nulls });
+      }
       case "boolean":
         return makeData({ type: new Bool(), data: packBits(data as Uint8Array), ...nulls });
       case "string": {
@@ -184,9 +198,10 @@ const arrays = {
   timestamp: BigInt64Array,
   boolean: Uint8Array,
   string: Int32Array,
+  vector: Float32Array,
 } as const;
 
 function storageOf(type: ValueType, { float = "float64", integer = "exact" }: OutputOptions): Storage {
   if (type === "float64" || ((type === "int32" || type === "int64") && integer === "float")) return float;
-  return type;
+  return dimensionsOf(type) === undefined ? (type as ScalarType) : "vector";
 }

@@ -34,11 +34,16 @@ export class IndexedTimeline implements KeyedTimeline {
   get bytes(): number {
     const { event, source, columns, starts } = this.timeline;
     let bytes = starts.byteLength + source.byteLength + event.byteLength * (this.timeline.known === undefined ? 1 : 2);
-    for (const { values, valid } of columns.values()) bytes += values.byteLength + (valid?.byteLength ?? 0);
+    for (const { kind, values, valid } of columns.values()) {
+      bytes += (kind === "vector" ? vectorBytes(values) : values.byteLength) + (valid?.byteLength ?? 0);
+    }
     for (const { enter, row } of this.#lastSeen.values()) bytes += enter.byteLength + row.byteLength;
     return bytes;
   }
 }
+
+const vectorBytes = (values: readonly Float32Array[]): number =>
+  values.reduce((sum, value) => sum + value.byteLength, 0);
 
 /** How a timeline is made, and how it is made of an earlier one and the rows that were appended since. */
 export interface TimelineMaker {

@@ -1,5 +1,5 @@
 import type { Predicate } from "../define/column.ts";
-import type { ValueType } from "../define/value-type.ts";
+import type { ScalarType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import { type ColumnData, describeColumn } from "./column-data.ts";
 import type { Series } from "./row-choice.ts";
@@ -19,7 +19,7 @@ export interface Measure {
 }
 
 type Measured =
-  | { readonly aggregate: "mean" | "sum" | "stddev" | "quantile"; readonly column: string; readonly type: ValueType }
+  | { readonly aggregate: "mean" | "sum" | "stddev" | "quantile"; readonly column: string; readonly type: ScalarType }
   | { readonly aggregate: "share"; readonly predicate: Predicate };
 
 /** @throws COLUMN_TYPE_MISMATCH when the column cannot be aggregated so */
@@ -46,9 +46,10 @@ export function measure(timeline: Timeline, of: Measured, table: string): Measur
   return { values, exact, valid, sumIsExact, squaresAreExact: sumIsExact && squares < 2 ** 53, integer };
 }
 
-/** The values of a column of any type; strings by their codes. */
+/** The values of a column, strings by their codes. @throws COLUMN_TYPE_MISMATCH for vectors */
 export function series(timeline: Timeline, column: string): Series {
   const data = timeline.columns.get(column) as ColumnData;
+  if (data.kind === "vector") throw mismatch(data, column, "the source", "one value a row for a window");
   const values =
     data.kind === "bigint" ? new BigInt64Array(timeline.source.length) : new Float64Array(timeline.source.length);
   for (let row = 0; row < values.length; row++) values[row] = data.values[timeline.source[row] as number] as never;
@@ -58,7 +59,8 @@ export function series(timeline: Timeline, column: string): Series {
 /** The values of a column of numbers or times. @throws COLUMN_TYPE_MISMATCH for another */
 export function orderedSeries(timeline: Timeline, column: string, table: string): Series {
   const data = timeline.columns.get(column) as ColumnData;
-  if (data.kind === "string" || data.kind === "boolean") throw mismatch(data, column, table, "numbers or timestamps");
+  if (data.kind === "string" || data.kind === "boolean" || data.kind === "vector")
+    throw mismatch(data, column, table, "numbers or timestamps");
   return series(timeline, column);
 }
 
@@ -108,6 +110,7 @@ function comparison(data: ColumnData, { column, compare, value }: Predicate, tab
     const code = data.dictionary.indexOf(value as string);
     return (row) => data.values[row] === code;
   }
+  if (data.kind === "vector") throw mismatch(data, column, table, "one value a row, to compare");
   const { values } = data;
   const other = Number(value);
   switch (compare) {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Features } from "../define/feature-view.ts";
-import type { Value, ValueType } from "../define/value-type.ts";
+import { dimensionsOf, type ScalarType, type Value, type ValueType } from "../define/value-type.ts";
 import { headerBytes, VectorReader } from "./vector-reader.ts";
 
 /** When a vector's values are from, in epoch microseconds. */
@@ -13,7 +13,7 @@ export interface Stamp {
   readonly asOf: bigint;
 }
 
-const slotBytes: Readonly<Record<ValueType, number>> = {
+const slotBytes: Readonly<Record<ScalarType, number>> = {
   float64: 8,
   int64: 8,
   timestamp: 8,
@@ -27,7 +27,8 @@ const signBit = 1n << 63n;
 /**
  * How the features of a view lie in one vector: layout id (8 bytes), then event, known and as-of time (8 bytes each, big
  * endian with the sign bit turned, so that the 24 bytes compare as the times do), a bit per feature that is set when it
- * has a value, the fixed slots (little endian), and the strings, to which their slots point by offset and length.
+ * has a value, the fixed slots (little endian; a vector's numbers lie in its slot), and the strings, to which their slots
+ * point by offset and length.
  */
 export class VectorLayout {
   /** The first 8 bytes of the SHA-256 of names and types: a vector of another layout is not misread. */
@@ -45,7 +46,7 @@ export class VectorLayout {
     let at = headerBytes + Math.ceil(this.names.length / 8);
     this.#offsets = this.types.map((type) => {
       const offset = at;
-      at += slotBytes[type];
+      at += slotBytes[type as ScalarType] ?? 4 * (dimensionsOf(type) ?? 0);
       return offset;
     });
     this.#fixed = at;
@@ -107,7 +108,8 @@ export function layoutOf(features: Features): VectorLayout {
 }
 
 function writeSlot(bytes: Buffer, type: ValueType, offset: number, value: Value): void {
-  if (typeof value === "bigint") bytes.writeBigInt64LE(value, offset);
+  if (value instanceof Float32Array) value.forEach((number, i) => bytes.writeFloatLE(number, offset + 4 * i));
+  else if (typeof value === "bigint") bytes.writeBigInt64LE(value, offset);
   else if (type === "float64") bytes.writeDoubleLE(value as number, offset);
   else if (type === "int32") bytes.writeInt32LE(value as number, offset);
   else bytes[offset] = value === true ? 1 : 0;

@@ -1,4 +1,4 @@
-import type { Value, ValueType } from "../define/value-type.ts";
+import { dimensionsOf, type Value, type ValueType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 
 /** Layout id and stamp: what every vector begins with. */
@@ -78,7 +78,15 @@ export class VectorReader {
         return this.#bytes[offset] === 1;
       case "string":
         return this.#string(offset);
+      default:
+        return this.#numbers(offset, dimensionsOf(this.#shape.types[i] as ValueType) ?? 0);
     }
+  }
+
+  #numbers(offset: number, count: number): Float32Array {
+    const numbers = new Float32Array(count);
+    for (let i = 0; i < count; i++) numbers[i] = this.#view.getFloat32(offset + 4 * i, true);
+    return numbers;
   }
 
   /** Where the doubles among some features lie, to {@link doubles}. */

@@ -1,8 +1,9 @@
 import type { FeatureView } from "../define/feature-view.ts";
+import { dimensionsOf } from "../define/value-type.ts";
 import { type ColumnData, fromInt64 } from "../offline/column-data.ts";
 import { type EventCell, Instant } from "./instant.ts";
 
-type Kind = "number" | "bigint" | "string" | "boolean" | "time";
+type Kind = "number" | "bigint" | "string" | "boolean" | "time" | "vector";
 
 /** Columns of events, as the columns of a source are; of one without a value the view says what it would be. */
 export function eventColumns(
@@ -37,6 +38,8 @@ function columnOf(cells: readonly EventCell[], otherwise: Kind): ColumnData {
       nulls,
     );
   }
+  if (kinds.has("vector"))
+    return { kind: "vector", values: cells.map((cell) => (cell ?? noNumbers) as Float32Array), ...nulls };
   if (kinds.has("boolean"))
     return { kind: "boolean", values: Uint8Array.from(cells, (cell) => (cell === true ? 1 : 0)), ...nulls };
   if (kinds.has("string")) return strings(cells as readonly (string | null)[], nulls);
@@ -47,6 +50,7 @@ function columnOf(cells: readonly EventCell[], otherwise: Kind): ColumnData {
 function emptyColumn(kind: Kind, rows: number, nulls: { readonly valid?: Uint8Array }): ColumnData {
   if (kind === "string") return { kind, values: new Int32Array(rows), dictionary: [], ...nulls };
   if (kind === "boolean") return { kind, values: new Uint8Array(rows), ...nulls };
+  if (kind === "vector") return { kind, values: Array.from({ length: rows }, () => noNumbers), ...nulls };
   if (kind === "time") return { kind, values: new Float64Array(rows), naive: false, ...nulls };
   return { kind: "number", values: new Float64Array(rows), integer: true, ...nulls };
 }
@@ -63,15 +67,20 @@ function strings(cells: readonly (string | null)[], nulls: { readonly valid?: Ui
 }
 
 function kindOf(cell: EventCell): Kind {
+  if (cell instanceof Float32Array) return "vector";
   return cell instanceof Instant ? "time" : (typeof cell as Kind);
 }
+
+const noNumbers = new Float32Array(0);
 
 const kinds = { string: "string", boolean: "boolean", timestamp: "time" } as const;
 
 function declaredKind(view: FeatureView, column: string): Kind {
   for (const feature of Object.values(view.features)) {
     if (feature.kind === "column") {
-      if (feature.column === column) return kinds[feature.type as keyof typeof kinds] ?? "number";
+      if (feature.column !== column) continue;
+      if (dimensionsOf(feature.type) !== undefined) return "vector";
+      return kinds[feature.type as keyof typeof kinds] ?? "number";
       continue;
     }
     const { of } = feature;

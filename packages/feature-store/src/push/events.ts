@@ -11,13 +11,13 @@ import { buildTimeline } from "../offline/timeline.ts";
 import { entityKey } from "../online/entity-key.ts";
 import { layoutOf } from "../online/layout.ts";
 import type { OnlineEntry } from "../online/port.ts";
-import type { Cell } from "../source/rows.ts";
+import type { RowCell } from "../source/rows.ts";
 import { eventColumns } from "./event-columns.ts";
 import { type EventCell, Instant } from "./instant.ts";
 import type { TileEvent, TileLayout } from "./tile.ts";
 
 /** A row of a view's source, by column. Integers of a 64-bit column come as bigints; a `Date` is a time. */
-export type PushEvent = Readonly<Record<string, Cell>>;
+export type PushEvent = Readonly<Record<string, RowCell>>;
 
 /** An event that has been checked. */
 export interface ReadEvent extends TileEvent {
@@ -116,8 +116,9 @@ function cellOf(view: FeatureView, event: PushEvent, row: number, column: string
   if (typeof cell === "bigint" && BigInt.asIntN(64, cell) !== cell) {
     throw invalidEvent(view, row, `"${column}" is an integer of more than 64 bits`);
   }
+  if (cell instanceof Float32Array) return cell;
   const fits = cell === null || ["string", "number", "bigint", "boolean"].includes(typeof cell);
-  if (!fits) throw invalidEvent(view, row, `"${column}" is neither text, number, boolean nor Date`);
+  if (!fits) throw invalidEvent(view, row, `"${column}" is neither text, number, boolean, Date nor vector`);
   return cell;
 }
 

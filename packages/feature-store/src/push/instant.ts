@@ -8,4 +8,4 @@ export class Instant {
 }
 
 /** What an event holds in a column. */
-export type EventCell = string | number | bigint | boolean | Instant | null;
+export type EventCell = string | number | bigint | boolean | Instant | Float32Array | null;

@@ -117,6 +117,7 @@ function cellOf(data: ColumnData, row: number): EventCell {
   if (data.valid?.[row] === 0) return null;
   if (data.kind === "string") return data.dictionary[data.values[row] as number] as string;
   if (data.kind === "boolean") return data.values[row] === 1;
+  if (data.kind === "vector") return data.values[row] as Float32Array;
   if (data.kind === "time") return new Instant(data.values[row] as number);
   if (data.kind === "number" && data.integer) return BigInt(data.values[row] as number);
   return data.values[row] as number | bigint;

@@ -128,6 +128,15 @@ function cellBytes(cell: EventCell): Buffer {
     text.copy(bytes, 5);
     return bytes;
   }
+  if (cell instanceof Float32Array) {
+    const wanted = "numbers, text, booleans or times for a window";
+    throw featureStoreError("COLUMN_TYPE_MISMATCH", {
+      column: "of a window",
+      table: "the events",
+      found: "vectors",
+      wanted,
+    });
+  }
   const bytes = Buffer.alloc(9);
   if (typeof cell === "bigint") {
     bytes[0] = tags.bigint;

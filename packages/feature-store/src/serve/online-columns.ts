@@ -1,4 +1,4 @@
-import type { Value, ValueType } from "../define/value-type.ts";
+import { dimensionsOf, type Value, type ValueType, type VectorType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import type { Reading, Readings } from "./read.ts";
 
@@ -17,7 +17,9 @@ export type ValuesOfType<Type extends ValueType = ValueType> = Type extends "flo
       ? BigInt64Array
       : Type extends "boolean"
         ? Uint8Array
-        : (string | null)[];
+        : Type extends VectorType
+          ? (Float32Array | null)[]
+          : (string | null)[];
 
 /** One feature of many entities. */
 export interface OnlineColumn<Type extends ValueType = ValueType> {
@@ -55,14 +57,14 @@ export class OnlineColumns<Name extends string = string> {
    * PRESENT.
    *
    * @param names default all
-   * @throws FEATURE_UNKNOWN, and COLUMN_TYPE_MISMATCH for a feature of text or time
+   * @throws FEATURE_UNKNOWN, and COLUMN_TYPE_MISMATCH for a feature of text, time or vectors
    */
   matrix(names: readonly Name[] = this.names): Float32Array {
     const width = names.length;
     const matrix = new Float32Array(this.length * width);
     names.forEach((name, i) => {
       const { type, values, statuses } = this.column(name);
-      if (type === "string" || type === "timestamp") {
+      if (type === "string" || type === "timestamp" || dimensionsOf(type) !== undefined) {
         const wanted = "a number or boolean, to stand in a matrix";
         throw featureStoreError("COLUMN_TYPE_MISMATCH", { column: name, table: "the read", found: type, wanted });
       }
@@ -97,7 +99,7 @@ export function emptyValues(type: ValueType, length: number): ValuesOfType {
   if (type === "float64") return new Float64Array(length).fill(NaN);
   if (type === "int32") return new Int32Array(length);
   if (type === "int64" || type === "timestamp") return new BigInt64Array(length);
-  return type === "boolean" ? new Uint8Array(length) : Array.from<string | null>({ length }).fill(null);
+  return type === "boolean" ? new Uint8Array(length) : Array.from<null>({ length }).fill(null);
 }
 
 /** Sets a value of the type of the array; null is what {@link emptyValues} has. */

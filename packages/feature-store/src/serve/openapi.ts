@@ -1,6 +1,6 @@
 import { featureNames, type View } from "../define/selection.ts";
 import type { FeatureService } from "../define/service.ts";
-import { type ValueType, valueTypes } from "../define/value-type.ts";
+import { dimensionsOf, type ScalarType, type ValueType } from "../define/value-type.ts";
 import { featureStoreErrors } from "../errors.ts";
 import { arrowMedia, jsonMedia } from "./accept.ts";
 import { featureType } from "./reading-columns.ts";
@@ -40,7 +40,7 @@ function record(properties: Readonly<Record<string, ApiSchema>>, required = Obje
 /** Beyond 2^53 an integer is text, so that no reader rounds it. */
 const wide = { type: ["integer", "string", "null"], pattern: "^-?[0-9]{1,19}$" } as const;
 
-const valueSchemas: Readonly<Record<ValueType, ApiSchema>> = {
+const valueSchemas: Readonly<Record<ScalarType, ApiSchema>> = {
   float64: { anyOf: [{ type: ["number", "null"] }, { enum: ["NaN", "Infinity", "-Infinity"] }] },
   int32: { type: ["integer", "null"], minimum: -(2 ** 31), maximum: 2 ** 31 - 1 },
   int64: { ...wide, description: "A whole number; beyond 2^53 as text." },
@@ -137,17 +137,12 @@ function schemas(views: readonly View[], services: readonly FeatureService[]): R
     },
     ReadResponse: record(
       {
-        rows: list(record(Object.fromEntries(names.map((name) => [name, ref(`Reading_${type(name)}`)])), [])),
-        types: { type: "object", additionalProperties: { enum: valueTypes } },
+        rows: list(record(Object.fromEntries(names.map((name) => [name, readingOf(type(name))])), [])),
+        types: { type: "object", additionalProperties: { type: "string" } },
       },
       ["rows"],
     ),
-    ...Object.fromEntries(
-      Object.entries(valueSchemas).map(([name, value]) => [
-        `Reading_${name}`,
-        record({ status: { enum: statuses }, value, ageMs: { type: ["number", "null"], minimum: 0 } }),
-      ]),
-    ),
+    ...Object.fromEntries(Object.entries(valueSchemas).map(([name, value]) => [`Reading_${name}`, reading(value)])),
     FeastRequest: {
       type: "object",
       properties: {
@@ -184,6 +179,16 @@ function schemas(views: readonly View[], services: readonly FeatureService[]): R
   };
 }
 
+const reading = (value: ApiSchema): ApiSchema =>
+  record({ status: { enum: statuses }, value, ageMs: { type: ["number", "null"], minimum: 0 } });
+
+function readingOf(type: ValueType): ApiSchema {
+  const dimensions = dimensionsOf(type);
+  if (dimensions === undefined) return ref(`Reading_${type}`);
+  const items = { type: "number" };
+  return reading({ type: ["array", "null"], items, minItems: dimensions, maxItems: dimensions });
+}
+
 /** Keys and inputs, each with what it may be. */
 function givenSchemas(views: readonly View[]): Record<string, ApiSchema> {
   const found: Record<string, ApiSchema> = {};
@@ -195,4 +200,5 @@ function givenSchemas(views: readonly View[]): Record<string, ApiSchema> {
   return found;
 }
 
-const inputs = (input: Readonly<Record<string, ValueType>>): (readonly [string, ValueType])[] => Object.entries(input);
+const inputs = (input: Readonly<Record<string, ScalarType>>): (readonly [string, ScalarType])[] =>
+  Object.entries(input);

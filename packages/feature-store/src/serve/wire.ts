@@ -86,8 +86,9 @@ function toBigInt(name: string, value: unknown): unknown {
   throw invalid(`"${name}" must be an integer, as a number up to 2^53 or as a string`);
 }
 
-/** A value as JSON can hold it: an integer beyond 2^53 as a string, NaN and infinities by name. */
+/** A value as JSON can hold it: an integer beyond 2^53 as a string, NaN and infinities by name, a vector as a list. */
 export function toJson(value: Value | null): unknown {
+  if (value instanceof Float32Array) return Array.from(value);
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
 }

@@ -24,15 +24,21 @@ async function labelDigest(labels: LabelSession, name: string): Promise<Uint8Arr
   const hash = createHash("sha256");
   try {
     const data = await labels.column(name);
+    if (data.kind === "vector") return await otherDigest(labels, name);
     hash.update(`label ${data.kind} ${name}\n`);
     for (const bytes of columnBytes(data)) hash.update(bytes);
   } catch (error) {
     if (!isAshlarError(error)) throw error;
-    // A column of a type no feature can hold, such as a list, still belongs to the rows.
-    hash.update(`label other ${name}\n`);
-    for await (const batch of labels.batches())
-      for (const value of batch.getChild(name) ?? []) hash.update(`${text(value)}\n`);
+    return await otherDigest(labels, name);
   }
+  return hash.digest();
+}
+
+/** A column of a type no feature can be keyed by, such as a list, still belongs to the rows. */
+async function otherDigest(labels: LabelSession, name: string): Promise<Uint8Array> {
+  const hash = createHash("sha256").update(`label other ${name}\n`);
+  for await (const batch of labels.batches())
+    for (const value of batch.getChild(name) ?? []) hash.update(`${text(value)}\n`);
   return hash.digest();
 }
 
@@ -46,9 +52,10 @@ function* columnBytes(data: ColumnData): Iterable<Uint8Array> {
     yield* stringBytes(data.values, data.dictionary, valid);
     return;
   }
-  let canonical = values;
+  if (data.kind === "vector") return;
+  let canonical = data.values;
   if (valid !== undefined) {
-    canonical = values.slice();
+    canonical = data.values.slice();
     for (let row = 0; row < valid.length; row++) {
       if (valid[row] === 0) canonical[row] = (data.kind === "bigint" ? 0n : 0) as never;
     }

@@ -1,3 +1,5 @@
+import type { Field } from "apache-arrow";
+import { featureStoreError } from "../errors.ts";
 import { readColumn } from "../offline/arrow-columns.ts";
 import type { ColumnData } from "../offline/column-data.ts";
 import { type Batches, batchesOf, type ScanOptions } from "./batches.ts";
@@ -27,7 +29,7 @@ export interface CategoryDistribution {
 const mostCategories = 4096;
 
 /** Columns by name, or those of a batch's that a function picks. */
-export type ColumnChoice = readonly string[] | ((columns: readonly string[]) => readonly string[]);
+export type ColumnChoice = readonly string[] | ((fields: readonly Field[]) => readonly string[]);
 
 /** The distributions of some columns in one pass. @throws COLUMN_MISSING, COLUMN_TYPE_MISMATCH */
 export async function distributions(
@@ -38,9 +40,12 @@ export async function distributions(
 ): Promise<Map<string, Distribution>> {
   const found = new Map<string, Collected>();
   for await (const batch of batchesOf(from, options)) {
-    const present = batch.schema.fields.map((field) => field.name);
-    for (const name of typeof columns === "function" ? columns(present) : columns) {
+    for (const name of typeof columns === "function" ? columns(batch.schema.fields) : columns) {
       const data = readColumn([batch], name, "the batch");
+      if (data.kind === "vector") {
+        const wanted = "numbers or categories, whose distribution has bins";
+        throw featureStoreError("COLUMN_TYPE_MISMATCH", { column: name, table: "the batch", found: "vectors", wanted });
+      }
       const collected = found.get(name) ?? new Collected(size);
       found.set(name, collected);
       collected.add(data);

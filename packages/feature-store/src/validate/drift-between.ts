@@ -1,3 +1,4 @@
+import { DataType, type Field } from "apache-arrow";
 import { featureStoreError } from "../errors.ts";
 import type { Batches } from "./batches.ts";
 import { type Distribution, distributions } from "./distribution.ts";
@@ -49,6 +50,9 @@ export async function driftBetween(
   return { drifted: comparisons.some(({ report }) => report.drifted), comparisons };
 }
 
-/** Those of a training set or a log; beside a feature a log has its status and age. */
-const features = (columns: readonly string[]): string[] =>
-  columns.filter((name) => name.includes(":") && !/@(status|age_ms)$/.test(name));
+/** Those of a training set or a log but for vectors; beside a feature a log has its status and age. */
+const features = (fields: readonly Field[]): string[] =>
+  fields
+    .filter(({ type }) => !DataType.isList(type) && !DataType.isFixedSizeList(type))
+    .map(({ name }) => name)
+    .filter((name) => name.includes(":") && !/@(status|age_ms)$/.test(name));

@@ -58,7 +58,12 @@ export interface DriftReport {
  */
 export async function drift(reference: Batches, current: Batches, options: DriftOptions = {}): Promise<DriftReport> {
   const { bounds, sample } = settings(options);
-  const before = await distributions(reference, options.columns ?? ((all) => all), sample, options);
+  const before = await distributions(
+    reference,
+    options.columns ?? ((all) => all.map(({ name }) => name)),
+    sample,
+    options,
+  );
   const after = await distributions(current, [...before.keys()], sample, options);
   return driftOf(before, after, bounds);
 }

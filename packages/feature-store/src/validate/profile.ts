@@ -87,7 +87,8 @@ export async function profile(from: Batches, options: ProfileOptions = {}): Prom
 
 function dataOf(batch: RecordBatch, name: string): ColumnData | undefined {
   try {
-    return readColumn([batch], name, "the batch");
+    const data = readColumn([batch], name, "the batch");
+    return data.kind === "vector" ? undefined : data;
   } catch (error) {
     if (isAshlarError(error) && error.code === "COLUMN_TYPE_MISMATCH") return undefined;
     throw error;

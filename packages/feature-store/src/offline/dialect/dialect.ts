@@ -1,4 +1,4 @@
-import type { ValueType } from "../../define/value-type.ts";
+import type { ScalarType } from "../../define/value-type.ts";
 import type { SqlTime } from "./plan.ts";
 
 /** What differs between databases. Expressions come in quoted. */
@@ -13,7 +13,7 @@ export interface SqlDialect {
   /** An expression of type integer that fails the query with `message` when it is evaluated. `time` is null there. */
   readonly fail: (message: string, time: string) => string;
   /** The type a feature is cast to; undefined leaves it as it is. */
-  readonly types: Readonly<Record<ValueType, string | undefined>>;
+  readonly types: Readonly<Record<ScalarType, string | undefined>>;
   /** A whole number of at least 38 digits, to sum integers in. */
   readonly wide: string;
   /** The exact quantile of an aggregate's rows, interpolated between the closest ranks; undefined where there is none. */

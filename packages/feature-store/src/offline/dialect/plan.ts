@@ -1,7 +1,7 @@
 import type { Predicate } from "../../define/column.ts";
 import type { Feature, FeatureView } from "../../define/feature-view.ts";
 import { resolveSelection, type SelectedView, type View } from "../../define/selection.ts";
-import type { ValueType } from "../../define/value-type.ts";
+import { dimensionsOf, type ScalarType } from "../../define/value-type.ts";
 import type { Aggregate } from "../../define/window.ts";
 import { featureStoreError } from "../../errors.ts";
 
@@ -86,7 +86,7 @@ export interface LatestPlan {
 export interface LatestFeature {
   readonly feature: string;
   readonly column: string;
-  readonly type: ValueType;
+  readonly type: ScalarType;
   /** How old its event may be, inclusive; Infinity for ever. */
   readonly maxAge: number;
 }
@@ -160,7 +160,9 @@ function latestPlans(chosen: readonly { name: string; feature: Feature }[], ttl:
   const past = new Map<string, LatestFeature[]>();
   for (const { name, feature } of chosen) {
     if (feature.kind === "column") {
-      plain.push({ feature: name, column: feature.column, type: feature.type, maxAge: ttl });
+      const { column, type } = feature;
+      if (dimensionsOf(type) !== undefined) throw refused(name, "vectors are joined by trainingSet only");
+      plain.push({ feature: name, column, type: type as ScalarType, maxAge: ttl });
     } else if (feature.of.aggregate === "last") {
       const { column, type } = feature.of;
       // Times are whole microseconds: event > t - width is event >= t - (width - 1).
