@@ -12,7 +12,7 @@ interface Meaning {
   /** Starts at the first value, so that an empty line has no result. */
   readonly needsValue: boolean;
   readonly fold: (data: Tensor["data"], start: number, step: number, count: number) => number;
-  /** Text of the gpu.js loop; `VALUE` is the value at `i`. */
+  /** Text of the gpu.js loop; `FIRST` is the first value, `VALUE` that at `i`. */
   readonly gpu: string;
   readonly onnx: string;
 }
@@ -34,22 +34,22 @@ const meanings: Readonly<Record<Reduction, Meaning>> = {
   min: {
     needsValue: true,
     fold: (data, start, step, count) => (data[extreme(data, start, step, count, -1)] as number) + 0,
-    gpu: `let i = 0; let out = VALUE; for (i = 1; i < this.constants.count; i++) { if (VALUE < out) { out = VALUE; } }
+    gpu: `let out = FIRST; for (let i = 1; i < this.constants.count; i++) { if (VALUE < out) { out = VALUE; } }
   return out;`,
     onnx: "ReduceMin",
   },
   max: {
     needsValue: true,
     fold: (data, start, step, count) => (data[extreme(data, start, step, count, 1)] as number) + 0,
-    gpu: `let i = 0; let out = VALUE; for (i = 1; i < this.constants.count; i++) { if (VALUE > out) { out = VALUE; } }
+    gpu: `let out = FIRST; for (let i = 1; i < this.constants.count; i++) { if (VALUE > out) { out = VALUE; } }
   return out;`,
     onnx: "ReduceMax",
   },
   argmax: {
     needsValue: true,
     fold: (data, start, step, count) => (extreme(data, start, step, count, 1) - start) / step,
-    gpu: `let i = 0; let most = VALUE; let out = 0;
-  for (i = 1; i < this.constants.count; i++) { if (VALUE > most) { most = VALUE; out = i; } }
+    gpu: `let most = FIRST; let out = 0;
+  for (let i = 1; i < this.constants.count; i++) { if (VALUE > most) { most = VALUE; out = i; } }
   return out;`,
     onnx: "ArgMax",
   },
@@ -142,9 +142,9 @@ function extreme(data: Tensor["data"], start: number, step: number, count: numbe
 }
 
 function gpuStage(loop: string, axis: Axis, count: number, output: Shape): GpuStage {
-  const value = axis === 0 ? "a[i][this.thread.x]" : "a[this.thread.y][i]";
+  const value = (at: string): string => (axis === 0 ? `a[${at}][this.thread.x]` : `a[this.thread.y][${at}]`);
   return {
-    source: `function (a) {\n  ${loop.replaceAll("VALUE", value)}\n}`,
+    source: `function (a) {\n  ${loop.replaceAll("FIRST", value("0")).replaceAll("VALUE", value("i"))}\n}`,
     inputs: [0],
     constants: { count },
     output,
