@@ -64,6 +64,10 @@ const requestTensor = object(
   { data: { type: "array", description: "Flat or nested, row-major." }, parameters },
 );
 
+const count: JsonSchema = { type: "integer", minimum: 0 };
+const duration = object({ count, ns: count });
+const configurationTensor = object({ name: string, data_type: string, dims: array({ type: "integer", minimum: -1 }) });
+
 const schemas: Readonly<Record<string, JsonSchema>> = {
   Error: object({ error: string }),
   ServerMetadata: object({ name: string, version: string, extensions: array(string) }),
@@ -77,6 +81,58 @@ const schemas: Readonly<Record<string, JsonSchema>> = {
     inputs: array(metadataTensor),
     outputs: array(metadataTensor),
   }),
+  Statistics: object({
+    model_stats: array(
+      object({
+        name: string,
+        version: string,
+        last_inference: count,
+        inference_count: count,
+        execution_count: count,
+        inference_stats: object(
+          Object.fromEntries(
+            [
+              "success",
+              "fail",
+              "queue",
+              "compute_input",
+              "compute_infer",
+              "compute_output",
+              "cache_hit",
+              "cache_miss",
+            ].map((name) => [name, duration]),
+          ),
+        ),
+        batch_stats: array(
+          object({ batch_size: count, compute_input: duration, compute_infer: duration, compute_output: duration }),
+        ),
+      }),
+    ),
+  }),
+  Configuration: object(
+    {
+      name: string,
+      platform: string,
+      backend: string,
+      max_batch_size: count,
+      input: array(configurationTensor),
+      output: array(configurationTensor),
+      instance_group: array(object({ kind: string, count })),
+    },
+    { dynamic_batching: parameters, response_cache: parameters },
+  ),
+  RepositoryIndex: array(
+    object({
+      name: string,
+      version: string,
+      state: { type: "string", enum: ["READY", "UNAVAILABLE", "LOADING", "UNLOADING"] },
+      reason: string,
+    }),
+  ),
+  RepositoryRequest: object({}, { parameters, ready: boolean }),
+  Empty: object({}),
+  GenerateRequest: { type: "object", description: "Inputs by name." },
+  GenerateResponse: { type: "object", required: ["model_name", "model_version"], description: "Outputs by name." },
   InferenceRequest: object(
     { inputs: array(requestTensor) },
     { id: string, parameters, outputs: array(object({ name: string }, { parameters })) },
@@ -101,10 +157,12 @@ const bytes: OpenApiContent = {
   "application/octet-stream": { schema: { type: "string", description: "JSON, then binary tensors." } },
 };
 
+const inferErrors = ["400", "404", "408", "413", "500", "501", "503"] as const;
+
 function modelPaths(path: string, names: readonly string[], suffix: string): OpenApiDocument["paths"] {
   const inPath = names.map((name) => ({ name, in: "path", required: true, schema: string }) as const);
   const notReady = { description: "Not ready.", content: json(ref("ModelReady")) };
-  const inferred = responses("InferenceResponse", ["400", "404", "413", "500", "501", "503"]);
+  const inferred = responses("InferenceResponse", inferErrors);
   return {
     [path]: {
       get: {
@@ -120,6 +178,43 @@ function modelPaths(path: string, names: readonly string[], suffix: string): Ope
         summary: "Whether the model answers.",
         parameters: inPath,
         responses: { ...responses("ModelReady", ["404"]), "503": notReady },
+      },
+    },
+    [`${path}/stats`]: {
+      get: {
+        operationId: `modelStatistics${suffix}`,
+        summary: "What the model has done.",
+        parameters: inPath,
+        responses: responses("Statistics", ["404"]),
+      },
+    },
+    [`${path}/config`]: {
+      get: {
+        operationId: `modelConfiguration${suffix}`,
+        summary: "How the model is served.",
+        parameters: inPath,
+        responses: responses("Configuration", ["404"]),
+      },
+    },
+    [`${path}/generate`]: {
+      post: {
+        operationId: `generate${suffix}`,
+        summary: "Runs the model on inputs given as plain values.",
+        parameters: inPath,
+        requestBody: { required: true, content: json(ref("GenerateRequest")) },
+        responses: responses("GenerateResponse", inferErrors),
+      },
+    },
+    [`${path}/generate_stream`]: {
+      post: {
+        operationId: `generateStream${suffix}`,
+        summary: "The same as server-sent events.",
+        parameters: inPath,
+        requestBody: { required: true, content: json(ref("GenerateRequest")) },
+        responses: {
+          ...responses("GenerateResponse", inferErrors),
+          "200": { description: "Answered.", content: { "text/event-stream": { schema: string } } },
+        },
       },
     },
     [`${path}/infer`]: {
@@ -145,7 +240,21 @@ function modelPaths(path: string, names: readonly string[], suffix: string): Ope
   };
 }
 
-/** The OpenAPI document of what `createProtocolHandler` answers. */
+function repositoryPath(action: "load" | "unload", summary: string): OpenApiDocument["paths"] {
+  return {
+    [`/v2/repository/models/{model}/${action}`]: {
+      post: {
+        operationId: `${action}Model`,
+        summary,
+        parameters: [{ name: "model", in: "path", required: true, schema: string }],
+        requestBody: { required: false, content: json(ref("RepositoryRequest")) },
+        responses: responses("Empty", ["400", "404", "409", "501", "503"]),
+      },
+    },
+  };
+}
+
+/** The OpenAPI document of what `InferenceServer.handler` answers. */
 export const openInferenceApi: OpenApiDocument = {
   openapi: "3.1.0",
   info: { title: "Open Inference Protocol v2", version: "2.0" },
@@ -170,6 +279,23 @@ export const openInferenceApi: OpenApiDocument = {
         },
       },
     },
+    "/v2/models/stats": {
+      get: {
+        operationId: "statistics",
+        summary: "What every model has done.",
+        responses: responses("Statistics", []),
+      },
+    },
+    "/v2/repository/index": {
+      post: {
+        operationId: "repositoryIndex",
+        summary: "Every model version of the repository.",
+        requestBody: { required: false, content: json(ref("RepositoryRequest")) },
+        responses: responses("RepositoryIndex", ["400"]),
+      },
+    },
+    ...repositoryPath("load", "Loads a model, or takes in its changes."),
+    ...repositoryPath("unload", "Unloads a model."),
     ...modelPaths("/v2/models/{model}", ["model"], ""),
     ...modelPaths("/v2/models/{model}/versions/{version}", ["model", "version"], "Version"),
   },

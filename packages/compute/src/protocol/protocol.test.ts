@@ -9,7 +9,7 @@ import { readBinaryData, writeBinaryData } from "./binary-data.ts";
 import { datatypeNames, elementTypeOf } from "./datatypes.ts";
 import { fromFetch } from "./fetch-request.ts";
 import { readJsonData, writeJsonData } from "./json-data.ts";
-import { type JsonSchema, openInferenceApi } from "./openapi.ts";
+import { askChecked } from "../../test/ask-checked.ts";
 
 const identity = encodeOnnx(
   onnxModel({
@@ -29,44 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** Asks, and checks the answer against the OpenAPI document. */
-async function ask(
-  path: string,
-  template: string,
-  init?: RequestInit,
-): Promise<{ status: number; text: string; response: Response }> {
-  const response = await handler(new Request(`http://localhost${path}`, init));
-  const text = await response.clone().text();
-  const operation = openInferenceApi.paths[template]?.[init?.method === "POST" ? "post" : "get"];
-  const content = operation?.responses[String(response.status)]?.content;
-  const type = response.headers.get("content-type") ?? "";
-  expect(content, `${template} ${response.status} ${text}`).toBeDefined();
-  expect(Object.keys(content ?? {})).toContain(type);
-  if (type === "application/json") check(JSON.parse(text), content?.[type]?.schema ?? {}, template);
-  return { status: response.status, text, response };
-}
-
-function check(value: unknown, schema: JsonSchema, at: string): void {
-  const name = schema.$ref?.split("/").at(-1);
-  if (name !== undefined) return check(value, openInferenceApi.components.schemas[name] ?? {}, at);
-  if (schema.type === "integer") expect(Number.isInteger(value), at).toBe(true);
-  else if (schema.type === "array") expect(Array.isArray(value), at).toBe(true);
-  else expect(typeof value, at).toBe(schema.type);
-  if (schema.enum !== undefined) expect(schema.enum, at).toContain(value);
-  if (schema.minimum !== undefined) expect(value, at).toBeGreaterThanOrEqual(schema.minimum);
-  const items = schema.items;
-  if (items !== undefined)
-    for (const [index, item] of (value as unknown[]).entries()) check(item, items, `${at}[${index}]`);
-  if (schema.properties === undefined) return;
-  const object = value as Record<string, unknown>;
-  for (const key of schema.required ?? []) expect(object, at).toHaveProperty(key);
-  for (const [key, inner] of Object.entries(object)) {
-    const property = schema.properties[key];
-    if (property === undefined) expect(schema.additionalProperties, `${at}.${key}`).not.toBe(false);
-    else check(inner, property, `${at}.${key}`);
-  }
-}
-
+const ask = (path: string, template: string, init?: RequestInit) => askChecked(handler, path, template, init);
 const readBody = (request: Request, maxBodyBytes: number) =>
   fromFetch(request, { maxBodyBytes, bodyTimeoutMs: 1000 }).body();
 const inferPath = "/v2/models/{model}/infer";
