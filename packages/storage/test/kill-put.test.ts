@@ -34,6 +34,7 @@ it.each([
   ["replace", "a/b/k", 1, 2],
   ["ifMatch", "a/b/k", 1, 2],
   ["ifAbsent", "a/b/new", 0, 2],
+  ["together", "a/b/new", 0, 2],
   ["delete", "a/b/k", 1, 0],
 ] as const)(
   "a %s that is killed at any of its calls is done or not done, and never half",

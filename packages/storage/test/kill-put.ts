@@ -9,6 +9,9 @@ const body = new Blob([new Uint8Array(100_000).fill(2), new Uint8Array(100_000).
 const old = await store.head("a/b/k");
 arm();
 if (what === "delete") await store.delete("a/b/k");
-else if (what === "ifAbsent") await store.put("a/b/new", body, { ifAbsent: true });
+else if (what === "together") {
+  const whole = new Uint8Array(200_000).fill(2);
+  await store.putAbsent(["c/d/other", "a/b/new", "c/e"].map((key) => ({ key, body: whole })));
+} else if (what === "ifAbsent") await store.put("a/b/new", body, { ifAbsent: true });
 else await store.put("a/b/k", body, what === "ifMatch" ? { ifMatch: old?.etag ?? "" } : {});
 process.send?.("acknowledged");

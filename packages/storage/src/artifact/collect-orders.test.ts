@@ -20,10 +20,11 @@ class Scene {
   }
 
   /** Stores the content, or a manifest of it, and makes it reachable; answers once that is true. */
-  async upload(actor: string, as: "blob" | "stream" | "manifest"): Promise<void> {
+  async upload(actor: string, as: "blob" | "many" | "stream" | "manifest"): Promise<void> {
     const store = this.store(actor);
     const body = as === "stream" ? new Blob([content]).stream() : content;
-    const { digest: stored } = await store.putBlob(body, as === "stream" ? { digest } : {});
+    const [{ digest: stored } = { digest }] =
+      as === "many" ? await store.putBlobs([content]) : [await store.putBlob(body, as === "stream" ? { digest } : {})];
     const root = as === "manifest" ? await store.putManifest({ files: { a: stored } }) : stored;
     await this.world.step(actor, "publish", () => this.published.add(root));
   }
@@ -118,7 +119,7 @@ it.each<Kill>(["before", "after", "under way", "sent twice"])(
           if (scene.world.died("collector")) return undefined;
           return calls++ === at ? { next: 0, kill } : { next: 0 };
         });
-        const done = scene.upload("uploader", "blob");
+        const done = scene.upload("uploader", at % 2 === 0 ? "blob" : "many");
         await scene.world.run((waiting) => ({ next: waiting.length === 1 ? 0 : choose(waiting.length) }));
         await done;
         expect(await scene.losses()).toEqual([]);
@@ -130,7 +131,7 @@ it.each<Kill>(["before", "after", "under way", "sent twice"])(
 
 describe("in random orders, two uploaders and two collectors, one of which is killed,", () => {
   it("lose nothing that was published", async () => {
-    const kinds = fc.constantFrom("blob" as const, "stream" as const, "manifest" as const);
+    const kinds = fc.constantFrom("blob" as const, "many" as const, "stream" as const, "manifest" as const);
     const choices = fc.array(fc.record({ next: fc.nat(6), minutes: fc.nat(10) }), { minLength: 40, maxLength: 80 });
     const death = fc.record({
       at: fc.nat(45),

@@ -7,8 +7,10 @@ import {
   type StoredObject,
 } from "@ashlar/core";
 import { storageError } from "../errors.ts";
+import { putAbsent } from "../object/put-absent.ts";
+import { concurrently } from "./concurrently.ts";
 import type { Digest } from "./digest.ts";
-import { annexesOf, annexOf, condemnedAt, homeOf, type Kind, leasesOf } from "./places.ts";
+import { annexesOf, annexOf, condemnedAt, digestAt, folderOf, homeOf, type Kind, leasesOf } from "./places.ts";
 
 /** What all who use the objects of one artifact store must agree on. */
 export interface ContentsContext {
@@ -23,6 +25,11 @@ interface CallOptions {
 }
 
 const maxAttempts = 8;
+const callsAtOnce = 16;
+/** Digests under one prefix from which on a listing takes the place of a look for each. */
+const worthListing = 4;
+/** Objects listed for each digest, at most. */
+const longListing = 16;
 const nothing = new Uint8Array(0);
 
 /**
@@ -111,5 +118,56 @@ export class Contents {
       }
     }
     throw storageError("ARTIFACT_CONTENDED", { digest, attempts: maxAttempts });
+  }
+
+  /** As `publish`, for many small ones: each step is taken for all of them, and then the next. @throws ARTIFACT_CONTENDED */
+  async publishAll(contents: ReadonlyMap<Digest, Uint8Array>, options: CallOptions = {}): Promise<void> {
+    const { objects } = this.#context;
+    const found = await this.#findAll([...contents.keys()], options);
+    const condemned = new Set<string>();
+    for await (const { key } of objects.list(condemnedAt(this.#kind, "sha256:"), options)) condemned.add(key);
+    const fresh = [...contents].flatMap(([digest, body]) => {
+      const isFree = found.get(digest) === undefined && !condemned.has(condemnedAt(this.#kind, digest));
+      return isFree ? [{ digest, key: homeOf(this.#kind, digest), body }] : [];
+    });
+    const put = await putAbsent(objects, fresh, options);
+    const settled = new Set(fresh.filter((_, index) => put[index] !== undefined).map(({ digest }) => digest));
+    for (const [digest, info] of found) if (info !== undefined && this.#isYoung(info)) settled.add(digest);
+    // What is old, condemned, or was put by others meanwhile is looked at one by one.
+    const others = [...contents].filter(([digest]) => !settled.has(digest));
+    await concurrently(others, callsAtOnce, ([digest, body]) => this.publish(digest, () => body, options));
+  }
+
+  /** As `find`, by a listing for all that are kept under one prefix, unless that would be long. */
+  async #findAll(digests: readonly Digest[], options: CallOptions): Promise<Map<Digest, ObjectInfo | undefined>> {
+    const found = new Map<Digest, ObjectInfo | undefined>();
+    const groups = new Map<string, Digest[]>();
+    for (const digest of digests) {
+      const prefix = folderOf(this.#kind, digest);
+      groups.set(prefix, [...(groups.get(prefix) ?? []), digest]);
+    }
+    await concurrently(groups, callsAtOnce, async ([prefix, group]) => {
+      const listed = group.length < worthListing ? undefined : await this.#listed(prefix, new Set(group), options);
+      for (const digest of group)
+        found.set(digest, listed === undefined ? await this.find(digest, options) : listed.get(digest));
+    });
+    return found;
+  }
+
+  /** The youngest place of each digest; undefined when far more is kept under the prefix. */
+  async #listed(
+    prefix: string,
+    digests: ReadonlySet<Digest>,
+    options: CallOptions,
+  ): Promise<ReadonlyMap<Digest, ObjectInfo> | undefined> {
+    const found = new Map<Digest, ObjectInfo>();
+    let seen = 0;
+    for await (const info of this.#context.objects.list(prefix, options)) {
+      if (++seen > longListing * digests.size) return undefined;
+      const digest = digestAt(info.key);
+      if (digest === undefined || !digests.has(digest)) continue;
+      if (info.lastModified > (found.get(digest)?.lastModified ?? -Infinity)) found.set(digest, info);
+    }
+    return found;
   }
 }

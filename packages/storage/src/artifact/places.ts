@@ -14,6 +14,11 @@ export function homeOf(kind: Kind, digest: Digest): string {
   return `${kind}/sha256/${hex.slice(0, 2)}/${hex}`;
 }
 
+/** The prefix under which a digest is kept, with some others. */
+export function folderOf(kind: Kind, digest: Digest): string {
+  return homeOf(kind, digest).slice(0, -(digest.length - prefixLength));
+}
+
 /** A new place beside the home, for content that is put while its home is condemned. No two are ever the same. */
 export function annexOf(kind: Kind, digest: Digest): string {
   return `${annexesOf(kind, digest)}${crypto.randomUUID()}`;

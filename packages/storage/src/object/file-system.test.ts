@@ -111,3 +111,46 @@ describe("writes", () => {
     expect(await readdir(staging)).toEqual([`${process.pid}@${hostname()}@y`]);
   });
 });
+
+describe("objects that are put together", () => {
+  it("are there, each as one that is put alone; one that was there stays as it is", async () => {
+    const root = await folder();
+    const store = fileSystem({ root });
+    await store.put("a/1", bytes("old"));
+    const objects = ["a/1", "a/2", "b/c/3", "a/2", "x".repeat(500)].map((key) => ({ key, body: bytes(`new ${key}`) }));
+    const infos = await store.putAbsent(objects);
+    expect(infos.map((info) => info?.key)).toEqual([undefined, "a/2", "b/c/3", undefined, "x".repeat(500)]);
+    const put = infos.flatMap((info) => info ?? []);
+    expect(await Promise.all(put.map(({ key }) => store.head(key)))).toEqual(put);
+    expect(new TextDecoder().decode(await (await store.get("a/1")).bytes())).toBe("old");
+    expect(new TextDecoder().decode(await (await store.get("a/2")).bytes())).toBe("new a/2");
+    expect(await readdir(join(root, ".ashlar", "staging"))).toEqual([]);
+  });
+
+  it("leave nothing aside when one cannot be put", async () => {
+    const root = await folder();
+    const store = fileSystem({ root });
+    await store.put("a/b", bytes("1"));
+    for (const key of ["a", "a/b/c"]) {
+      const objects = [
+        { key: `ok ${key}`, body: bytes("2") },
+        { key, body: bytes("3") },
+      ];
+      await expect(store.putAbsent(objects)).rejects.toMatchObject({ code: "OBJECT_KEY_CONFLICT" });
+    }
+    await expect(store.putAbsent([{ key: "../a", body: bytes("") }])).rejects.toMatchObject({ code: "INVALID_KEY" });
+    expect(await readdir(join(root, ".ashlar", "staging"))).toEqual([]);
+  });
+
+  it("let one of many racing writers have each key, and survive deletes between", async () => {
+    const store = await create();
+    const keys = Array.from({ length: 30 }, (_, i) => `a/${i % 3}/${i}`);
+    const put = (n: number) => store.putAbsent(keys.map((key) => ({ key, body: bytes(`${n}`) })));
+    const wins = (await Promise.all(Array.from({ length: 8 }, (_, n) => put(n)))).flat().filter((info) => info);
+    expect(wins).toHaveLength(keys.length);
+    const deletes = keys.map((key) => store.delete(key));
+    await Promise.all([...deletes, put(9)]);
+    expect((await put(10)).length).toBe(keys.length);
+    expect((await keysOf(store)).sort()).toEqual(keys.sort());
+  });
+});

@@ -1,15 +1,5 @@
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmdirSync,
-  statSync,
-  unlinkSync,
-} from "node:fs";
-import { open, rm, stat } from "node:fs/promises";
+import { linkSync, renameSync, rmdirSync, statSync, unlinkSync } from "node:fs";
+import { rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import {
   assertObjectKey,
@@ -23,15 +13,17 @@ import {
 import { storageError } from "../errors.ts";
 import { CommitLock } from "./commit-lock.ts";
 import { hasCode, isMissing, namedFileError } from "./file-errors.ts";
+import { foldersAbove, makeFolders, syncFolder, syncMade } from "./file-folders.ts";
 import { etagOf, infoOf } from "./file-info.ts";
 import { openObject } from "./file-read.ts";
 import { walk } from "./file-walk.ts";
 import { NameGuard } from "./name-guard.ts";
 import { pathOfKey, reservedFolder } from "./path-encoding.ts";
+import type { NewObject, PutsAbsent } from "./put-absent.ts";
 import { Staging } from "./staging.ts";
 
 /** An object store whose objects are files. */
-export interface FileSystemStore extends ObjectStore, AsyncDisposable {
+export interface FileSystemStore extends ObjectStore, PutsAbsent, AsyncDisposable {
   /** The absolute path of the file that holds a key, whether it exists or not. @throws INVALID_KEY */
   pathOf(key: string): string;
 }
@@ -111,6 +103,30 @@ class FileSystem implements FileSystemStore {
     } finally {
       await rm(staged, { force: true });
     }
+  }
+
+  async putAbsent(
+    objects: readonly NewObject[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<readonly (ObjectInfo | undefined)[]> {
+    const paths = objects.map(({ key }) => this.pathOf(key));
+    options.signal?.throwIfAborted();
+    return this.#named("put", objects[0]?.key ?? "", async () => {
+      const bodies = objects.map(({ body }) => body);
+      const staged = await this.#staging.writeAll(bodies, options.signal);
+      const folders = new Set<string>();
+      try {
+        const placed = objects.map(({ key }, index): ObjectInfo | undefined => {
+          const [path = "", file] = [paths[index], staged[index]];
+          if (file === undefined || !linkAbsent(key, file.path, path, folders)) return undefined;
+          return infoOf(key, file.stats);
+        });
+        await Promise.all([...folders].map(syncFolder));
+        return placed;
+      } finally {
+        for (const { path } of staged) unlinkSync(path);
+      }
+    });
   }
 
   async head(key: string, options: { readonly signal?: AbortSignal } = {}): Promise<ObjectInfo | undefined> {
@@ -198,6 +214,24 @@ class FileSystem implements FileSystemStore {
   }
 }
 
+/** Links a file into its place; false when there is one. Notes the folders that must be synced. */
+function linkAbsent(key: string, staged: string, path: string, folders: Set<string>): boolean {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      linkSync(staged, path);
+      folders.add(dirname(path));
+      return true;
+    } catch (error) {
+      if (hasCode(error, "EEXIST") && isFile(path)) return false;
+      if (hasCode(error, "EEXIST")) throw storageError("OBJECT_KEY_CONFLICT", { key, other: key }, { cause: error });
+      // A concurrent delete may have taken the emptied folder away.
+      if (!hasCode(error, "ENOENT", "ENOTDIR") || attempt > 100) throw error;
+      const made = makeFolders(key, dirname(path));
+      if (made !== undefined) for (const folder of foldersAbove(made, dirname(path))) folders.add(folder);
+    }
+  }
+}
+
 function checkConditions(key: string, path: string, options: PutOptions): void {
   if (options.ifMatch === undefined) return;
   const expected = `its etag is ${options.ifMatch}`;
@@ -216,16 +250,6 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-/** Returns the first folder that had to be made. */
-function makeFolders(key: string, folder: string): string | undefined {
-  try {
-    return mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    if (!hasCode(error, "EEXIST", "ENOTDIR")) throw error;
-    throw storageError("OBJECT_KEY_CONFLICT", { key, other: key.slice(0, key.lastIndexOf("/")) }, { cause: error });
-  }
-}
-
 async function infoIfFile(key: string, path: string): Promise<ObjectInfo | undefined> {
   try {
     const stats = await stat(path, { bigint: true });
@@ -233,31 +257,5 @@ async function infoIfFile(key: string, path: string): Promise<ObjectInfo | undef
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, "r");
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    // A folder that is gone was emptied by a delete, which synced the one above it.
-    if (!isMissing(error)) throw error;
-  }
-}
-
-/** A new folder is durable when the folder above it is. */
-function syncMade(first: string, last: string): void {
-  for (let folder = last; folder.length >= first.length; folder = dirname(folder)) {
-    const handle = openSync(dirname(folder), "r");
-    try {
-      fsyncSync(handle);
-    } finally {
-      closeSync(handle);
-    }
   }
 }
