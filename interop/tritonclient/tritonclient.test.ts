@@ -1,11 +1,17 @@
 import { execFile, execFileSync } from "node:child_process";
-import { createServer, type Server } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-import { encodeOnnx, onnxModel, onnxNode, tensorInfo } from "@ashlar/compute";
-import { createInferenceServer } from "@ashlar/compute/inference";
+import { encodeOnnx, floatTensor, onnxModel, onnxNode, tensorInfo } from "@ashlar/compute";
+import {
+  createInferenceServer,
+  type InferenceServer,
+  type ModelSource,
+  openModelRepository,
+} from "@ashlar/compute/inference";
+import * as grpc from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 
 const root = new URL("../../", import.meta.url);
@@ -13,61 +19,151 @@ const python = process.env["ASHLAR_PYTHON"] ?? fileURLToPath(new URL(".venv/bin/
 
 function missing(): boolean {
   try {
-    execFileSync(python, ["-c", "import tritonclient.http"], { stdio: "ignore" });
+    execFileSync(python, ["-c", "import tritonclient.http, tritonclient.grpc"], { stdio: "ignore" });
     return false;
   } catch {
     return true;
   }
 }
 
-const reason = `python with tritonclient[http] is missing at ${process.env["ASHLAR_PYTHON"] ?? ".venv/bin/python"}`;
+const reason = `python with tritonclient[grpc,http] is missing at ${process.env["ASHLAR_PYTHON"] ?? ".venv/bin/python"}`;
 const skip = missing() && process.env["CI"] === undefined;
 
-test.skipIf(skip)(skip ? `tritonclient (skipped: ${reason})` : "tritonclient", async () => {
-  const identity = encodeOnnx(
+const identity = encodeOnnx(
+  onnxModel({
+    name: "identity",
+    nodes: [onnxNode("Identity", ["x"], ["y"]), onnxNode("Identity", ["count"], ["same"])],
+    inputs: [tensorInfo("x", "float32", ["n", 2]), tensorInfo("count", "int64", ["n"])],
+    outputs: [tensorInfo("y", "float32", ["n", 2]), tensorInfo("same", "int64", ["n"])],
+  }),
+);
+
+/** Gives the sum of what it was given so far, and keeps it as state. */
+const sum = encodeOnnx(
+  onnxModel({
+    name: "sum",
+    nodes: [onnxNode("Add", ["x", "before"], ["y"]), onnxNode("Identity", ["y"], ["after"])],
+    inputs: [tensorInfo("x", "float32", ["n", 1]), tensorInfo("before", "float32", ["n", 1])],
+    outputs: [tensorInfo("y", "float32", ["n", 1]), tensorInfo("after", "float32", ["n", 1])],
+  }),
+);
+
+const stored = encodeOnnx(
+  onnxModel({
+    name: "stored",
+    nodes: [onnxNode("Mul", ["x", "factor"], ["y"])],
+    initializers: [floatTensor("factor", [1], [2])],
+    inputs: [tensorInfo("x", "float32", ["n", 2])],
+    outputs: [tensorInfo("y", "float32", ["n", 2])],
+  }),
+);
+
+/** `TensorProto.DataType` of each type that tritonclient can send. */
+const typeCodes = {
+  bool: 9,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  uint32: 12,
+  int32: 6,
+  uint64: 13,
+  int64: 7,
+  float16: 10,
+  float32: 1,
+  float64: 11,
+  string: 8,
+};
+
+/** `y = x` of any type: the bytes of the float model with another type code in its two tensor infos. */
+function identityOf(code: number): Uint8Array {
+  const bytes = encodeOnnx(
     onnxModel({
       name: "identity",
-      nodes: [onnxNode("Identity", ["x"], ["y"]), onnxNode("Identity", ["count"], ["same"])],
-      inputs: [tensorInfo("x", "float32", ["n", 2]), tensorInfo("count", "int64", ["n"])],
-      outputs: [tensorInfo("y", "float32", ["n", 2]), tensorInfo("same", "int64", ["n"])],
+      nodes: [onnxNode("Identity", ["x"], ["y"])],
+      inputs: [tensorInfo("x", "float32", ["n", 2])],
+      outputs: [tensorInfo("y", "float32", ["n", 2])],
     }),
   );
-  await using server = createInferenceServer();
-  await server.load("m", { onnx: identity, version: "3" });
-  const listener = await listen(server.handler());
-  try {
-    const { port } = listener.address() as AddressInfo;
-    const script = fileURLToPath(new URL("./client.py", import.meta.url));
-    const { stdout } = await promisify(execFile)(python, [script, `127.0.0.1:${port}`], { timeout: 120_000 });
-    expect(JSON.parse(stdout)).toMatchObject({
-      live: true,
-      ready: true,
-      model_ready: true,
-      absent_ready: false,
-      server: { extensions: ["binary_tensor_data"] },
-      model: { name: "m", inputs: [{ name: "x", datatype: "FP32", shape: [-1, 2] }, { name: "count" }] },
-      json: { id: "7", equal: true },
-      binary: { id: "7", equal: true },
-      error: expect.stringContaining(`"count" is missing`) as string,
-    });
-  } finally {
-    listener.closeAllConnections();
-    listener.close();
+  // TypeProto.Tensor begins with elem_type, field 1, a varint: 08 01, followed by the shape, field 2: 12.
+  for (let at = 0; at + 2 < bytes.length; at++) {
+    if (bytes[at] === 0x08 && bytes[at + 1] === 0x01 && bytes[at + 2] === 0x12) bytes[at + 1] = code;
   }
-});
-
-/** The handler on a free port of the loopback. */
-async function listen(handler: (request: Request) => Promise<Response>): Promise<Server> {
-  const listener = createServer(async (incoming, outgoing) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of incoming) chunks.push(chunk as Buffer);
-    const headers = Object.entries(incoming.headers).map(([name, value]): [string, string] => [name, String(value)]);
-    const body = incoming.method === "POST" ? { body: Buffer.concat(chunks) } : {};
-    const url = `http://127.0.0.1${incoming.url ?? "/"}`;
-    const response = await handler(new Request(url, { method: incoming.method ?? "GET", headers, ...body }));
-    outgoing.writeHead(response.status, Object.fromEntries(response.headers));
-    outgoing.end(Buffer.from(await response.arrayBuffer()));
-  });
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  return listener;
+  return bytes;
 }
+
+async function load(server: InferenceServer): Promise<void> {
+  await server.load("m", { onnx: identity, version: "3", labels: { y: ["first", "second"] } });
+  await server.load("sum", { onnx: sum, sequence: { states: [{ input: "before", output: "after" }] } });
+  for (const [name, code] of Object.entries(typeCodes)) {
+    await server.load(`type_${name}`, { onnx: identityOf(code), execution: "inline" });
+  }
+}
+
+const source: ModelSource = {
+  list: async () => [{ name: "stored", settingsStamp: "", versions: [{ version: "1", stamp: "1" }] }],
+  read: async () => stored,
+  settings: async () => undefined,
+};
+
+async function listen(server: InferenceServer): Promise<AsyncDisposable & { http: string; grpc: string }> {
+  const options = { repository: openModelRepository(server, source) };
+  const http = createServer(server.listener(options));
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const service = server.grpc(options);
+  const rpc = new grpc.Server();
+  rpc.addService(service.definition, service.implementation);
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  rpc.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) =>
+    error === null ? resolve(port) : reject(error),
+  );
+  return {
+    http: `127.0.0.1:${(http.address() as AddressInfo).port}`,
+    grpc: `127.0.0.1:${await promise}`,
+    [Symbol.asyncDispose]: async () => {
+      rpc.forceShutdown();
+      http.closeAllConnections();
+      http.close();
+    },
+  };
+}
+
+test.skipIf(skip)(skip ? `tritonclient (skipped: ${reason})` : "tritonclient over HTTP and gRPC", async () => {
+  await using server = createInferenceServer();
+  await load(server);
+  await using listening = await listen(server);
+  const script = fileURLToPath(new URL("./client.py", import.meta.url));
+  const { stdout } = await promisify(execFile)(python, [script, listening.http, listening.grpc], { timeout: 120_000 });
+  const seen = JSON.parse(stdout) as { http: object; grpc: object };
+  const types = Object.fromEntries([...Object.keys(typeCodes), "bfloat16"].map((name) => [name, true]));
+  const managed = { live: true, ready: true, model_ready: true, absent_ready: false, loaded: true, unloaded: true };
+  const both = {
+    ...managed,
+    classes: ["0.500000:0:first", "4.000000:1:second"],
+    types,
+    sequence: [1, 3, 6],
+    statistics: expect.any(Number) as number,
+    index: [{ name: "stored", state: "UNAVAILABLE", reason: "unloaded" }],
+  };
+  const answered = { id: "7", equal: true };
+  expect(seen.http).toMatchObject({
+    ...both,
+    server: { extensions: expect.arrayContaining(["binary_tensor_data", "classification"]) as string[] },
+    model: { name: "m", inputs: [{ name: "x", datatype: "FP32", shape: [-1, 2] }, { name: "count" }] },
+    ...Object.fromEntries(
+      ["json", "binary"].flatMap((form) =>
+        ["gzip", "deflate", "None"].map((packed) => [`${form} ${packed}`, answered]),
+      ),
+    ),
+    error: ["400", expect.stringContaining(`"count" is missing`) as string],
+    config: { max_batch_size: 256, input: [{ data_type: "TYPE_FP32", dims: [2] }, {}] },
+  });
+  expect(seen.grpc).toMatchObject({
+    ...both,
+    model: { name: "m", inputs: [{ name: "x", datatype: "FP32", shape: ["-1", "2"] }, { name: "count" }] },
+    infer: answered,
+    error: ["StatusCode.INVALID_ARGUMENT", expect.stringContaining(`"count" is missing`) as string],
+    config: { max_batch_size: 256, input: [{ data_type: "TYPE_FP32", dims: ["2"] }, {}] },
+    stream: { answered: 19, failed: [expect.stringContaining("missing") as string] },
+  });
+});

@@ -128,7 +128,8 @@ describe("the Open Inference Protocol over gRPC", () => {
       );
     const { status } = grpc;
     const infer = (changes: object) => code("ModelInfer", { model_name: "m", inputs: [x, count], ...changes });
-    expect(await code("ModelReady", { name: "absent" })).toBe(status.NOT_FOUND);
+    expect(await call("ModelReady", { name: "absent" })).toEqual({ ready: false });
+    expect(await code("ModelMetadata", { name: "absent" })).toBe(status.NOT_FOUND);
     expect(await infer({ model_name: "absent" })).toBe(status.NOT_FOUND);
     expect(await infer({ raw_input_contents: [raw([1, 2])] })).toBe(status.INVALID_ARGUMENT);
     expect(await infer({ raw_input_contents: [raw([1]), Buffer.alloc(8)] })).toBe(status.INVALID_ARGUMENT);

@@ -130,7 +130,14 @@ function answers(context: {
   return {
     ServerLive: () => ({ live: true }),
     ServerReady: () => ({ ready: server.models().every((model) => model.ready) }),
-    ModelReady: async (request) => ({ ready: (await named(request)).liveInstances > 0 }),
+    // A model that is not there is not ready; that is an answer, as Triton has it.
+    ModelReady: async (request) => {
+      const model = await named(request).catch((error: unknown) => {
+        if (isAshlarError(error, "MODEL_NOT_FOUND")) return null;
+        throw error;
+      });
+      return { ready: model !== null && model.liveInstances > 0 };
+    },
     ServerMetadata: () => ({
       name: options.serverName,
       version: options.serverVersion,
