@@ -4,7 +4,7 @@ import type { Runner, RunResult } from "./runner.ts";
 import { startError } from "./start-error.ts";
 import type { NumericTensorData, Tensor } from "./tensor.ts";
 
-/** A thread or a process that runs `runner-main.ts`. */
+/** A thread or a process that runs `worker.ts`. */
 export interface Remote {
   readonly kind: "worker" | "process";
   post(message: ToRunner, transfer: readonly ArrayBuffer[]): void;

@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import type { FromRunner, RunnerStart } from "./messages.ts";
 import type { Remote } from "./remote-runner.ts";
 
-const entry = new URL(import.meta.url.endsWith(".ts") ? "./runner-main.ts" : "./runner-main.js", import.meta.url);
+const entry = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
 
 /** A thread; `start` is there before its first line runs. */
 export function startThread(name: string, start: RunnerStart): Remote {

@@ -1,5 +1,3 @@
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import { readFile } from "node:fs/promises";
 
 import * as ort from "onnxruntime-node";
@@ -11,8 +9,7 @@ import { createInferenceServer, type InferenceServer, type InferenceServerOption
 /** The voice detector that `@ricky0123/vad-web` ships: 512 samples in, the probability of speech out, and a state. */
 let onnx: Uint8Array;
 beforeAll(async () => {
-  const folder = dirname(createRequire(import.meta.url).resolve("@ricky0123/vad-web"));
-  onnx = await readFile(join(folder, "silero_vad_v5.onnx"));
+  onnx = await readFile(new URL("silero_vad_v5.onnx", import.meta.resolve("@ricky0123/vad-web")));
 });
 
 let server: InferenceServer;
