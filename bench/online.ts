@@ -75,7 +75,10 @@ export async function onlineReads(bench: Bench): Promise<void> {
     const byColumns = async (): Promise<void> => {
       const columns = await store.readColumns(request);
       let sum = 0;
-      for (const feature of columns.names) for (const value of columns.column(feature).values) sum += value as number;
+      for (const feature of columns.names) {
+        const values = columns.column(feature).values as Float64Array;
+        for (let i = 0; i < values.length; i++) sum += values[i] as number;
+      }
       strictEqual(Math.round(sum), total);
     };
     const peer = async (): Promise<void> => {
@@ -95,8 +98,8 @@ export async function onlineReads(bench: Bench): Promise<void> {
         unit: "reads/s",
         peerName: `${peerName}, every double read`,
         rounds: 7,
-        ours: () => rate(ours),
-        peer: () => rate(peer),
+        ours: () => rate(ours, { milliseconds: 1200 }),
+        peer: () => rate(peer, { milliseconds: 1200 }),
       });
     }
   }

@@ -89,6 +89,14 @@ export class VectorReader {
     return numbers;
   }
 
+  /** Copies the numbers of a vector feature. @returns false, with nothing copied, when it is null */
+  numbersInto(i: number, into: Float32Array): boolean {
+    if (((this.#bytes[headerBytes + (i >> 3)] as number) & (1 << (i & 7))) === 0) return false;
+    const offset = this.#shape.offsets[i] as number;
+    for (let n = 0; n < into.length; n++) into[n] = this.#view.getFloat32(offset + 4 * n, true);
+    return true;
+  }
+
   /** Where the doubles among some features lie, to {@link doubles}. */
   doublePlaces(slots: readonly number[]): DoublePlaces {
     const { types, offsets } = this.#shape;
@@ -98,8 +106,8 @@ export class VectorReader {
   }
 
   /**
-   * Puts the doubles of the vector into `row` of their columns, of `rows` each, which lie in `values` one after another; of a
-   * null the status becomes `none`, and the value stays as it is.
+   * Puts the doubles of the vector into `row` of their columns, of `rows` each, which lie in `values` one after another; a null is
+   * NaN, and its status `none`.
    */
   doubles(
     places: DoublePlaces,
@@ -114,8 +122,12 @@ export class VectorReader {
     for (let at = 0; at < places.length; at += 3) {
       const slot = places[at + 1] as number;
       const into = (places[at] as number) * rows + row;
-      if (((bytes[headerBytes + (slot >> 3)] as number) & (1 << (slot & 7))) === 0) statuses[into] = none;
-      else values[into] = view.getFloat64(places[at + 2] as number, true);
+      if (((bytes[headerBytes + (slot >> 3)] as number) & (1 << (slot & 7))) !== 0) {
+        values[into] = view.getFloat64(places[at + 2] as number, true);
+      } else {
+        values[into] = NaN;
+        statuses[into] = none;
+      }
     }
   }
 

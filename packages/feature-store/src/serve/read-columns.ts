@@ -44,75 +44,106 @@ async function viewColumns(
 ): Promise<void> {
   const { at, signal } = request;
   const { view, namespace } = await serving(selected.view);
-  const length = keys.length;
+  const plan = planOf(selected, view);
   const asked = keys.includes(undefined) ? keys.filter((key) => key !== undefined) : (keys as readonly Uint8Array[]);
-  const has = (name: string): boolean => view.features[name]?.type === selected.view.features[name]?.type;
-  const features = selected.features.filter(has);
   const [{ vectors, watermark = -Infinity }, windows] = await Promise.all([
     online.read(namespace, asked, { signal }),
-    isPushed(view) ? readWindows(view, features, asked, online, { at, signal }) : undefined,
+    isPushed(view) ? readWindows(view, plan.features, asked, online, { at, signal }) : undefined,
   ]);
   const places = placesOf(keys);
-  const layout = layoutOf(view.features);
-  const inVectors = features.filter((name) => windows?.has(name) !== true);
-  const read = readVectors(
-    layout,
-    inVectors,
-    places.map((place) => vectors[place]),
-  );
+  const read = readVectors(plan, vectors, places);
   const ages = agesOf(read, at, watermark);
-  for (const name of selected.features) {
-    const type = selected.view.features[name]?.type ?? "float64";
-    const put = (column: ReadColumn, ageMs: Float64Array): void =>
-      void columns.set(`${view.name}:${name}`, { ...column, ageMs });
-    const column = read.columns.get(name);
-    const window = windows?.get(name);
-    if (!has(name)) {
-      put({ type, values: emptyValues(type, length), statuses: allOf(length, statusCode.NOT_FOUND) }, ages.none);
-    } else if (column === undefined) {
-      put(windowColumn(type, window ?? [], places, ages.now), ages.now);
-    } else {
-      const ageMs = view.features[name]?.kind === "column" ? ages.plain : ages.window;
-      expire(column, ageMs, view.ttl / 1000);
-      put(column, ageMs);
-    }
-  }
-  if (read.missing.length === 0) return;
-  for (const name of features) {
-    const { statuses } = columns.get(`${view.name}:${name}`) as OnlineColumn;
+  const ttlMs = view.ttl / 1000;
+  const late = { plain: expired(ages.plain, ttlMs), window: expired(ages.window, ttlMs) };
+  plan.slots.forEach(({ name, type, age }, i) => {
+    const column = { type, values: read.values[i] as OnlineColumn["values"], statuses: read.statuses[i] as Uint8Array };
+    const window = windows?.get(plan.features[i] as string);
+    if (window !== undefined) fillWindow(column, window, places, ages.plain);
+    else for (const row of late[age]) set(column, row, statusCode.EXPIRED);
     for (const row of read.missing) {
-      statuses[row] = places[row] === -1 ? statusCode.MISSING_KEY : statusCode.NOT_FOUND;
+      set(column, row, places[row] === -1 ? statusCode.MISSING_KEY : statusCode.NOT_FOUND);
     }
+    columns.set(name, { ...column, ageMs: window === undefined ? ages[age] : ages.now() });
+  });
+  for (const { name, type } of plan.lacking) {
+    const { length } = keys;
+    const statuses = new Uint8Array(length).fill(statusCode.NOT_FOUND);
+    columns.set(name, { type, values: emptyValues(type, length), statuses, ageMs: new Float64Array(length).fill(NaN) });
   }
 }
 
-const allOf = (length: number, status: number): Uint8Array => new Uint8Array(length).fill(status);
+/** Where the features of a selection are, worked out once. */
+interface Plan {
+  readonly view: FeatureView;
+  readonly layout: VectorLayout;
+  /** Features that the view that serves has, and how each is read. */
+  readonly features: readonly string[];
+  readonly slots: readonly {
+    readonly name: string;
+    readonly type: ValueType;
+    readonly slot: number;
+    readonly age: "plain" | "window";
+  }[];
+  /** Features that it lacks. */
+  readonly lacking: readonly { readonly name: string; readonly type: ValueType }[];
+}
 
-/** A window that was computed for the read, of those entities that have a vector. */
-function windowColumn(
-  type: ValueType,
+const plans = new WeakMap<SelectedView<FeatureView>, Plan>();
+
+function planOf(selected: SelectedView<FeatureView>, view: FeatureView): Plan {
+  const kept = plans.get(selected);
+  if (kept?.view === view) return kept;
+  const layout = layoutOf(view.features);
+  const typed = selected.features.map((feature) => ({
+    feature,
+    name: `${view.name}:${feature}`,
+    type: selected.view.features[feature]?.type ?? "float64",
+  }));
+  const has = typed.filter(({ feature, type }) => view.features[feature]?.type === type);
+  const plan: Plan = {
+    view,
+    layout,
+    features: has.map(({ feature }) => feature),
+    slots: has.map(({ feature, name, type }) => ({
+      name,
+      type,
+      slot: layout.names.indexOf(feature),
+      age: view.features[feature]?.kind === "column" ? "plain" : "window",
+    })),
+    lacking: typed.filter((each) => !has.includes(each)),
+  };
+  plans.set(selected, plan);
+  return plan;
+}
+
+type ReadColumn = Omit<OnlineColumn, "ageMs">;
+
+/** There is no value, for a reason. */
+function set({ values, statuses }: ReadColumn, row: number, status: number): void {
+  statuses[row] = status;
+  setValue(values, row, null);
+}
+
+/** Fills in a window that was computed for the read, for those entities that have a vector. */
+function fillWindow(
+  column: ReadColumn,
   window: readonly (Value | null)[],
   places: readonly number[],
   ageMs: Float64Array,
-): ReadColumn {
-  const values = emptyValues(type, places.length);
-  const statuses = new Uint8Array(places.length);
+): void {
   places.forEach((place, row) => {
     if (Number.isNaN(ageMs[row])) return;
     const value = window[place] ?? null;
-    setValue(values, row, value);
-    if (value === null) statuses[row] = statusCode.NULL;
+    setValue(column.values, row, value);
+    column.statuses[row] = value === null ? statusCode.NULL : statusCode.PRESENT;
   });
-  return { type, values, statuses };
 }
 
-/** Takes away what is older than the ttl. */
-function expire({ values, statuses }: ReadColumn, ageMs: Float64Array, ttlMs: number): void {
-  for (let row = 0; row < ageMs.length; row++) {
-    if (!((ageMs[row] as number) > ttlMs)) continue;
-    statuses[row] = statusCode.EXPIRED;
-    setValue(values, row, null);
-  }
+/** Rows that are older than the ttl. */
+function expired(ageMs: Float64Array, ttlMs: number): readonly number[] {
+  const rows: number[] = [];
+  for (let row = 0; row < ageMs.length; row++) if ((ageMs[row] as number) > ttlMs) rows.push(row);
+  return rows;
 }
 
 /** For each key where its vector is among those of the keys that are whole; -1 for one that is not. */
@@ -121,10 +152,10 @@ function placesOf(keys: readonly (Uint8Array | undefined)[]): readonly number[] 
   return keys.map((key) => (key === undefined ? -1 : next++));
 }
 
-type ReadColumn = Omit<OnlineColumn, "ageMs">;
-
 interface ReadVectors {
-  readonly columns: ReadonlyMap<string, ReadColumn>;
+  /** By feature of the plan. */
+  readonly values: readonly OnlineColumn["values"][];
+  readonly statuses: readonly Uint8Array[];
   /** Epoch milliseconds; NaN where there is no vector. */
   readonly eventMs: Float64Array;
   readonly asOfMs: Float64Array;
@@ -134,28 +165,25 @@ interface ReadVectors {
 
 /** Takes vectors apart. @throws VECTOR_CORRUPT */
 function readVectors(
-  layout: VectorLayout,
-  features: readonly string[],
+  { layout, slots }: Plan,
   vectors: readonly (Uint8Array | undefined)[],
+  places: readonly number[],
 ): ReadVectors {
-  const { length } = vectors;
-  const slots = features.map((name) => layout.names.indexOf(name));
-  const types = slots.map((slot): ValueType => layout.types[slot] ?? "float64");
+  const { length } = places;
   // One piece of memory for all that is alike: an array of its own for each would cost more than what is in it.
-  const allDoubles = new Float64Array(length * types.length).fill(NaN);
-  const allStatuses = new Uint8Array(length * types.length);
-  const values = types.map((type, i) =>
-    type === "float64" ? allDoubles.subarray(i * length, (i + 1) * length) : emptyValues(type, length),
+  const doubles = new Float64Array(length * slots.length);
+  const statuses = new Uint8Array(length * slots.length);
+  const values = slots.map(({ type }, i) =>
+    type === "float64" ? doubles.subarray(i * length, (i + 1) * length) : emptyValues(type, length),
   );
-  const statuses = types.map((_, i) => allStatuses.subarray(i * length, (i + 1) * length));
-  const missing: number[] = [];
   const eventMs = new Float64Array(length).fill(NaN);
   const asOfMs = new Float64Array(length).fill(NaN);
+  const missing: number[] = [];
   const reader = layout.reader();
-  const doubles = reader.doublePlaces(slots);
-  const others = types.flatMap((type, i) => (type === "float64" ? [] : [i]));
+  const doublePlaces = reader.doublePlaces(slots.map(({ slot }) => slot));
+  const others = slots.flatMap(({ type }, i) => (type === "float64" ? [] : [i]));
   for (let row = 0; row < length; row++) {
-    const vector = vectors[row];
+    const vector = vectors[places[row] as number];
     if (vector === undefined) {
       missing.push(row);
       continue;
@@ -163,34 +191,33 @@ function readVectors(
     reader.open(vector);
     eventMs[row] = reader.eventMs();
     asOfMs[row] = reader.asOfMs();
-    reader.doubles(doubles, row, length, allDoubles, allStatuses, statusCode.NULL);
+    reader.doubles(doublePlaces, row, length, doubles, statuses, statusCode.NULL);
     for (const i of others) {
-      const value = reader.value(slots[i] as number);
-      if (value === null) (statuses[i] as Uint8Array)[row] = statusCode.NULL;
+      const value = reader.value(slots[i]?.slot as number);
+      if (value === null) statuses[i * length + row] = statusCode.NULL;
       else setValue(values[i] as OnlineColumn["values"], row, value);
     }
   }
-  const columns = features.map((name, i): [string, ReadColumn] => [
-    name,
-    { type: types[i] as ValueType, values: values[i] as OnlineColumn["values"], statuses: statuses[i] as Uint8Array },
-  ]);
-  return { columns: new Map(columns), eventMs, asOfMs, missing };
+  const statusesOf = slots.map((_, i) => statuses.subarray(i * length, (i + 1) * length));
+  return { values, statuses: statusesOf, eventMs, asOfMs, missing };
 }
 
-/** The age of plain values, that of windows, 0 where there is a vector at all, and none. */
+/** The age of plain values and that of windows, and of what is computed now: 0 where there is a vector at all. */
 function agesOf(
   { eventMs, asOfMs }: ReadVectors,
   at: number,
   watermark: number,
-): Readonly<Record<"plain" | "window" | "now" | "none", Float64Array>> {
+): { readonly plain: Float64Array; readonly window: Float64Array; now(): Float64Array } {
+  const { length } = eventMs;
+  const plain = new Float64Array(length);
+  const window = new Float64Array(length);
   // A plain value is as old as its event. A window is right as of the watermark: the vector would else have changed.
-  const age = (since: number): number => (Number.isNaN(since) ? NaN : Math.max(0, at - since));
-  return {
-    plain: eventMs.map(age),
-    window: asOfMs.map((asOf) => age(Number.isNaN(asOf) ? NaN : Math.max(asOf, watermark))),
-    now: eventMs.map((event) => (Number.isNaN(event) ? NaN : 0)),
-    none: new Float64Array(eventMs.length).fill(NaN),
-  };
+  for (let row = 0; row < length; row++) {
+    plain[row] = Math.max(0, at - (eventMs[row] as number));
+    const asOf = asOfMs[row] as number;
+    window[row] = Math.max(0, at - (asOf < watermark ? watermark : asOf));
+  }
+  return { plain, window, now: () => plain.map((age) => age * 0) };
 }
 
 function onDemandColumns(
