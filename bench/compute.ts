@@ -1,12 +1,10 @@
 import { encodeOnnx, floatTensor, onnxModel, onnxNode, tensorInfo } from "@ashlar/compute";
 import { createInferenceServer } from "@ashlar/compute/inference";
-import { createKernelRuntime, kernel, type Matrix } from "@ashlar/compute/kernels";
 import * as ort from "onnxruntime-node";
 import { type Bench, rate, type Suite } from "./harness.ts";
 
 export const compute: Suite = async (bench) => {
   await served(bench);
-  await kernels(bench);
 };
 
 /** A network of 30-64-64-1, one row to a request, against a bare loop of `session.run` on one thread. */
@@ -43,27 +41,6 @@ async function served({ pair }: Bench): Promise<void> {
     }
   }
   await session.release();
-}
-
-/** Products of square matrices on the backend that the runtime has chosen, against its plain JS. */
-async function kernels({ pair }: Bench): Promise<void> {
-  await using runtime = await createKernelRuntime();
-  for (const side of [64, 256, 512]) {
-    const inputs = { a: square(side), b: square(side) };
-    const flops = 2 * side ** 3;
-    await pair({
-      name: `matmul ${side} x ${side}, measured choice`,
-      unit: "Gflop/s",
-      peerName: "plain JS",
-      rounds: 3,
-      ours: () => rate(() => runtime.run(kernel.matmul(), inputs), { units: flops / 1e9 }),
-      peer: () => rate(() => runtime.run(kernel.matmul(), inputs, { backend: "plain-js" }), { units: flops / 1e9 }),
-    });
-  }
-}
-
-function square(side: number): Matrix {
-  return { data: Float32Array.from({ length: side * side }, (_, i) => Math.sin(i)), rows: side, columns: side };
 }
 
 function network(): Uint8Array {

@@ -7,10 +7,13 @@ import { heading, line } from "./table.ts";
 /** Loaded when their turn comes: what one brings into the process shall not weigh on those before it. */
 const suites = new Map<string, () => Promise<Suite>>([
   ["objects", async () => (await import("./objects.ts")).objects],
+  ["artifacts", async () => (await import("./artifacts.ts")).artifacts],
+  ["lake-log", async () => (await import("./lake-log.ts")).lakeLog],
   ["storage", async () => (await import("./storage.ts")).storage],
   ["feature-store", async () => (await import("./feature-store.ts")).featureStore],
   ["model-registry", async () => (await import("./model-registry.ts")).modelRegistry],
   ["compute", async () => (await import("./compute.ts")).compute],
+  ["kernels", async () => (await import("./kernels.ts")).kernels],
   ["security", async () => (await import("./security.ts")).security],
   ["orchestration", async () => (await import("./orchestration.ts")).orchestration],
   ["networking", async () => (await import("./networking.ts")).networking],
