@@ -131,17 +131,17 @@ async function liveFeatures(store: FlightStore, landings: Landings, signal: Abor
   let pushed = 0;
 
   async function catchUp(time: number): Promise<void> {
-    for (const { materializer } of views) await materializer.advance(time, { signal });
+    await Promise.all(views.map(({ materializer }) => materializer.advance(time, { signal })));
     landings.skip(time);
   }
   async function advance(time: number): Promise<void> {
     const today = Math.floor(time / dayMs);
     // The nights between the days that are replayed come from the table: a flight counts once, wherever it comes from.
     if (today !== day) await catchUp(time);
-    else for (const { materializer } of stepped) await materializer.advance(time, { signal });
+    else await Promise.all(stepped.map(({ materializer }) => materializer.advance(time, { signal })));
     day = today;
     const events = landings.take(time + tickMs);
-    for (const { view } of streamed) await store.push(view, events, { signal });
+    await Promise.all(streamed.map(({ view }) => store.push(view, events, { signal })));
     pushed += events.length;
   }
   return {

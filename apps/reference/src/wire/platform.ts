@@ -1,10 +1,8 @@
 import { createPublicKey } from "node:crypto";
-import { rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ObjectStore } from "@ashlar/core";
 import { createFeatureStore, type FeatureLog, featureLog, type FeatureStore } from "@ashlar/feature-store";
 import { duckdb as offlineEngine } from "@ashlar/feature-store/duckdb";
-import { sqlite as onlineStore } from "@ashlar/feature-store/sqlite";
 import { createInferenceServer, type InferenceServer } from "@ashlar/compute/inference";
 import { createModelRegistry, type ModelRegistry, sqlite as registryDatabase } from "@ashlar/model-registry";
 import {
@@ -29,6 +27,7 @@ import type { MemoryWatch } from "../report/memory.ts";
 import { type Client, createIdentities, type Identities } from "./identities.ts";
 import { guardRegistry, type GuardedRegistry } from "./guarded-registry.ts";
 import { keyFile } from "./keys.ts";
+import { onlineStore, removeOnlineStore } from "./online-store.ts";
 import { entities, policies, type Principal } from "./policies.ts";
 import { createServing, type ServingState } from "./serving.ts";
 
@@ -111,7 +110,7 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
   async function openOnline(version: number): Promise<OnlineStore> {
     const views = flightViews(recentMonths((await lake.table("flights")).at(version)));
     const log = featureLog({ views, features: modelFeatures, sink: await lake.table("feature_log"), batchRows: 2_000 });
-    const online = onlineStore({ path: directory.file("online.db") });
+    const online = onlineStore(directory);
     return { store: createFeatureStore({ views, offline: offlineEngine(), online, logs: [log] }), log };
   }
   function onlineOf(version: number): Promise<OnlineStore> {
@@ -147,7 +146,7 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
     async emptyOnlineStore(version) {
       await (await stores.get(version))?.store[Symbol.asyncDispose]();
       stores.delete(version);
-      for (const suffix of ["", "-wal", "-shm"]) rmSync(directory.file(`online.db${suffix}`), { force: true });
+      removeOnlineStore(directory);
     },
     registryAs: (principal) => guardRegistry(registry, { authorizer, audit, principal }),
     clientOf: (principal) => identities.clientOf(principal),

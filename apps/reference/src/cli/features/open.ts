@@ -7,13 +7,13 @@ import {
   type FeatureRegistry,
   sqlite as registryDatabase,
 } from "@ashlar/feature-store/registry";
-import { sqlite as onlineStore } from "@ashlar/feature-store/sqlite";
 import { duckdb } from "@ashlar/storage/duckdb";
 import { fileSystem } from "@ashlar/storage/file-system";
 import { type LakeTable, openLake } from "@ashlar/storage/lake";
 import { referenceError } from "../../errors.ts";
 import { flightViews } from "../../flights/features.ts";
 import { recentMonths } from "../../flights/recent.ts";
+import { onlineStore } from "../../wire/online-store.ts";
 import type { FlightStore } from "../../wire/platform.ts";
 import { type DataDirectory, openDataDirectory } from "../data-directory.ts";
 
@@ -56,7 +56,7 @@ export async function openFeatures(data: string): Promise<FeatureWorkspace> {
     createFeatureStore({
       views: flightViews(recentMonths(table)),
       offline: offlineEngine(),
-      online: onlineStore({ path: directory.file("online.db") }),
+      online: onlineStore(directory),
     }),
   );
   const served = await lake.table("feature_log");
