@@ -1,14 +1,11 @@
-import type { Feature, FeatureView } from "../define/feature-view.ts";
-import type { Value } from "../define/value-type.ts";
+import type { FeatureView } from "../define/feature-view.ts";
 import { featureStoreError } from "../errors.ts";
-import { type Aggregation, aggregations } from "../offline/aggregation.ts";
-import { byWidth, readerOf } from "../offline/join.ts";
-import { LatestSweep, WindowSweep } from "../offline/sweep.ts";
 import type { Timeline } from "../offline/timeline.ts";
-import { type Visibility, visibility } from "../offline/visibility.ts";
 import { entityKey } from "../online/entity-key.ts";
-import { VectorLayout } from "../online/layout.ts";
+import { inLanes } from "../online/in-lanes.ts";
+import { layoutOf } from "../online/layout.ts";
 import type { OnlineEntry, OnlineStore } from "../online/port.ts";
+import { KeyStates } from "./key-states.ts";
 
 /** What one step of materialisation did. */
 export interface MaterializeResult {
@@ -30,14 +27,10 @@ export interface Materializer {
   advance(until: number, options?: { readonly signal?: AbortSignal }): Promise<MaterializeResult>;
 }
 
-const entitiesPerWrite = 2_000;
-
-interface KeyState {
-  readonly key: Uint8Array;
-  readonly latest: LatestSweep;
-  readonly windows: readonly WindowSweep[];
-  readonly aggregates: ReadonlyMap<string, Aggregation>;
-}
+/** Large enough that a transaction of a disk costs little for each, small enough to be held in memory. */
+const entitiesPerWrite = 10_000;
+/** While one batch is written the next is packed. */
+const writesAtOnce = 2;
 
 /** The online namespace of a view: its name and version, so that two versions serve side by side. */
 export const namespaceOf = (view: FeatureView): string => `${view.name}@${view.version.slice(0, 16)}`;
@@ -53,43 +46,35 @@ export function createMaterializer(
     namespace = namespaceOf(view),
   }: { readonly from: number; readonly limit: number; readonly namespace?: string },
 ): Materializer {
-  const visible = visibility(timeline, { knownAt: true, strict: false });
-  const states = keyStates(view, timeline, visible);
-  const layout = new VectorLayout(view.features);
-  const readers = plainReaders(view, timeline);
-  const changed = new Set<KeyState>();
+  const states = new KeyStates(view, timeline);
+  const layout = layoutOf(view.features);
+  /** By key: 1 when it changed and has not been written since. */
+  const changed = new Uint8Array(states.size);
   let reached = from;
   let turn: Promise<unknown> = Promise.resolve();
-  if (from > -Infinity) for (const state of states) moveOn(state, from * 1000);
+  if (from > -Infinity) for (let key = 0; key < states.size; key++) states.moveOn(key, from * 1000);
 
-  function entry(state: KeyState, asOf: number): OnlineEntry {
-    const { row } = state.latest;
-    const event = timeline.event[row] as number;
-    const known = timeline.known?.[row] ?? event;
-    const values = layout.names.map((name): Value | null => {
-      const aggregate = state.aggregates.get(name);
-      if (aggregate !== undefined) return aggregate.value();
-      return readers.get(name)?.(timeline.source[row] as number) ?? null;
-    });
-    const vector = layout.pack(values, { event: BigInt(event), known: BigInt(known), asOf: BigInt(asOf) });
-    return { key: state.key, vector };
+  function entry(key: number, asOf: number): OnlineEntry {
+    const values = layout.names.map((name) => states.value(key, name));
+    return { key: entityKey(timeline.keys.key(key)), vector: layout.pack(values, { ...states.times(key), asOf }) };
   }
 
   async function step(until: number, signal: AbortSignal | undefined): Promise<MaterializeResult> {
     assertStep(view, until, reached, limit);
     signal?.throwIfAborted();
-    for (const state of states) if (moveOn(state, until * 1000) && state.latest.row >= 0) changed.add(state);
-    reached = until;
-    const due = [...changed];
-    for (let at = 0; at < due.length; at += entitiesPerWrite) {
-      const part = due.slice(at, at + entitiesPerWrite);
-      await online.write(
-        namespace,
-        part.map((state) => entry(state, until * 1000)),
-        { signal },
-      );
-      for (const state of part) changed.delete(state);
+    for (let key = 0; key < states.size; key++) {
+      if (states.moveOn(key, until * 1000) && states.latest(key) >= 0) changed[key] = 1;
     }
+    reached = until;
+    const due = keysOf(changed);
+    const parts = Array.from({ length: Math.ceil(due.length / entitiesPerWrite) }, (_, i) =>
+      due.subarray(i * entitiesPerWrite, (i + 1) * entitiesPerWrite),
+    );
+    await inLanes(parts, writesAtOnce, async (part) => {
+      const entries = Array.from(part, (key) => entry(key, until * 1000));
+      await online.write(namespace, entries, { signal });
+      for (const key of part) changed[key] = 0;
+    });
     // The watermark follows the last vector: a step cut short is done again from the watermark before it.
     await online.write(namespace, [], { watermark: until, signal });
     return { written: due.length, watermark: until };
@@ -114,39 +99,10 @@ export function assertStep(view: FeatureView, until: number, reached: number, li
   if (until > limit) throw invalid(`the materialiser was made to run until ${limit}`);
 }
 
-function keyStates(view: FeatureView, timeline: Timeline, visible: Visibility): KeyState[] {
-  const aggregation = aggregations(timeline, view);
-  const widths = byWidth(view, Object.keys(view.features));
-  return Array.from({ length: timeline.keys.size }, (_, key): KeyState => {
-    const start = timeline.starts[key] as number;
-    const end = timeline.starts[key + 1] as number;
-    const aggregates = new Map<string, Aggregation>();
-    const windows = [...widths].map(([width, members]) => {
-      const own = members.map(({ name, feature }) => {
-        const made = aggregation(feature);
-        aggregates.set(name, made);
-        return made.state;
-      });
-      const sweep = new WindowSweep(timeline, visible, width, own);
-      sweep.begin(start, end);
-      return sweep;
-    });
-    const latest = new LatestSweep(visible);
-    latest.begin(start, end);
-    return { key: entityKey(timeline.keys.key(key)), latest, windows, aggregates };
-  });
-}
-
-function moveOn({ latest, windows }: KeyState, time: number): boolean {
-  let changed = latest.advance(time);
-  for (const window of windows) changed = window.advance(time) || changed;
-  return changed;
-}
-
-function plainReaders(view: FeatureView, timeline: Timeline): Map<string, (row: number) => Value | null> {
-  const readers = new Map<string, (row: number) => Value | null>();
-  for (const [name, feature] of Object.entries<Feature>(view.features)) {
-    if (feature.kind === "column") readers.set(name, readerOf(view, feature, timeline.columns));
-  }
-  return readers;
+/** The keys that are marked. */
+function keysOf(marks: Uint8Array): Uint32Array {
+  const keys = new Uint32Array(marks.reduce((sum, mark) => sum + mark, 0));
+  let at = 0;
+  for (let key = 0; key < marks.length; key++) if (marks[key] === 1) keys[at++] = key;
+  return keys;
 }

@@ -52,25 +52,40 @@ export class VectorLayout {
     this.#fixed = at;
   }
 
-  /** @param values one per name, in order */
-  pack(values: readonly (Value | null)[], { event, known, asOf }: Stamp): Uint8Array {
-    const strings = values.map((value) => (typeof value === "string" ? Buffer.from(value) : undefined));
-    const bytes = Buffer.alloc(this.#fixed + strings.reduce((sum, string) => sum + (string?.length ?? 0), 0));
-    bytes.set(this.id);
-    [event, known, asOf].forEach((time, i) => bytes.writeBigUInt64BE(BigInt.asUintN(64, time ^ signBit), 8 + 8 * i));
+  /**
+   * @param values one per name, in order
+   * @param times epoch microseconds; a number where it is a whole one
+   */
+  pack(values: readonly (Value | null)[], times: Readonly<Record<keyof Stamp, bigint | number>>): Uint8Array {
     let end = this.#fixed;
+    const strings: (Buffer | undefined)[] = [];
     values.forEach((value, i) => {
-      if (value === null) return;
+      if (typeof value !== "string") return;
+      strings[i] = Buffer.from(value);
+      end += strings[i].length;
+    });
+    const bytes = Buffer.allocUnsafe(end).fill(0, 0, this.#fixed);
+    bytes.set(this.id);
+    writeTime(bytes, 8, times.event);
+    writeTime(bytes, 16, times.known);
+    writeTime(bytes, 24, times.asOf);
+    end = this.#fixed;
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] as Value | null;
+      if (value === null) continue;
       const bit = headerBytes + (i >> 3);
       bytes[bit] = (bytes[bit] as number) | (1 << (i & 7));
       const offset = this.#offsets[i] as number;
       const string = strings[i];
-      if (string === undefined) return writeSlot(bytes, this.types[i] as ValueType, offset, value);
+      if (string === undefined) {
+        writeSlot(bytes, this.types[i] as ValueType, offset, value);
+        continue;
+      }
       bytes.writeUInt32LE(end, offset);
       bytes.writeUInt32LE(string.length, offset + 4);
       string.copy(bytes, end);
       end += string.length;
-    });
+    }
     return bytes;
   }
 
@@ -105,6 +120,17 @@ export function layoutOf(features: Features): VectorLayout {
   const kept = layouts.get(features) ?? new VectorLayout(features);
   layouts.set(features, kept);
   return kept;
+}
+
+/** Big endian with the sign bit turned. */
+function writeTime(bytes: Buffer, at: number, time: bigint | number): void {
+  if (typeof time === "bigint") {
+    bytes.writeBigUInt64BE(BigInt.asUintN(64, time ^ signBit), at);
+    return;
+  }
+  const high = Math.floor(time / 0x100000000);
+  bytes.writeUInt32BE(high + 0x80000000, at);
+  bytes.writeUInt32BE(time - high * 0x100000000, at + 4);
 }
 
 function writeSlot(bytes: Buffer, type: ValueType, offset: number, value: Value): void {

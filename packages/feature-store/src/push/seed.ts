@@ -83,8 +83,7 @@ export function createSeeder(
     const event = timeline.event[row] as number;
     const known = timeline.known?.[row] ?? event;
     const values: (Value | null)[] = plain(timeline.source[row] as number);
-    const stamp = { event: BigInt(event), known: BigInt(known), asOf: BigInt(known) };
-    return layoutOf(view.features).pack(values, stamp);
+    return layoutOf(view.features).pack(values, { event, known, asOf: known });
   }
 
   return {
