@@ -6,7 +6,7 @@ import sys
 
 from deltalake import DeltaTable
 
-columns = ["id", "part", "name", "score", "extra"]
+columns = ["id", "part", "name", "score", "count", "extra"]
 
 
 def rows(path, version):

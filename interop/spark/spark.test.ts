@@ -3,7 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileSystem } from "@ashlar/storage/file-system";
 import { batchFrom, type ColumnType, type Lake, type LakeTable, openLake } from "@ashlar/storage/lake";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { applied, firstShape, historyOf, type HistoryState } from "../../packages/storage/test/history.ts";
+import { columnsOfShape, play } from "../../packages/storage/test/play.ts";
 import { canonicalRows, ordered } from "./canonical.ts";
 import { missing, type Spark, startSpark } from "./session.ts";
 
@@ -248,6 +251,40 @@ describe.skipIf(missing !== "" && process.env["CI"] === undefined)(`Spark${missi
       await table.alter({ widen: { column: "n", type: "long" }, drop: "extra" });
       await table.append(batchFrom({ n: ["long", [2n ** 40n]], label: ["string", ["e"]] }));
       expect((await (await agree("altered")).snapshot()).schema.names).toEqual(["n", "label"]);
+    });
+
+    it("a random history in which columns are altered, at every fifth version", async () => {
+      const seed = Date.now() & 0x7fff_ffff;
+      const [history = []] = fc.sample(historyOf({ operations: 24, exactly: true }), { numRuns: 1, seed });
+      const table = await lake.table("history", { partitionBy: ["part"] });
+      const [past, versions]: [HistoryState[], number[]] = [[], []];
+      for (const operation of history) {
+        versions.push(await play(table, versions, past.at(-1)?.shape ?? firstShape, operation));
+        past.push(applied(past, operation));
+      }
+      for (const [index, { shape, rows }] of past.entries()) {
+        if (index % 5 < 4 && index < past.length - 1) continue;
+        const columns = columnsOfShape(shape).map((column) => column.split(" ")[0] ?? "");
+        const found = await theirs(
+          "history",
+          columns.map((name) => `\`${name}\``).join(),
+          `VERSION AS OF ${versions[index]}`,
+        );
+        const texts = found.map((row) => {
+          const wholes = ["id", "count", "extra"].map((name) => (row[name] == null ? null : String(row[name])));
+          return JSON.stringify([row["part"], row["name"] ?? row["title"] ?? null, row["score"], ...wholes]);
+        });
+        const expected = rows.map(({ part, name, score, id, count, extra }) =>
+          JSON.stringify([
+            part,
+            name,
+            score,
+            ...[id, count, extra].map((whole) => (whole === null ? null : String(whole))),
+          ]),
+        );
+        const at = `seed ${seed}, version ${versions[index]}, after ${history.slice(0, index + 1).map(({ kind }) => kind)}`;
+        expect(texts.sort(), at).toEqual(expected.sort());
+      }
     });
 
     it("its changes, when the table keeps them", async () => {

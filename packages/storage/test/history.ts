@@ -7,11 +7,27 @@ export interface HistoryRow {
   readonly part: string | null;
   readonly name: string | null;
   readonly score: number | null;
+  /** Of an integer type that is widened in time, and then holds greater numbers. */
+  readonly count: number | null;
   /** Added by a later operation; null before. */
   readonly extra: bigint | null;
 }
 
 export type HistoryRows = readonly HistoryRow[];
+
+/** What the columns of a table are called, and of which types they are. */
+export interface HistoryShape {
+  /** `name` is called `title`. */
+  readonly title: boolean;
+  readonly extra: boolean;
+  /** The type of `count`: 0 for a byte, to 3 for a long. */
+  readonly width: number;
+  /** Columns have names of their own in files. */
+  readonly mapped: boolean;
+}
+
+export const firstShape: HistoryShape = { title: false, extra: false, width: 0, mapped: false };
+export const countTypes = ["byte", "short", "integer", "long"] as const;
 
 /** One operation on a table, in plain values. `version` counts the operations so far: 0 is the first. */
 export type HistoryOperation =
@@ -29,6 +45,7 @@ export type HistoryOperation =
       readonly whenNotMatchedBySource: "delete" | "ignore";
     }
   | { readonly kind: "optimize"; readonly order: "none" | "sort" | "z-order" }
+  | { readonly kind: "rename" | "widen" | "add column" | "drop column" }
   | { readonly kind: "restore"; readonly back: number }
   | { readonly kind: "vacuum" };
 
@@ -39,6 +56,7 @@ const row: fc.Arbitrary<HistoryRow> = fc.record({
   part: fc.constantFrom(...parts),
   name: fc.option(fc.string({ maxLength: 6, unit: "grapheme" }), { nil: null }),
   score: fc.option(fc.integer({ min: -50, max: 50 }).map(Number), { nil: null }),
+  count: fc.option(fc.integer({ min: -128, max: 127 }), { nil: null }),
   extra: fc.option(fc.bigInt(0n, 9n), { nil: null }),
 });
 
@@ -54,6 +72,7 @@ const where: fc.Arbitrary<Predicate> = fc.oneof(
     .tuple(fc.constantFrom("a", "b"), fc.integer({ min: -50, max: 50 }))
     .map(([part, score]): Predicate => ({ part, score: { lt: score } })),
   fc.constant<Predicate>({ name: { null: true } }),
+  fc.integer({ min: -40_000, max: 40_000 }).map((count): Predicate => ({ count: { gte: count } })),
   fc.constant<Predicate>({}),
 );
 
@@ -76,7 +95,11 @@ const byRange = fc.tuple(fc.bigInt(0n, 40n), rowsOf(6)).map(([low, rows]) => ({
   rows: rows.map((one) => ({ ...one, id: one.id < low ? low : one.id })),
 }));
 
-const operation: fc.Arbitrary<HistoryOperation> = fc.oneof(
+const alteration: fc.Arbitrary<HistoryOperation> = fc.record({
+  kind: fc.constantFrom("rename", "widen", "add column", "drop column"),
+});
+
+const unaltered: fc.Arbitrary<HistoryOperation> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("append"), rows: rowsOf(12), evolve: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("overwrite"), rows: rowsOf(12) }) },
   { weight: 1, arbitrary: replacement },
@@ -102,12 +125,27 @@ const operation: fc.Arbitrary<HistoryOperation> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("vacuum") }) },
 );
 
-/** A history of a table: the rows it begins with, and what is done to it then, up to `operations` times. */
-export function historyOf(operations: number): fc.Arbitrary<readonly HistoryOperation[]> {
+export interface HistoryOptions {
+  /** Operations after the first, at most. */
+  readonly operations: number;
+  /** @default as many as chance has it */
+  readonly exactly?: boolean;
+  /** Whether columns are renamed, widened, added and dropped, which not every engine can read. @default true */
+  readonly altered?: boolean;
+}
+
+/** A history of a table: the rows it begins with, and what is done to it then. */
+export function historyOf({
+  operations,
+  exactly = false,
+  altered = true,
+}: HistoryOptions): fc.Arbitrary<readonly HistoryOperation[]> {
+  const operation = altered
+    ? fc.oneof({ weight: 9, arbitrary: unaltered }, { weight: 2, arbitrary: alteration })
+    : unaltered;
+  const length = { minLength: exactly ? operations : 0, maxLength: operations, size: "max" } as const;
   const first = rowsOf(20).map((rows): HistoryOperation => ({ kind: "append", rows, evolve: false }));
-  return fc
-    .tuple(first, fc.array(operation, { maxLength: operations, size: "max" }))
-    .map(([begin, rest]) => [begin, ...rest]);
+  return fc.tuple(first, fc.array(operation, length)).map(([begin, rest]) => [begin, ...rest]);
 }
 
 /** Whether a row matches, in the plainest way: the oracle. */
@@ -124,9 +162,49 @@ export function matches(one: HistoryRow, predicate: Predicate): boolean {
   });
 }
 
-/** What a table holds after an operation, given all it has held so far: the oracle. */
-export function applied(past: readonly HistoryRows[], operation: HistoryOperation): HistoryRows {
-  const rows = past.at(-1) ?? [];
+/** What a table holds and looks like after an operation. */
+export interface HistoryState {
+  readonly rows: HistoryRows;
+  readonly shape: HistoryShape;
+}
+
+/** What a table is after an operation, given all it has been so far: the oracle. */
+export function applied(past: readonly HistoryState[], operation: HistoryOperation): HistoryState {
+  const { rows, shape } = past.at(-1) ?? { rows: [], shape: firstShape };
+  if (operation.kind === "restore") return past[Math.max(0, past.length - 1 - operation.back)] ?? { rows, shape };
+  return { rows: changedRows(rows, withCounts(shape, operation)), shape: shapeAfter(shape, operation) };
+}
+
+/** The operation with the numbers that a column of the type can hold. */
+export function withCounts<Operation extends HistoryOperation>(
+  { width }: HistoryShape,
+  operation: Operation,
+): Operation {
+  if (!("rows" in operation)) return operation;
+  const scaled = operation.rows.map((one) => ({ ...one, count: one.count === null ? null : one.count * 256 ** width }));
+  return { ...operation, rows: scaled };
+}
+
+function shapeAfter(shape: HistoryShape, operation: HistoryOperation): HistoryShape {
+  switch (operation.kind) {
+    case "append":
+      return operation.evolve ? { ...shape, extra: true } : shape;
+    case "add column":
+      return { ...shape, extra: true };
+    case "drop column":
+      return shape.extra ? { ...shape, extra: false, mapped: true } : shape;
+    case "rename":
+      return { ...shape, title: !shape.title, mapped: true };
+    case "widen":
+      return { ...shape, width: Math.min(countTypes.length - 1, shape.width + 1) };
+    default:
+      return shape;
+  }
+}
+
+type RowOperation = Exclude<HistoryOperation, { readonly kind: "restore" }>;
+
+function changedRows(rows: HistoryRows, operation: RowOperation): HistoryRows {
   switch (operation.kind) {
     case "append":
       return [...rows, ...operation.rows.map((one) => (operation.evolve ? one : { ...one, extra: null }))];
@@ -147,11 +225,10 @@ export function applied(past: readonly HistoryRows[], operation: HistoryOperatio
       return rows.map((one) => (matches(one, operation.where) ? ({ ...one, ...operation.set } as HistoryRow) : one));
     case "merge":
       return merged(rows, operation);
-    case "optimize":
-    case "vacuum":
+    case "drop column":
+      return rows.map((one) => ({ ...one, extra: null }));
+    default:
       return rows;
-    case "restore":
-      return past[Math.max(0, past.length - 1 - operation.back)] ?? [];
   }
 }
 
