@@ -68,6 +68,8 @@ export type { RemovedCopies, RemoveRetiredOptions } from "./materialize/retire.t
 export type { Copy } from "./materialize/serving-record.ts";
 export type { Materializer, MaterializeResult } from "./materialize/materializer.ts";
 export type { ParityDifference, ParityOptions, ParityReport } from "./materialize/parity.ts";
+export type { Metric } from "./nearest/metric.ts";
+export type { Candidate, NearestOptions, Neighbour, VectorFeature } from "./nearest/nearest.ts";
 export { arrow } from "./offline/arrow.ts";
 export type { ColumnData } from "./offline/column-data.ts";
 export type { FeatureColumn, OutputOptions } from "./offline/feature-column.ts";

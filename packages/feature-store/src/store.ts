@@ -21,6 +21,7 @@ import { createMaterializer, type Materializer, type MaterializeResult } from ".
 import { checkParity, type ParityOptions, type ParityReport } from "./materialize/parity.ts";
 import { removeRetired, type RemovedCopies, type RemoveRetiredOptions } from "./materialize/retire.ts";
 import { createServing } from "./materialize/serving.ts";
+import { nearest, type NearestOptions, type Neighbour, type VectorFeature } from "./nearest/nearest.ts";
 import { arrow } from "./offline/arrow.ts";
 import type { OfflineEngine } from "./offline/port.ts";
 import { memory } from "./online/memory.ts";
@@ -188,6 +189,16 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
     options: ServiceReadOptions<EntityRow<Service["views"], Service["selection"][number]>, Service>,
   ): Promise<OnlineColumns<Selected<Service["views"], Service["selection"][number]>>>;
   /**
+   * The entities whose vectors are nearest to one, exactly: every vector that serves is looked at, so that none is missed and
+   * what is written is found at once. Of equal scores the lesser key comes first.
+   *
+   * @throws REQUEST_INVALID
+   */
+  nearest<View extends Views[number] & FeatureView>(
+    view: View,
+    options: NearestOptions<VectorFeature<View>>,
+  ): Promise<readonly Neighbour[]>;
+  /**
    * Serves reads over HTTP: `POST /read` in JSON or Arrow, `POST /get-online-features` in Feast's shape, `GET /openapi.json`.
    *
    * @throws REQUEST_INVALID for a limit out of range
@@ -334,6 +345,10 @@ export function createFeatureStore<const Views extends readonly View[]>(
         (made) => made.rows(),
       );
       return columns as OnlineColumns<never>;
+    },
+    async nearest(view: FeatureView, request: NearestOptions) {
+      const { at = clock.now() } = request;
+      return await nearest(online, await serving.byName(view), { ...request, at });
     },
     handler: (request = {}) => createHandler({ views, read, now: () => clock.now(), logger }, request),
     async [Symbol.asyncDispose]() {

@@ -44,6 +44,8 @@ export interface DynamoDbItems {
   partitions(namespace: string): string[];
   /** The input of a query for the keys of a partition. */
   keysOf(partition: string, start: DynamoDbItem | undefined): object;
+  /** The input of a query for the items of a partition. */
+  vectorsOf(partition: string, start: DynamoDbItem | undefined): object;
   /** The input that puts a vector under a condition, in which `:now` may stand for this moment. */
   put(
     namespace: string,
@@ -81,6 +83,12 @@ export function dynamoDbItems(table: string): DynamoDbItems {
       ProjectionExpression: "namespace_bucket, entity",
       ExpressionAttributeValues: { ":bucket": { S: partition } },
       ConsistentRead: true,
+      ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+    }),
+    vectorsOf: (partition, start) => ({
+      TableName: table,
+      KeyConditionExpression: "namespace_bucket = :bucket",
+      ExpressionAttributeValues: { ":bucket": { S: partition } },
       ...(start === undefined ? {} : { ExclusiveStartKey: start }),
     }),
     put(namespace, { key, vector, keepMs }, condition, values) {

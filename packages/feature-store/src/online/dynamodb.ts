@@ -127,6 +127,24 @@ export function dynamodb({ client, table, consistentRead = true }: DynamoDbOptio
       const found = await vectorsOf(namespace, keys);
       return { vectors: keys.map((key) => found.get(keyId(key))), watermark: reached };
     },
+    async *scan(namespace, { signal } = {}) {
+      for (const partition of items.partitions(namespace)) {
+        let start: DynamoDbItem | undefined;
+        do {
+          signal?.throwIfAborted();
+          const input = { ...items.vectorsOf(partition, start), ConsistentRead: consistentRead };
+          const answer: QueryPage | undefined = await send("read", "Query", input);
+          const now = Date.now();
+          const live = (answer?.Items ?? []).filter((item) => {
+            return item["vector"] !== undefined && Number(item["keptUntil"]?.N ?? Infinity) > now;
+          });
+          if (live.length > 0) {
+            yield live.map(items.read).map(([id, vector]) => ({ key: Buffer.from(id, "latin1"), vector }));
+          }
+          start = answer?.LastEvaluatedKey;
+        } while (start !== undefined);
+      }
+    },
     async exchange(namespace, changes, { keepMs, signal } = {}) {
       signal?.throwIfAborted();
       for (const { next } of changes) assertFits(next);

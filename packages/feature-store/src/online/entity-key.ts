@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { KeyPart } from "../offline/key-dictionary.ts";
+import { featureStoreError } from "../errors.ts";
+import { exactInteger, type KeyPart } from "../offline/key-dictionary.ts";
 
 const tags = { string: 1, number: 2, bigint: 2, boolean: 3 } as const;
 const digestTag = 255;
@@ -32,6 +33,27 @@ function shortKey(text: string): Uint8Array | undefined {
     bytes[headBytes + i] = unit;
   }
   return bytes;
+}
+
+/**
+ * The parts of a key; undefined for one that stands as its digest.
+ *
+ * @throws VECTOR_CORRUPT when the bytes are no key
+ */
+export function keyParts(key: Uint8Array): KeyPart[] | undefined {
+  if (key[0] === digestTag) return undefined;
+  const bytes = Buffer.from(key.buffer, key.byteOffset, key.length);
+  const parts: KeyPart[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const start = at + headBytes;
+    const end = start > bytes.length ? Infinity : start + bytes.readUInt32LE(at + 1);
+    if (end > bytes.length) throw featureStoreError("VECTOR_CORRUPT", { reason: "its key is cut short" });
+    const text = bytes.toString("utf8", start, end);
+    const tag = bytes[at];
+    parts.push(tag === tags.string ? text : tag === tags.boolean ? text === "true" : exactInteger(BigInt(text)));
+    at = end;
+  }
+  return parts;
 }
 
 function longKey(parts: readonly KeyPart[]): Uint8Array {

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { featureStoreError } from "../errors.ts";
 import { loadLibrary } from "./load.ts";
-import { mayReplace, type OnlineStore, sameVector } from "./port.ts";
+import { mayReplace, type OnlineEntry, type OnlineStore, sameVector } from "./port.ts";
 
 /** What this store uses of the `lmdb` package. */
 export interface LmdbLibrary {
@@ -34,6 +34,8 @@ export interface LmdbOptions {
 const watermarkKind = 0;
 const vectorKind = 1;
 const kinds = 2;
+
+const entriesPerPage = 1_000;
 
 /**
  * An online store in one LMDB file, for the processes of one machine: the fastest to read. A write is one transaction,
@@ -96,6 +98,24 @@ export function lmdb({ path, lib }: LmdbOptions): OnlineStore {
       const place = placeOf(namespace);
       const vectors = keys.map((key) => db.getBinary(place(key)));
       return { vectors, watermark: watermarkOf(db, namespace) };
+    },
+    async *scan(namespace, { signal } = {}) {
+      const db = await database();
+      const prefix = prefixOf(namespace, vectorKind);
+      const end = prefixOf(namespace, kinds);
+      for (let start: Uint8Array | undefined = prefix; start !== undefined;) {
+        signal?.throwIfAborted();
+        const page: OnlineEntry[] = [];
+        let last: Uint8Array | undefined;
+        // A page in one turn of the event loop: a snapshot that is held for long keeps pages from being used again.
+        for (const key of db.getKeys({ start, end }) as Iterable<Uint8Array>) {
+          last = Uint8Array.from(key);
+          page.push({ key: last.subarray(prefix.length), vector: Uint8Array.from(db.getBinary(key) ?? []) });
+          if (page.length === entriesPerPage) break;
+        }
+        if (page.length > 0) yield page;
+        start = page.length < entriesPerPage || last === undefined ? undefined : prefixed(last, Uint8Array.of(0));
+      }
     },
     async exchange(namespace, changes, { signal } = {}) {
       const db = await database();

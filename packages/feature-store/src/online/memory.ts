@@ -1,4 +1,6 @@
-import { keyId, mayReplace, type OnlineStore, sameVector } from "./port.ts";
+import { keyId, mayReplace, type OnlineEntry, type OnlineStore, sameVector } from "./port.ts";
+
+const entriesPerPage = 1_000;
 
 /** An online store in this process: the default, and as fast as it gets. It forgets everything when the process ends. */
 export function memory(): OnlineStore {
@@ -27,6 +29,18 @@ export function memory(): OnlineStore {
       return { vectors: keys.map((key) => from?.vectors.get(keyId(key))), watermark: from?.watermark };
     },
     watermark: async (namespace) => namespaces.get(namespace)?.watermark,
+    async *scan(namespace, options = {}) {
+      let page: OnlineEntry[] = [];
+      for (const [id, vector] of namespaces.get(namespace)?.vectors ?? []) {
+        page.push({ key: Buffer.from(id, "latin1"), vector });
+        if (page.length < entriesPerPage) continue;
+        options.signal?.throwIfAborted();
+        yield page;
+        page = [];
+      }
+      options.signal?.throwIfAborted();
+      if (page.length > 0) yield page;
+    },
     async exchange(namespace, changes, options = {}) {
       options.signal?.throwIfAborted();
       const { vectors } = space(namespace);

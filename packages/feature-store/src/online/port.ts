@@ -67,6 +67,16 @@ export interface OnlineStore extends AsyncDisposable {
   ): Promise<OnlineRead>;
   watermark(namespace: string): Promise<number | undefined>;
   /**
+   * Every vector of a namespace, some at a time and in no order: each whole, as it was before or after what is written
+   * meanwhile. One that is there all the while comes at least once, and may come again.
+   *
+   * @throws ONLINE_STORE_UNAVAILABLE, which is retryable, and ONLINE_STORE_REFUSED, from stores behind a network
+   */
+  scan(
+    namespace: string,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): AsyncIterable<readonly OnlineEntry[]>;
+  /**
    * Replaces vectors that are still what the writer saw, each by itself and whatever its stamp, by comparisons that no
    * concurrent writer can come between: the way to change a vector by what it holds. No two changes are of one key. When it
    * rejects, some may have been made: read again before the next try.

@@ -2,6 +2,7 @@ export interface PostgresStatements {
   readonly setUp: string;
   readonly watermark: string;
   readonly read: string;
+  readonly scan: string;
   readonly write: string;
   readonly exchange: string;
   readonly clear: string;
@@ -30,6 +31,9 @@ export function postgresStatements(prefix: string): PostgresStatements {
       SELECT NULL::bytea AS entity, NULL::bytea AS vector, reached FROM ${watermarks} WHERE namespace = $1
       UNION ALL
       SELECT entity, vector, NULL FROM ${vectors} WHERE namespace = $1 AND entity = ANY($2::bytea[]) AND ${live}`,
+    scan: `
+      SELECT entity, vector FROM ${vectors}
+      WHERE namespace = $1 AND ($2::bytea IS NULL OR entity > $2::bytea) AND ${live} ORDER BY entity LIMIT $3`,
     // The stamp is bytes 8 to 31; PostgreSQL counts from 1 and compares bytea byte by byte.
     write: `
       WITH advanced AS (

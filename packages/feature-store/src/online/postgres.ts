@@ -5,6 +5,8 @@ import { postgresStatements } from "./postgres-statements.ts";
 
 export type { PostgresPool, PostgresResult } from "./postgres-client.ts";
 
+const entriesPerPage = 1_000;
+
 export interface PostgresOptions {
   /** What the names of its two tables begin with, a schema before a dot included. @default "ashlar_online" */
   readonly prefix?: string;
@@ -59,6 +61,18 @@ export function postgres(
         else found.set(keyId(entity), vector);
       }
       return { vectors: keys.map((key) => found.get(keyId(key))), watermark };
+    },
+    async *scan(namespace, { signal } = {}) {
+      for (let after: Buffer | null | undefined = null; after !== undefined;) {
+        signal?.throwIfAborted();
+        const rows: readonly { entity: Buffer; vector: Buffer }[] = await connection.query("read", sql.scan, [
+          namespace,
+          after,
+          entriesPerPage,
+        ]);
+        if (rows.length > 0) yield rows.map(({ entity, vector }) => ({ key: entity, vector }));
+        after = rows.length < entriesPerPage ? undefined : rows.at(-1)?.entity;
+      }
     },
     async exchange(namespace, changes, { keepMs = null, signal } = {}) {
       signal?.throwIfAborted();

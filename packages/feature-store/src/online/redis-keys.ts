@@ -19,6 +19,9 @@ export function vectorKeys(prefix: string, namespace: string): (key: Uint8Array)
   };
 }
 
+/** The entity's key in the name of its vector: what follows the brace, of which a prefix has none. */
+export const entityIn = (name: Buffer): Buffer => name.subarray(name.indexOf("}") + 1);
+
 export function watermarkKey(prefix: string, namespace: string): Buffer {
   return Buffer.from(`${prefix}:{${escaped(namespace)}}watermark`);
 }

@@ -3,7 +3,7 @@ import { bucketOf } from "./bucket.ts";
 import { settled } from "./in-lanes.ts";
 import { latestPerKey, type OnlineChange, type OnlineEntry, type OnlineStore } from "./port.ts";
 import { connectRedis, type RedisClient, type RedisClusterClient } from "./redis-client.ts";
-import { namespacePattern, vectorKey, vectorKeys, watermarkKey } from "./redis-keys.ts";
+import { entityIn, namespacePattern, vectorKey, vectorKeys, watermarkKey } from "./redis-keys.ts";
 import { advanceScript, exchangeScript, RedisScript, writeScript } from "./redis-script.ts";
 
 export type { RedisArgument, RedisClient, RedisClusterClient, RedisNode, RedisReplyOptions } from "./redis-client.ts";
@@ -82,6 +82,14 @@ export function redis(
     );
   }
 
+  async function valuesOf(names: readonly Buffer[]): Promise<readonly (Buffer | null)[]> {
+    const get = async (args: [string, ...Buffer[]]): Promise<unknown> =>
+      connection.send("read", args[1] as Buffer, args, { readonly: true });
+    if (!connection.clustered) return (await get(["MGET", ...names])) as (Buffer | null)[];
+    // One key a command: a cluster takes no more unless they lie in one slot.
+    return (await Promise.all(names.map((name) => get(["GET", name])))) as (Buffer | null)[];
+  }
+
   return {
     capabilities: { atomicBatch: false, expiry: true },
     watermark,
@@ -112,6 +120,16 @@ export function redis(
       });
       await Promise.all(asked);
       return { vectors, watermark: reached };
+    },
+    async *scan(namespace, { signal } = {}) {
+      const [pattern = ""] = namespacePattern(prefix, namespace);
+      for await (const names of connection.keysLike(pattern)) {
+        signal?.throwIfAborted();
+        if (names.length === 0) continue;
+        const vectors = await valuesOf(names);
+        // What has expired since it was named is not there any more.
+        yield names.flatMap((name, i) => (vectors[i] == null ? [] : [{ key: entityIn(name), vector: vectors[i] }]));
+      }
     },
     async exchange(namespace, changes, { keepMs, signal } = {}) {
       signal?.throwIfAborted();

@@ -33,6 +33,8 @@ const advance = `
 /** SQLite takes 32,766 parameters; far fewer keep the statements few and their plans alike. */
 const keysPerQuery = 512;
 
+const entriesPerPage = 1_000;
+
 const selectOf = (keys: number): string =>
   `SELECT entity, vector FROM online_vector WHERE namespace = ? AND entity IN (${"?,".repeat(keys - 1)}?)`;
 
@@ -100,6 +102,20 @@ export function sqlite(options: { readonly path: string }): OnlineStore {
       const reached = await watermark(namespace);
       const found = await vectorsOf(db, namespace, keys);
       return { vectors: keys.map((key) => found.get(keyId(key))), watermark: reached };
+    },
+    async *scan(namespace, { signal } = {}) {
+      const db = await database();
+      for (let after: Uint8Array | undefined = new Uint8Array(); after !== undefined;) {
+        signal?.throwIfAborted();
+        // A key may be empty: the first page takes it in.
+        const compare: string = after.length === 0 ? ">=" : ">";
+        const rows: { entity: Uint8Array; vector: Uint8Array }[] = await db.query(
+          `SELECT entity, vector FROM online_vector WHERE namespace = ? AND entity ${compare} ? ORDER BY entity LIMIT ?`,
+          [namespace, after, entriesPerPage],
+        );
+        if (rows.length > 0) yield rows.map(({ entity, vector }) => ({ key: entity, vector }));
+        after = rows.length < entriesPerPage ? undefined : rows.at(-1)?.entity;
+      }
     },
     async exchange(namespace, changes, { signal } = {}) {
       const db = await database();

@@ -81,7 +81,6 @@ function declaredKind(view: FeatureView, column: string): Kind {
       if (feature.column !== column) continue;
       if (dimensionsOf(feature.type) !== undefined) return "vector";
       return kinds[feature.type as keyof typeof kinds] ?? "number";
-      continue;
     }
     const { of } = feature;
     if (of.aggregate === "share") {

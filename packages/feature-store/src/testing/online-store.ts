@@ -151,6 +151,31 @@ export function describeOnlineStore(name: string, suite: OnlineStoreSuite): void
       expect(await value(store, "counter")).toBe(30);
     });
 
+    it("scans every vector of a namespace and no other, while others are written", async () => {
+      const store = await open();
+      const ids = ["", "\u0000", "}", ...Array.from({ length: 1_200 }, (_, i) => `k${i}`)];
+      const entries = ids.map((id, i) => ({ key: key(id), vector: vector(i, [1, 1, 1]) }));
+      await store.write("v@1", entries, { watermark: 4 });
+      await store.write("v@10", entries.slice(0, 3));
+      const found = new Map<string, unknown>();
+      for await (const page of store.scan("v@1")) {
+        await store.write("v@1", [{ key: key("k7"), vector: vector(-1, [9, 9, 9]) }]);
+        for (const entry of page) {
+          found.set(new TextDecoder().decode(entry.key), layout.unpack(entry.vector).get("value"));
+        }
+      }
+      expect([...found.keys()].sort()).toEqual([...ids].sort());
+      expect([-1, ids.indexOf("k7")]).toContain(found.get("k7"));
+      found.set("k7", ids.indexOf("k7"));
+      expect(ids.map((id) => found.get(id))).toEqual(ids.map((_, i) => i));
+      for await (const page of store.scan("v@2")) expect(page).toEqual([]);
+      const signal = AbortSignal.abort(new Error("no longer wanted"));
+      const aborted = async (): Promise<void> => {
+        for await (const page of store.scan("v@1", { signal })) expect(page).toBeUndefined();
+      };
+      await expect(aborted()).rejects.toThrow("no longer wanted");
+    });
+
     it("clears a namespace and no other, however many keys it has", async () => {
       const store = await open();
       const many = Array.from({ length: 1_500 }, (_, i) => ({ key: key(`k${i}`), vector: vector(i, [1, 1, 1]) }));
