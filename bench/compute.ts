@@ -1,68 +1,274 @@
-import { encodeOnnx, floatTensor, onnxModel, onnxNode, tensorInfo } from "@ashlar/compute";
-import { createInferenceServer } from "@ashlar/compute/inference";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { encodeOnnx, onnxModel, onnxNode, tensorInfo } from "@ashlar/compute";
+import { createInferenceServer, type InferenceServer } from "@ashlar/compute/inference";
 import * as ort from "onnxruntime-node";
 import { type Bench, rate, type Suite } from "./harness.ts";
+import {
+  bareLoop,
+  type BareResult,
+  type ModelName,
+  network,
+  ocrClassifier,
+  type Question,
+  rowsOf,
+} from "./inference-child.ts";
 
+const milliseconds = 800;
+
+/** Models served, against a bare loop of `session.run` on one thread. */
 export const compute: Suite = async (bench) => {
-  await served(bench);
+  await overHttp(bench);
+  await inProcess(bench);
+  await eventLoop(bench);
 };
 
-/** A network of 30-64-64-1, one row to a request, against a bare loop of `session.run` on one thread. */
-async function served({ pair }: Bench): Promise<void> {
+interface Load {
+  readonly answers: number;
+  readonly failures: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+interface Traffic {
+  readonly model: ModelName;
+  readonly rows: number;
+  readonly connections: number;
+  readonly form: "json" | "binary";
+  /** Requests a second of a Poisson process; 0 for a closed loop. */
+  readonly perSecond?: number;
+}
+
+/** The server in a process of its own, with its clients in another. */
+class ServerProcess implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #port: number;
+  readonly #folder: string;
+
+  private constructor(child: ChildProcess, port: number, folder: string) {
+    this.#child = child;
+    this.#port = port;
+    this.#folder = folder;
+  }
+
+  static async start(folder: string): Promise<ServerProcess> {
+    const child = fork(new URL("./inference-child.ts", import.meta.url), ["serve"]);
+    const [{ port }] = (await once(child, "message")) as [{ port: number }];
+    return new ServerProcess(child, port, folder);
+  }
+
+  async #ask<Answer>(question: Question): Promise<Answer> {
+    this.#child.send(question);
+    const [answer] = (await once(this.#child, "message")) as [Answer];
+    return answer;
+  }
+
+  bare(model: ModelName, rows: number): Promise<BareResult> {
+    return this.#ask<BareResult>({ kind: "bare", model, rows, milliseconds });
+  }
+
+  /** Lets clients ask for a while; gives what they saw, and the processor time that the server took. */
+  async load({
+    model,
+    rows,
+    connections,
+    form,
+    perSecond = 0,
+  }: Traffic): Promise<Load & { readonly cpuMicros: number }> {
+    const file = join(this.#folder, `${model}-${rows}-${form}`);
+    const headers = await writeBody(file, model, rows, form);
+    const before = await this.#ask<number>({ kind: "cpu" });
+    const options = [this.#port, `/v2/models/${model}/infer`, connections, milliseconds, perSecond, file, headers];
+    const client = fork(new URL("./http-load.ts", import.meta.url), options.map(String));
+    const [load] = (await once(client, "message")) as [Load];
+    await once(client, "exit");
+    const cpuMicros = (await this.#ask<number>({ kind: "cpu" })) - before;
+    if (load.failures > 0) throw new Error(`${load.failures} requests of ${model} failed`);
+    return { ...load, cpuMicros };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.disconnect();
+    await once(this.#child, "exit");
+  }
+}
+
+/** Writes a request's body; gives its headers as JSON. */
+async function writeBody(file: string, model: ModelName, rows: number, form: "json" | "binary"): Promise<string> {
+  const { data, shape } = rowsOf(model, rows);
+  const input = { name: "x", datatype: "FP32", shape };
+  if (form === "json") {
+    await writeFile(file, JSON.stringify({ inputs: [{ ...input, data: [...data] }] }));
+    return "{}";
+  }
+  const json = JSON.stringify({
+    inputs: [{ ...input, parameters: { binary_data_size: data.byteLength } }],
+    parameters: { binary_data_output: true },
+  });
+  await writeFile(file, Buffer.concat([Buffer.from(json), Buffer.from(data.buffer)]));
+  return JSON.stringify({ "Inference-Header-Content-Length": String(json.length) });
+}
+
+async function overHttp({ pair, folder }: Bench): Promise<void> {
+  await using server = await ServerProcess.start(folder);
+  const cases: readonly (readonly [name: string, unit: string, traffic: Traffic])[] = [
+    ["HTTP, 1 row in JSON, 64 connections", "rows", { model: "network", rows: 1, connections: 64, form: "json" }],
+    [
+      "HTTP, 256 rows in binary, 8 connections",
+      "rows",
+      { model: "network", rows: 256, connections: 8, form: "binary" },
+    ],
+    ["HTTP, OCR network, 4 connections", "images", { model: "ocr", rows: 1, connections: 4, form: "binary" }],
+  ];
+  for (const [name, unit, traffic] of cases) {
+    const { model, rows } = traffic;
+    const peerName = `bare loop of session.run on ${rows} ${unit}`;
+    await pair({
+      name,
+      unit: `${unit}/s`,
+      peerName,
+      rounds: 3,
+      ours: async () => ((await server.load(traffic)).answers * rows * 1000) / milliseconds,
+      peer: async () => ((await server.bare(model, rows)).runs * rows * 1000) / milliseconds,
+    });
+    await pair({
+      name,
+      unit: `${unit}/CPU s`,
+      peerName,
+      rounds: 3,
+      ours: async () => {
+        const { answers, cpuMicros } = await server.load(traffic);
+        return (answers * rows * 1e6) / cpuMicros;
+      },
+      peer: async () => {
+        const { runs, cpuMicros } = await server.bare(model, rows);
+        return (runs * rows * 1e6) / cpuMicros;
+      },
+    });
+  }
+  const one = { model: "network", rows: 1, connections: 1, form: "json" } as const;
+  await pair({
+    name: "HTTP, 1 row in JSON, 1 connection, p99",
+    unit: "ms",
+    peerName: "bare loop of session.run",
+    higherIsBetter: false,
+    ours: async () => (await server.load(one)).p99,
+    peer: async () => (await server.bare("network", 1)).p99Micros / 1000,
+  });
+  await pair({
+    name: "HTTP, Poisson 2,000 requests/s, p99",
+    unit: "ms",
+    peerName: "the same in a closed loop of 1",
+    higherIsBetter: false,
+    ours: async () => (await server.load({ ...one, connections: 64, perSecond: 2000 })).p99,
+    peer: async () => (await server.load(one)).p99,
+  });
+}
+
+async function inProcess({ pair }: Bench): Promise<void> {
   const onnx = network();
-  const row = new Float32Array(30).fill(0.5);
-  const body = JSON.stringify({ inputs: [{ name: "x", datatype: "FP32", shape: [1, 30], data: [...row] }] });
   await using server = createInferenceServer();
   await server.load("network", { onnx });
+  await server.load("worker", { onnx, execution: "worker" });
+  await server.load("ocr", { onnx: await ocrClassifier(), execution: "worker" });
+  const sessions = {
+    network: await ort.InferenceSession.create(onnx, { intraOpNumThreads: 1 }),
+    ocr: await ort.InferenceSession.create(await ocrClassifier(), { intraOpNumThreads: 1 }),
+  };
+  const bare = (model: ModelName, rows: number) => bareLoop(sessions[model], model, rows, 400);
   const handler = server.handler();
-  const session = await ort.InferenceSession.create(onnx, { intraOpNumThreads: 1 });
-
-  const infer = (): Promise<unknown> => server.infer("network", row);
+  const row = rowsOf("network", 1);
+  const body = JSON.stringify({ inputs: [{ name: "x", datatype: "FP32", shape: [1, 30], data: [...row.data] }] });
   const overHandler = async (): Promise<void> => {
     const request = new Request("http://localhost/v2/models/network/infer", { method: "POST", body });
     const response = await handler(request);
     if (!response.ok) throw new Error(await response.text());
     await response.text();
   };
-  const bare = (): Promise<unknown> => session.run({ x: new ort.Tensor("float32", row, [1, 30]) });
-  for (const clients of [1, 64]) {
-    for (const [way, call] of [
-      ["server.infer", infer],
-      ["protocol handler", overHandler],
-    ] as const) {
-      await pair({
-        name: `${way}, ${clients} at once`,
-        unit: "rows/s",
-        peerName: "bare loop of session.run",
-        rounds: 3,
-        ours: () => rate(call, { clients }),
-        peer: () => rate(bare),
-      });
-    }
+
+  const throughput = (name: string, work: () => Promise<unknown>, model: ModelName, rows: number, clients: number) =>
+    pair({
+      name: `${name}, ${clients} at once`,
+      unit: model === "ocr" ? "images/s" : "rows/s",
+      peerName: `bare loop of session.run on ${rows}`,
+      rounds: 3,
+      ours: () => rate(work, { clients, units: rows }),
+      peer: async () => (((await bare(model, rows)).runs * rows) / 400) * 1000,
+    });
+  const infer = (name: string, model: ModelName, rows: number) => {
+    const x = rowsOf(model, rows);
+    return () => server.infer(name, { x });
+  };
+  await throughput("server.infer, 1 row", infer("network", "network", 1), "network", 1, 1);
+  await throughput("server.infer, 1 row", infer("network", "network", 1), "network", 1, 64);
+  await throughput("server.infer, 256 rows", infer("network", "network", 256), "network", 256, 1);
+  await throughput("server.infer, OCR network", infer("ocr", "ocr", 1), "ocr", 1, 2);
+  await throughput("fetch handler, 1 row in JSON", overHandler, "network", 1, 64);
+  for (const [name, way] of [
+    ["network", "inline"],
+    ["worker", "through a worker"],
+  ] as const) {
+    await pair({
+      name: `server.infer, 1 row, ${way}, p50`,
+      unit: "us",
+      peerName: "bare session.run",
+      higherIsBetter: false,
+      ours: () => medianMicros(server, name),
+      peer: async () => (await bare("network", 1)).p50Micros,
+    });
   }
-  await session.release();
+  await Promise.all(Object.values(sessions).map((session) => session.release()));
 }
 
-function network(): Uint8Array {
-  const weights = (name: string, rows: number, columns: number) =>
-    floatTensor(
-      name,
-      [rows, columns],
-      Float32Array.from({ length: rows * columns }, (_, i) => Math.sin(i)),
-    );
-  return encodeOnnx(
+async function medianMicros(server: InferenceServer, name: string): Promise<number> {
+  const x = rowsOf("network", 1);
+  const times: number[] = [];
+  for (let call = 0; call < 4000; call++) {
+    const start = performance.now();
+    await server.infer(name, { x });
+    times.push(performance.now() - start);
+  }
+  return (times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0) * 1000;
+}
+
+/** How long the event loop stands still while a model of some 100 ms runs five times. */
+async function eventLoop({ pair }: Bench): Promise<void> {
+  const side = 1400;
+  const onnx = encodeOnnx(
     onnxModel({
-      name: "network",
-      nodes: [
-        onnxNode("MatMul", ["x", "w1"], ["h1"]),
-        onnxNode("Relu", ["h1"], ["r1"]),
-        onnxNode("MatMul", ["r1", "w2"], ["h2"]),
-        onnxNode("Relu", ["h2"], ["r2"]),
-        onnxNode("MatMul", ["r2", "w3"], ["y"]),
-      ],
-      initializers: [weights("w1", 30, 64), weights("w2", 64, 64), weights("w3", 64, 1)],
-      inputs: [tensorInfo("x", "float32", ["n", 30])],
-      outputs: [tensorInfo("y", "float32", ["n", 1])],
+      name: "product",
+      nodes: [onnxNode("MatMul", ["a", "a"], ["c"])],
+      inputs: [tensorInfo("a", "float32", [side, side])],
+      outputs: [tensorInfo("c", "float32", [side, side])],
     }),
   );
+  await using server = createInferenceServer();
+  await server.load("product", { onnx });
+  const session = await ort.InferenceSession.create(onnx, { intraOpNumThreads: 1 });
+  const data = new Float32Array(side * side).fill(0.5);
+  const shape = [side, side];
+  const longestGap = async (run: () => Promise<unknown>): Promise<number> => {
+    let longest = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      const now = performance.now();
+      longest = Math.max(longest, now - last);
+      last = now;
+    }, 1);
+    for (let count = 0; count < 5; count++) await run();
+    clearInterval(timer);
+    return Math.max(longest, performance.now() - last);
+  };
+  await pair({
+    name: "longest gap of the event loop while a model runs",
+    unit: "ms",
+    peerName: "session.run on the same thread",
+    higherIsBetter: false,
+    ours: () => longestGap(() => server.infer("product", { a: { data, shape } })),
+    peer: () => longestGap(() => session.run({ a: new ort.Tensor("float32", data, shape) })),
+  });
+  await session.release();
 }

@@ -12,7 +12,7 @@ export interface RunResult {
 
 /** What runs of the model took during the warm-up; `null` where it was not measured. */
 export interface RunCost {
-  /** The median run on a full batch, in microseconds. */
+  /** The quickest run on a full batch, in microseconds. */
   readonly batchMicros: number | null;
 }
 
