@@ -43,7 +43,18 @@ export async function checkpoint(context: LakeContext, log: TableLog, state: Tab
   // What this library cannot write it may not know all the actions of.
   assertWritable(table, protocol, definition);
   const { configuration } = definition;
-  const now = context.clock.now();
+  // A clock that is ahead would take what is young for expired: nothing is later than the entry as the store has it.
+  const entry = await context.objects.head(log.keyOf(state.version));
+  const now = Math.min(context.clock.now(), entry?.lastModified ?? Infinity);
   await writeCheckpoint(context.objects, log, state, now);
-  if (cleansLog(configuration)) await cleanUpLog(context.objects, log, now - logRetention(configuration));
+  if (cleansLog(configuration)) await cleanUp(context, log, table, now - logRetention(configuration));
+}
+
+/** While the oldest entry is too young to go, so are all others: that is one look, however many there are. */
+async function cleanUp({ objects, states }: LakeContext, log: TableLog, table: string, before: number): Promise<void> {
+  const known = states.oldestVersion(table);
+  const oldest = known === undefined ? undefined : await objects.head(log.keyOf(known));
+  if (oldest !== undefined && oldest.lastModified >= before) return;
+  const left = await cleanUpLog(objects, log, before);
+  if (left !== undefined) states.noteOldestVersion(table, left);
 }

@@ -142,7 +142,8 @@ describe("checkpoints of a table", () => {
     }
     expect(costs).toHaveLength(32);
     expect(new Set(costs.slice(1).map((cost) => JSON.stringify(cost))).size).toBe(1);
-    expect(costs[1]).toMatchObject({ gets: 0, puts: 2, heads: 1, lists: 1 });
+    // A listing would cost the more the more versions there are.
+    expect(costs[1]).toMatchObject({ gets: 0, puts: 2, heads: 2, lists: 0, listed: 0 });
   }, 30_000);
 
   it.each([

@@ -9,9 +9,10 @@ import type { TableLog } from "./log.ts";
  * leaves a log that begins later, without a hole.
  *
  * @param before epoch milliseconds: entries the store changed later are kept
- * @returns how many objects were deleted
+ * @returns the oldest version of which the log has the entry; undefined where there is none
  */
-export async function cleanUpLog(objects: ObjectStore, log: TableLog, before: number): Promise<number> {
+export async function cleanUpLog(objects: ObjectStore, log: TableLog, before: number): Promise<number | undefined> {
+  let oldest: number | undefined;
   const expired: { readonly key: string; readonly version: number }[] = [];
   let lastCommit = -1;
   for await (const { key, lastModified } of objects.list(log.prefix)) {
@@ -19,17 +20,18 @@ export async function cleanUpLog(objects: ObjectStore, log: TableLog, before: nu
     if (match === null) break;
     const version = Number(match[1]);
     if (match[2] === "json") {
+      oldest ??= version;
       if (lastModified >= before) break;
       lastCommit = version;
     }
     expired.push({ key, version });
   }
-  if (lastCommit <= 0) return 0;
+  if (lastCommit <= 0) return oldest;
   const checkpoint = (await log.list({ until: lastCommit })).checkpoints.at(-1);
   const doomed = expired.filter(({ version }) => version < (checkpoint?.version ?? 0));
-  if (checkpoint === undefined || doomed.length === 0 || !(await isReadable(log, checkpoint))) return 0;
+  if (checkpoint === undefined || doomed.length === 0 || !(await isReadable(log, checkpoint))) return oldest;
   for (const { key } of doomed) await objects.delete(key);
-  return doomed.length;
+  return checkpoint.version;
 }
 
 async function isReadable(log: TableLog, checkpoint: CheckpointFiles): Promise<boolean> {

@@ -7,6 +7,8 @@ export class LatestStates {
   readonly #objects: ObjectStore;
   readonly #seen: Map<string, { readonly state: TableState; readonly etag: string }> = new Map();
 
+  readonly #oldest: Map<string, number> = new Map();
+
   constructor(objects: ObjectStore) {
     this.#objects = objects;
   }
@@ -17,8 +19,13 @@ export class LatestStates {
     options: { readonly until?: number; readonly signal?: AbortSignal } = {},
   ): Promise<{ readonly log: TableLog; readonly state: TableState }> {
     const log = new TableLog(this.#objects, table);
+    const { until = Infinity, signal } = options;
+    const latest = this.#seen.get(table)?.state.version;
+    // Entries go in ascending order: when the one that was read is still there, the one after it has not been there yet.
+    // A look for one object costs the same however many a log has, which a listing does not.
+    const isNewer = latest === undefined || (await this.#isThere(log.keyOf(latest + 1), signal));
     const seen = await this.#stillThere(table, log);
-    const { until = Infinity } = options;
+    if (!isNewer && seen?.version === latest && until === Infinity) return { log, state: seen.copy() };
     const state = seen === undefined || seen.version > until ? new TableState(table) : seen.copy();
     const known = state.version;
     await state.advance(log, options);
@@ -27,6 +34,19 @@ export class LatestStates {
       if (info !== undefined) this.remember(state.copy(), info.etag);
     }
     return { log, state };
+  }
+
+  async #isThere(key: string, signal: AbortSignal | undefined): Promise<boolean> {
+    return (await this.#objects.head(key, signal === undefined ? {} : { signal })) !== undefined;
+  }
+
+  /** The oldest version that the log had at the last clean-up; undefined where none is known. */
+  oldestVersion(table: string): number | undefined {
+    return this.#oldest.get(table);
+  }
+
+  noteOldestVersion(table: string, version: number): void {
+    this.#oldest.set(table, version);
   }
 
   /** Keeps a state, from now on never changed, with the etag of the log entry of its version. */
