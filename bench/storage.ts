@@ -3,7 +3,16 @@ import { join } from "node:path";
 import { sourceOfFile } from "@ashlar/storage";
 import { duckdb } from "@ashlar/storage/duckdb";
 import { fileSystem } from "@ashlar/storage/file-system";
-import { batchFrom, between, type LakeTable, notNull, openLake, type ScanOptions } from "@ashlar/storage/lake";
+import {
+  batchFrom,
+  between,
+  type LakeTable,
+  notNull,
+  openLake,
+  parquetFiles,
+  type Rows,
+  type ScanOptions,
+} from "@ashlar/storage/lake";
 import { bareDuckDb, writeFlights } from "./flights.ts";
 import { perSecond, type Suite } from "./harness.ts";
 import { deltaRs, hasDeltaRs } from "./peers/delta-rs.ts";
@@ -18,12 +27,16 @@ export const storage: Suite = async ({ rows, folder, pair }) => {
 
   let round = 0;
   const expect = [notNull("date"), between("delay", -1500, 3000)];
-  const append = async (): Promise<LakeTable> => {
-    await using reader = await codec.open(await sourceOfFile(file));
+  const taken = async (given: Rows): Promise<LakeTable> => {
     const table = await lake.table(`flights-${round++}`, { partitionBy: ["month"] });
-    strictEqual((await table.append(reader.scan(), { expect })).rows, rows);
+    strictEqual((await table.append(given, { expect })).rows, rows);
     return table;
   };
+  const append = async (): Promise<LakeTable> => {
+    await using reader = await codec.open(await sourceOfFile(file));
+    return taken(reader.scan());
+  };
+  const appendFile = (): Promise<LakeTable> => taken(parquetFiles(file));
   const copy = async (): Promise<string> => {
     const target = join(folder, `copy-${round++}`);
     const options = "FORMAT parquet, COMPRESSION zstd, PARTITION_BY (month)";
@@ -33,7 +46,14 @@ export const storage: Suite = async ({ rows, folder, pair }) => {
     return target;
   };
   await pair({
-    name: `append ${rows / 1e6} M flights by month, two expectations`,
+    name: `append ${rows / 1e6} M flights by month from a Parquet file, two expectations`,
+    unit: "rows/s",
+    peerName: "DuckDB COPY, no commit, not synced",
+    ours: () => perSecond(rows, appendFile),
+    peer: () => perSecond(rows, copy),
+  });
+  await pair({
+    name: `append ${rows / 1e6} M flights by month in Arrow batches, two expectations`,
     unit: "rows/s",
     peerName: "DuckDB COPY, no row in JS, no commit",
     rounds: 3,
@@ -49,7 +69,7 @@ export const storage: Suite = async ({ rows, folder, pair }) => {
     await bare.run(`COPY (${wanted}) TO '${join(folder, `js-${round++}`)}' (${options})`);
   };
   await pair({
-    name: `append ${rows / 1e6} M flights by month, two expectations`,
+    name: `append ${rows / 1e6} M flights by month in Arrow batches, two expectations`,
     unit: "rows/s",
     peerName: "DuckDB, the rows through JS, then COPY",
     rounds: 3,
@@ -58,14 +78,19 @@ export const storage: Suite = async ({ rows, folder, pair }) => {
   });
 
   if (hasDeltaRs) {
-    await pair({
-      name: `append ${rows / 1e6} M flights by month, two expectations`,
-      unit: "rows/s",
-      peerName: "delta-rs, no expectations",
-      rounds: 3,
-      ours: () => perSecond(rows, append),
-      peer: async () => rows / (await deltaRs("append-file", join(folder, `rust-${round++}`), file)),
-    });
+    for (const [from, ours] of [
+      ["from a Parquet file", appendFile],
+      ["in Arrow batches", append],
+    ] as const) {
+      await pair({
+        name: `append ${rows / 1e6} M flights by month ${from}, two expectations`,
+        unit: "rows/s",
+        peerName: "delta-rs, no expectations",
+        rounds: 3,
+        ours: () => perSecond(rows, ours),
+        peer: async () => rows / (await deltaRs("append-file", join(folder, `rust-${round++}`), file)),
+      });
+    }
     const few = batchFrom({
       n: ["long", Array.from({ length: 10 }, (_, n) => BigInt(n))],
       s: ["string", Array.from({ length: 10 }, (_, n) => `row ${n}`)],

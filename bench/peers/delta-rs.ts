@@ -10,7 +10,10 @@ const python = process.env["ASHLAR_PYTHON"] ?? here("../../.venv/bin/python");
 export const hasDeltaRs: boolean = existsSync(python);
 
 /** Seconds that delta-rs takes for the work itself, without starting Python. */
-export async function deltaRs(command: "small-commits" | "append-file", ...args: readonly string[]): Promise<number> {
+export async function deltaRs(
+  command: "small-commits" | "append-file" | "open",
+  ...args: readonly string[]
+): Promise<number> {
   const { stdout } = await promisify(execFile)(python, [here("delta_rs.py"), command, ...args]);
   return JSON.parse(stdout) as number;
 }

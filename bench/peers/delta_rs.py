@@ -7,7 +7,7 @@ import time
 
 import pyarrow
 import pyarrow.parquet
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 
 def small_commits(folder, count):
@@ -27,8 +27,17 @@ def append_file(folder, file):
     return time.perf_counter() - started
 
 
+def open_table(folder, files):
+    started = time.perf_counter()
+    found = len(DeltaTable(folder).file_uris())
+    seconds = time.perf_counter() - started
+    if found != int(files):
+        raise ValueError(f"it has {found} files, not {files}")
+    return seconds
+
+
 command, *rest = sys.argv[1:]
-work = {"small-commits": small_commits, "append-file": append_file}[command]
+work = {"small-commits": small_commits, "append-file": append_file, "open": open_table}[command]
 print(json.dumps(work(*rest)), flush=True)
 # The thread pools of pyarrow and delta-rs can abort the process while the interpreter is being torn down.
 os._exit(0)
