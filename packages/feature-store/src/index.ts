@@ -54,6 +54,14 @@ export {
   type WindowFeature,
 } from "./define/window.ts";
 export { featureStoreError, featureStoreErrors } from "./errors.ts";
+export type {
+  FeatureStore,
+  FeatureStoreOptions,
+  MaterializerOptions,
+  ReadOptions,
+  ServiceReadOptions,
+  Vector,
+} from "./feature-store.ts";
 export {
   type FeatureLog,
   featureLog,
@@ -94,15 +102,7 @@ export { type OnlineColumn, OnlineColumns, readingStatuses, type ValuesOfType } 
 export type { Reading, Readings } from "./serve/read.ts";
 export { type Cell, fromRows, type RowCell } from "./source/rows.ts";
 export { fromBatches, fromTable, type SourceOptions, type TableSource } from "./source/table-source.ts";
-export {
-  createFeatureStore,
-  type FeatureStore,
-  type FeatureStoreOptions,
-  type MaterializerOptions,
-  type ReadOptions,
-  type ServiceReadOptions,
-  type Vector,
-} from "./store.ts";
+export { createFeatureStore } from "./store.ts";
 export type { LeakReport } from "./training/leak-report.ts";
 export type { Labels } from "./training/label-source.ts";
 export type { JoinOptions, TrainingManifest } from "./training/manifest.ts";

@@ -1,210 +1,36 @@
-import { randomUUID } from "node:crypto";
-import { type Clock, type Logger, silentLogger, systemClock } from "@ashlar/core";
+import { type Clock, silentLogger, systemClock } from "@ashlar/core";
 import type { FeatureView } from "./define/feature-view.ts";
-import {
-  assertDistinctNames,
-  type DistinctNames,
-  type EntityRow,
-  type FeatureValue,
-  type Selected,
-  type Selector,
-  type TrainingRow,
-  type View,
-} from "./define/selection.ts";
+import { assertDistinctNames, type DistinctNames, type View } from "./define/selection.ts";
 import type { FeatureService } from "./define/service.ts";
 import { featureStoreError } from "./errors.ts";
+import type {
+  FeatureStore,
+  FeatureStoreOptions,
+  MaterializerOptions,
+  ReadOptions,
+  ServiceReadOptions,
+} from "./feature-store.ts";
 import { logDefinition } from "./log/definition.ts";
-import type { FeatureLog } from "./log/feature-log.ts";
-import { measureSkew, type SkewOptions, type SkewReport } from "./log/skew.ts";
-import { backfill, type BackfillContext, type BackfillOptions, type BackfillResult } from "./materialize/backfill.ts";
-import { createMaterializer, type Materializer, type MaterializeResult } from "./materialize/materializer.ts";
-import { checkParity, type ParityOptions, type ParityReport } from "./materialize/parity.ts";
-import { removeRetired, type RemovedCopies, type RemoveRetiredOptions } from "./materialize/retire.ts";
+import { logged } from "./log/logged.ts";
+import { measureSkew } from "./log/skew.ts";
+import { backfill, type BackfillContext } from "./materialize/backfill.ts";
+import { createMaterializer, type Materializer } from "./materialize/materializer.ts";
+import { checkParity } from "./materialize/parity.ts";
+import { removeRetired } from "./materialize/retire.ts";
 import { createServing } from "./materialize/serving.ts";
-import { nearest, type NearestOptions, type Neighbour, type VectorFeature } from "./nearest/nearest.ts";
+import { nearest, type NearestOptions } from "./nearest/nearest.ts";
 import { arrow } from "./offline/arrow.ts";
-import type { OfflineEngine } from "./offline/port.ts";
 import { memory } from "./online/memory.ts";
-import type { OnlineStore } from "./online/port.ts";
 import type { PushResult } from "./push/add-events.ts";
 import type { PushEvent } from "./push/events.ts";
 import { consumeEvents, isPushed, pushEvents, type PushOptions } from "./push/push.ts";
 import { createSeeder } from "./push/seed.ts";
-import { createHandler, type HandlerOptions } from "./serve/handler.ts";
+import { createHandler } from "./serve/handler.ts";
 import type { OnlineColumns } from "./serve/online-columns.ts";
 import { readColumns } from "./serve/read-columns.ts";
-import { type FindServed, type Reading, readOnline, type Readings, type ReadRequest } from "./serve/read.ts";
-import type { TrainingManifest } from "./training/manifest.ts";
-import { replay, type ReplayOptions } from "./training/replay.ts";
-import {
-  makeTrainingSet,
-  type ServiceTrainingSetOptions,
-  type TrainingSet,
-  type TrainingSetOptions,
-} from "./training/training-set.ts";
-
-export interface FeatureStoreOptions<Views extends readonly View[]> {
-  readonly views: Views;
-  /** What joins over history; default `arrow()`, plain JavaScript. */
-  readonly offline?: OfflineEngine;
-  /** Where the newest values are read from; default `memory()`. */
-  readonly online?: OnlineStore;
-  /**
-   * Older definitions of the views, the newest first. Until a `backfill` of the new one has come to its end they serve under its
-   * name: features that both have, by the older one's ttl. Default none.
-   */
-  readonly previous?: readonly FeatureView[];
-  /** What is served is noted here, and flushed when the store is disposed; default none. */
-  readonly logs?: readonly FeatureLog[];
-  readonly clock?: Clock;
-  readonly logger?: Logger;
-}
-
-export interface ReadOptions<Row, Selection> {
-  /** One row per entity: the keys of the selected views and the inputs of the selected on-demand views. */
-  readonly entities: readonly Row[];
-  readonly features: readonly Selection[];
-  /** Epoch milliseconds that ages are reckoned at; default now. */
-  readonly at?: number;
-  /** Names the read in logs; default a random UUID. */
-  readonly requestId?: string;
-  readonly signal?: AbortSignal;
-}
-
-export interface ServiceReadOptions<Row, Service extends FeatureService> extends Omit<
-  ReadOptions<Row, never>,
-  "features"
-> {
-  /** Read the features it selects, by its pinned definitions. */
-  readonly service: Service;
-}
-
-/** The values of one entity, each with its status and age. */
-export type Vector<Views extends readonly View[], Selection extends string> = {
-  readonly [Name in Selected<Views, Selection>]: Reading<FeatureValue<Views, Name>>;
-};
-
-export interface MaterializerOptions {
-  /** Epoch milliseconds up to which nothing is written; default the watermark of the online store, or the beginning. */
-  readonly from?: number;
-  readonly signal?: AbortSignal;
-}
-
-/** Features of some views: joined to labels, materialised, and read. */
-export interface FeatureStore<Views extends readonly View[]> extends AsyncDisposable {
-  readonly views: Views;
-  /**
-   * Joins features to labels as they were known at each label's time. Rows out are rows in, in their order.
-   *
-   * @throws FEATURE_UNKNOWN, COLUMN_MISSING, COLUMN_TYPE_MISMATCH, TIMESTAMP_NAIVE, TIMESTAMP_INVALID, LABEL_TIME_NULL,
-   * VALUE_OUT_OF_RANGE, ON_DEMAND_FAILED, TIE_FOUND
-   */
-  trainingSet<const Selection extends Selector<Views>>(
-    options: TrainingSetOptions<Selection>,
-  ): Promise<TrainingSet<TrainingRow<Views, Selection>>>;
-  /** The same for the features of a service, by the definitions it pins. */
-  trainingSet<Service extends FeatureService>(
-    options: ServiceTrainingSetOptions<Service>,
-  ): Promise<TrainingSet<TrainingRow<Service["views"], Service["selection"][number]>>>;
-  /**
-   * Makes the training set of a manifest again, with the same digest.
-   *
-   * @throws REPLAY_MISMATCH naming what changed since
-   */
-  replay(manifest: TrainingManifest, options: ReplayOptions): Promise<TrainingSet>;
-  /**
-   * Brings the online store up to `until` (epoch milliseconds): rows visible at or before it. Goes on from the watermark,
-   * or from `from`; it can be repeated and, when killed, done again. It writes the copy of this very definition.
-   *
-   * @throws MATERIALIZE_INVALID
-   */
-  materialize(
-    view: Views[number] & FeatureView,
-    options: MaterializerOptions & { readonly until: number },
-  ): Promise<MaterializeResult>;
-  /** Reads the view's history once, to materialise it in many small steps. */
-  materializer(
-    view: Views[number] & FeatureView,
-    options?: MaterializerOptions & { readonly until?: number },
-  ): Promise<Materializer>;
-  /**
-   * Takes events of a view with a push source as they happen, by the columns of its source. Each counts once, however often
-   * it comes, by its id; windows are computed as of the moment of a read. When it rejects, push the same events again.
-   *
-   * @throws PUSH_INVALID, COLUMN_TYPE_MISMATCH, VALUE_OUT_OF_RANGE, before anything is changed; TILE_FULL, PUSH_CONFLICT
-   */
-  push(view: Views[number] & FeatureView, events: readonly PushEvent[], options?: PushOptions): Promise<PushResult>;
-  /** Pushes batch after batch: the next is asked for when the one before is durable. A store that is away is tried again. */
-  consume(
-    view: Views[number] & FeatureView,
-    batches: AsyncIterable<readonly PushEvent[]>,
-    options?: PushOptions,
-  ): Promise<PushResult>;
-  /**
-   * Compares a sample of entities online with the point-in-time join of the same moment.
-   *
-   * @throws MATERIALIZE_INVALID
-   */
-  checkParity(view: Views[number] & FeatureView, options?: ParityOptions): Promise<ParityReport>;
-  /**
-   * Compares what a log has with the point-in-time join at the moment of each read, value by value, and counts causes. The
-   * features are those that the log was made for.
-   *
-   * @throws FEATURE_UNKNOWN, COLUMN_MISSING, COLUMN_TYPE_MISMATCH, TIMESTAMP_NAIVE, LABEL_TIME_NULL
-   */
-  checkSkew(
-    options: SkewOptions & ({ readonly features: readonly Selector<Views>[] } | { readonly service: FeatureService }),
-  ): Promise<SkewReport>;
-  /**
-   * Writes a copy of the view from history beside what serves, and then has it serve, by one exchange of one value: for a new
-   * definition, or after history was corrected. Reads go on, each by one copy, and other processes see the flip within a
-   * second. When it is killed or rejects, what served serves on, and calling it again goes on from the last step.
-   *
-   * @throws MATERIALIZE_INVALID, also for a second copy of a view that takes pushed events; BACKFILL_SUPERSEDED
-   */
-  backfill(view: Views[number] & FeatureView, options?: BackfillOptions): Promise<BackfillResult>;
-  /** Removes copies that ceased to serve, and that no service given pins. When it is killed, call it again. */
-  removeRetired(view: Views[number] & FeatureView, options?: RemoveRetiredOptions): Promise<RemovedCopies>;
-  /** Epoch milliseconds up to which what serves the view is materialised. */
-  watermark(view: Views[number] & FeatureView): Promise<number | undefined>;
-  /** Reads features of entities from the online store. @throws FEATURE_UNKNOWN, ENTITY_KEY_INVALID, ON_DEMAND_FAILED */
-  read<const Selection extends Selector<Views>>(
-    options: ReadOptions<EntityRow<Views, Selection>, Selection>,
-  ): Promise<Vector<Views, Selection>[]>;
-  /** The same for the features of a service, by the definitions it pins. */
-  read<Service extends FeatureService>(
-    options: ServiceReadOptions<EntityRow<Service["views"], Service["selection"][number]>, Service>,
-  ): Promise<Vector<Service["views"], Service["selection"][number]>[]>;
-  /**
-   * Reads features column by column: typed arrays of values, statuses and ages, and a matrix for models. The values are those
-   * of `read`, without an object for each.
-   *
-   * @throws FEATURE_UNKNOWN, ENTITY_KEY_INVALID, ON_DEMAND_FAILED
-   */
-  readColumns<const Selection extends Selector<Views>>(
-    options: ReadOptions<EntityRow<Views, Selection>, Selection>,
-  ): Promise<OnlineColumns<Selected<Views, Selection>>>;
-  /** The same for the features of a service, by the definitions it pins. */
-  readColumns<Service extends FeatureService>(
-    options: ServiceReadOptions<EntityRow<Service["views"], Service["selection"][number]>, Service>,
-  ): Promise<OnlineColumns<Selected<Service["views"], Service["selection"][number]>>>;
-  /**
-   * The entities whose vectors are nearest to one, exactly: every vector that serves is looked at, so that none is missed and
-   * what is written is found at once. Of equal scores the lesser key comes first.
-   *
-   * @throws REQUEST_INVALID
-   */
-  nearest<View extends Views[number] & FeatureView>(
-    view: View,
-    options: NearestOptions<VectorFeature<View>>,
-  ): Promise<readonly Neighbour[]>;
-  /**
-   * Serves reads over HTTP: `POST /read` in JSON or Arrow, `POST /get-online-features` in Feast's shape, `GET /openapi.json`.
-   *
-   * @throws REQUEST_INVALID for a limit out of range
-   */
-  handler(options?: HandlerOptions): (request: Request) => Promise<Response>;
-}
+import { readOnline, type Readings, type ReadRequest } from "./serve/read.ts";
+import { replay } from "./training/replay.ts";
+import { makeTrainingSet, type ServiceTrainingSetOptions, type TrainingSetOptions } from "./training/training-set.ts";
 
 /**
  * Makes a feature store. Nothing is opened or read until it is used.
@@ -229,7 +55,7 @@ export function createFeatureStore<const Views extends readonly View[]>(
   async function into(
     view: FeatureView,
     { namespace, from, until = Infinity, signal }: MaterializerOptions & { namespace: string; until?: number },
-  ): Promise<{ readonly materializer: Materializer; readonly first: number }> {
+  ): Promise<{ readonly materializer: Materializer; readonly first: () => number }> {
     const columns = isPushed(view) ? [view.push.id] : [];
     const start = from ?? (await online.watermark(namespace)) ?? -Infinity;
     const timeline = await offline.timeline(view, { signal, columns });
@@ -237,11 +63,12 @@ export function createFeatureStore<const Views extends readonly View[]>(
       logger.warn({ view: view.name, ...timeline.ignored }, "rows without a key or an event time are ignored");
     }
     const range = { from: start, limit: until };
-    const first = timeline.event.reduce((least, event) => Math.min(least, event), Infinity) / 1000;
+    const first = (): number =>
+      Math.floor(timeline.event.reduce((least, event) => Math.min(least, event), Infinity) / 1000);
     const materializer = isPushed(view)
       ? createSeeder(view, timeline, online, range)
       : createMaterializer(view, timeline, online, { ...range, namespace });
-    return { materializer, first: Math.floor(first) };
+    return { materializer, first };
   }
 
   async function materializer(
@@ -264,35 +91,13 @@ export function createFeatureStore<const Views extends readonly View[]>(
 
   const backfills: BackfillContext = { online, serving, now: () => clock.now(), materializer: into };
 
-  async function logged<Result>(
-    request: ReadRequest,
-    of: readonly View[],
-    work: (find: FindServed) => Promise<Result>,
-    rowsOf: (result: Result) => readonly Readings[],
-  ): Promise<Result> {
-    const find = of === views ? serving.byName : serving.pinned;
-    if (logs.length === 0) return work(find);
-    // A log must know by which definition a value was served.
-    const others = new Map<View, View>();
-    const result = await work(async (view) => {
-      const served = await find(view);
-      if (served.view !== view) others.set(view, served.view);
-      return served;
-    });
-    const by = others.size === 0 ? of : of.map((view) => others.get(view) ?? view);
-    const { requestId = randomUUID(), at, entities } = request;
-    const rows = rowsOf(result);
-    for (const log of logs) log.record({ requestId, at, views: by, entities, rows });
-    return result;
-  }
+  const findIn = (of: readonly View[]) => (of === views ? serving.byName : serving.pinned);
 
   const read = (request: ReadRequest, of: readonly View[] = views): Promise<Readings[]> =>
-    logged(
-      request,
-      of,
-      (find) => readOnline(of, online, request, find),
-      (rows) => rows,
-    );
+    logged({ logs, request, views: of, find: findIn(of) }, async (find) => {
+      const rows = await readOnline(of, online, request, find);
+      return { result: rows, rows: () => rows };
+    });
 
   const push = (view: FeatureView, events: readonly PushEvent[], request: PushOptions = {}): Promise<PushResult> =>
     pushEvents(view, online, events, { ...request, now: clock.now() });
@@ -338,12 +143,10 @@ export function createFeatureStore<const Views extends readonly View[]>(
     },
     async readColumns(request: ReadOptions<unknown, string> | ServiceReadOptions<unknown, FeatureService>) {
       const { request: asked, views: of = views } = askedOf(request, clock);
-      const columns = await logged(
-        asked,
-        of,
-        (find) => readColumns(of, online, asked, find),
-        (made) => made.rows(),
-      );
+      const columns = await logged({ logs, request: asked, views: of, find: findIn(of) }, async (find) => {
+        const made = await readColumns(of, online, asked, find);
+        return { result: made, rows: () => made.rows() };
+      });
       return columns as OnlineColumns<never>;
     },
     async nearest(view: FeatureView, request: NearestOptions) {

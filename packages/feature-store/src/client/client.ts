@@ -3,7 +3,7 @@ import type { FeatureService } from "../define/service.ts";
 import { type Transform, transformer, transformInput } from "../define/transform.ts";
 import type { Value } from "../define/value-type.ts";
 import type { Reading, Readings } from "../serve/read.ts";
-import type { Vector } from "../store.ts";
+import type { Vector } from "../feature-store.ts";
 import { ask, type Transport } from "./ask.ts";
 
 export interface FeatureClientOptions {

@@ -157,7 +157,14 @@ describe("a feature log", () => {
     expect([lost.attempts(), lost.rows().length, log.counts().logged]).toEqual([3, 1, 1]);
     expect([away.attempts(), other.counts()]).toMatchObject([2, { logged: 0, waiting: 0, failed: 1 }]);
     // What is served after dispose is counted, and has nowhere to go.
-    log.record({ requestId: "x", at, views, entities: [{ user: 1 }], rows: [{ "people:seen": reading }] });
+    log.record({
+      requestId: "x",
+      at,
+      views,
+      entities: [{ user: 1 }],
+      features: ["people:seen"],
+      rows: () => [{ "people:seen": reading }],
+    });
     expect(log.counts().dropped).toBe(1);
   });
 
@@ -165,7 +172,14 @@ describe("a feature log", () => {
     const { sink } = keeper();
     const log = featureLog({ views, features: ["people:seen"], sink, sample: 0.25 });
     const record = (id: number): void =>
-      log.record({ requestId: `${id}`, at, views, entities: [{ user: 1 }], rows: [{ "people:seen": reading }] });
+      log.record({
+        requestId: `${id}`,
+        at,
+        views,
+        entities: [{ user: 1 }],
+        features: ["people:seen"],
+        rows: () => [{ "people:seen": reading }],
+      });
     for (let i = 0; i < 4000; i++) record(i);
     const { waiting, notSampled } = log.counts();
     expect(waiting + notSampled).toBe(4000);

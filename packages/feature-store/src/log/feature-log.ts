@@ -60,7 +60,10 @@ export interface ServedRead {
   /** The views it was answered by. */
   readonly views: readonly View[];
   readonly entities: readonly Readonly<Record<string, unknown>>[];
-  readonly rows: readonly Readings[];
+  /** What was asked for: `view:feature` or `view:*`. */
+  readonly features: readonly string[];
+  /** What was answered; called at once, and only when it is kept. */
+  readonly rows: () => readonly Readings[];
 }
 
 /** Keeps what was served. Give it to `createFeatureStore({ logs })`, which disposes it. */
@@ -111,18 +114,19 @@ export function featureLog(options: FeatureLogOptions & LoggedFeatures): Feature
   return {
     definition: definition.hash,
     features: definition.selection.names,
-    record({ requestId, at, views, entities, rows }) {
-      if (rows.length === 0 || !isOurs(views, rows[0] as Readings)) return;
+    record({ requestId, at, views, entities, features, rows }) {
+      if (!isOurs(views, features)) return;
       if (!isSampled(requestId, sample)) {
-        notSampled += rows.length;
+        notSampled += entities.length;
         return;
       }
-      writer.add(rows.length, (row) => ({
+      let answered: readonly Readings[] | undefined;
+      writer.add(entities.length, (row) => ({
         request: requestId,
         row,
         at,
         given: givenOf(definition, entities[row] ?? {}, at),
-        readings: rows[row] as Readings,
+        readings: (answered ??= rows())[row] ?? {},
       }));
     },
     flush: () => writer.flush(),
@@ -137,7 +141,7 @@ const invalid = (name: string, value: unknown, wanted: string): Error =>
   });
 
 /** Whether a read has a feature of the log, and none by another version of its view. */
-function matcher({ selection }: LogDefinition): (views: readonly View[], row: Readings) => boolean {
+function matcher({ selection }: LogDefinition): (views: readonly View[], features: readonly string[]) => boolean {
   const ours: readonly View[] = [...selection.views, ...selection.onDemand].map(({ view }) => view);
   const known = new WeakMap<readonly View[], boolean>();
   const sameVersions = (views: readonly View[]): boolean => {
@@ -150,7 +154,10 @@ function matcher({ selection }: LogDefinition): (views: readonly View[], row: Re
     known.set(views, same);
     return same;
   };
-  return (views, row) => sameVersions(views) && selection.names.some((name) => name in row);
+  const names = new Set(selection.names);
+  const has = (asked: string): boolean =>
+    names.has(asked) || (asked.endsWith(":*") && ours.some(({ name }) => asked === `${name}:*`));
+  return (views, features) => sameVersions(views) && features.some(has);
 }
 
 /** Copied at once: the caller may use the object again. */

@@ -28,11 +28,11 @@ export interface BackfillContext {
   readonly online: OnlineStore;
   readonly serving: Serving;
   readonly now: () => number;
-  /** A materialiser into a namespace, and the time of the first event in epoch milliseconds. */
+  /** A materialiser into a namespace, and what tells the time of the first event in epoch milliseconds. */
   readonly materializer: (
     view: FeatureView,
     options: { readonly namespace: string; readonly from: number; readonly signal?: AbortSignal },
-  ) => Promise<{ readonly materializer: Materializer; readonly first: number }>;
+  ) => Promise<{ readonly materializer: Materializer; readonly first: () => number }>;
 }
 
 const tries = 20;
@@ -62,7 +62,7 @@ export async function backfill(
   let written = 0;
   if (from < until) {
     const { materializer, first } = await context.materializer(view, { namespace, from, ...(signal && { signal }) });
-    for (const step of stepsOf(Math.max(from, Math.min(first, until)), until, steps)) {
+    for (const step of stepsOf(Math.max(from, Math.min(first(), until)), until, steps)) {
       written += (await materializer.advance(step, signal === undefined ? {} : { signal })).written;
     }
   }
