@@ -43,11 +43,13 @@ export async function checkpoint(context: LakeContext, log: TableLog, state: Tab
   // What this library cannot write it may not know all the actions of.
   assertWritable(table, protocol, definition);
   const { configuration } = definition;
-  // A clock that is ahead would take what is young for expired: nothing is later than the entry as the store has it.
-  const entry = await context.objects.head(log.keyOf(state.version));
-  const now = Math.min(context.clock.now(), entry?.lastModified ?? Infinity);
+  const now = context.clock.now();
   await writeCheckpoint(context.objects, log, state, now);
-  if (cleansLog(configuration)) await cleanUp(context, log, table, now - logRetention(configuration));
+  if (!cleansLog(configuration)) return;
+  // By a clock that is ahead of the store's, young entries would be expired.
+  const hint = await context.objects.head(log.lastCheckpointKey);
+  const earlier = Math.min(now, hint?.lastModified ?? Infinity);
+  await cleanUp(context, log, table, earlier - logRetention(configuration));
 }
 
 /** While the oldest entry is too young to go, so are all others: that is one look, however many there are. */

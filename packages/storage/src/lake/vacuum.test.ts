@@ -30,6 +30,8 @@ async function subject(): Promise<Subject> {
   await table.append(row(1));
   await table.append(row(2));
   age("t/", now - 30 * day);
+  // What a vacuum puts there itself is new.
+  age("t/_vacuum/", now);
   const context = { objects, codec, clock, states: new LatestStates(objects) };
   return {
     objects,

@@ -27,12 +27,16 @@ export interface VacuumResult {
 }
 
 const deletesAtOnce = 8;
+const clockFolder = "_vacuum";
+/** Hidden folders in which what is old may go. */
+const ownFolders: ReadonlySet<string> = new Set(["_change_data", clockFolder]);
 
 /**
  * Deletes the files below a table that no version within the retention names and that are older than it themselves.
  * A file is younger than the commit that names it, so that a writer whose files are younger than the retention loses
  * none: the files are listed first, and the log is read after them. Left alone are the log, folders that are hidden
- * (`_`, `.`) but for `_change_data`, and tables within the table's folder.
+ * (`_`, `.`) but for `_change_data`, and tables within the table's folder. Ages are by the store's clock, unless that of
+ * this machine is behind it: to know it an object is put into `_vacuum`, and deleted.
  *
  * @throws VACUUM_UNSAFE, FILE_OUTSIDE, PROTOCOL_UNSUPPORTED, TABLE_READ_ONLY
  */
@@ -43,7 +47,7 @@ export async function vacuum(context: LakeContext, table: string, options: Vacuu
     throw storageError("TABLE_NOT_FOUND", { table });
   }
   assertWritable(table, before.protocol, before.definition);
-  const cutoff = context.clock.now() - retentionOf(before, options);
+  const cutoff = (await earlierNow(context, table, signal)) - retentionOf(before, options);
   const candidates = await oldFiles(context, before, cutoff, signal);
   const { log, state } = await context.states.read(table, signal ? { signal } : {});
   const needed = await neededKeys(context, log, state, cutoff, signal);
@@ -51,6 +55,18 @@ export async function vacuum(context: LakeContext, table: string, options: Vacuu
   if (!dryRun) await deleteAll(context, doomed, signal);
   const bytes = doomed.reduce((sum, { size }) => sum + size, 0);
   return { files: doomed.length, bytes, keys: doomed.map(({ key }) => key) };
+}
+
+/** Now by the clock of this machine or of the store, whichever is behind: one that is ahead makes files look old. */
+async function earlierNow({ objects, clock }: LakeContext, table: string, signal?: AbortSignal): Promise<number> {
+  const [key, call] = [`${table}/${clockFolder}/${crypto.randomUUID()}`, signal ? { signal } : {}];
+  await objects.put(key, new Uint8Array(), call);
+  try {
+    const info = await objects.head(key, call);
+    return Math.min(clock.now(), info?.lastModified ?? Infinity);
+  } finally {
+    await objects.delete(key);
+  }
 }
 
 function retentionOf({ table, definition }: TableState, { retention, force = false }: VacuumOptions): number {
@@ -97,7 +113,7 @@ async function oldFiles(
 function isHidden(segments: readonly string[], partitions: ReadonlySet<string>): boolean {
   return segments.some((segment, index) => {
     if (segment.startsWith(".")) return true;
-    if (!segment.startsWith("_") || (index === 0 && segment === "_change_data")) return false;
+    if (!segment.startsWith("_") || (index === 0 && ownFolders.has(segment))) return false;
     return !partitions.has(segment.slice(0, Math.max(0, segment.indexOf("="))));
   });
 }
