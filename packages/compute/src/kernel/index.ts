@@ -20,13 +20,13 @@ export {
   type StandardiseInputs,
   type TopKInputs,
   type TopKOptions,
-  type TopKOutput,
   type ValuesInput,
 } from "./kernels.ts";
 export type { Measurement, SizeClass } from "./measure.ts";
 export { onnxRuntime, type OnnxRuntimeBackendOptions } from "./onnx-runtime.ts";
 export type { GpuForm, GpuStage, OnnxForm, OnnxNames, Operation } from "./operation.ts";
 export type { Metric } from "./operations/distance.ts";
+export type { TopKOutput } from "./operations/top.ts";
 export type { Axis } from "./operations/reduce.ts";
 export { plainJs } from "./plain-js.ts";
 export type { Program, ProgramNode } from "./program.ts";

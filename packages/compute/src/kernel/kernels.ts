@@ -7,7 +7,7 @@ import { matmul } from "./operations/matmul.ts";
 import { type Axis, reduce, type Reduction } from "./operations/reduce.ts";
 import { softmax } from "./operations/softmax.ts";
 import { deviation, standardise } from "./operations/standardise.ts";
-import { top } from "./operations/top.ts";
+import { rescored, top, type TopKOutput } from "./operations/top.ts";
 import { createProgram, programOf } from "./program.ts";
 import { type BinSource, type MatrixSource, readBins, readMatrix } from "./source.ts";
 import { type Matrix, type Tensor } from "./tensor.ts";
@@ -45,16 +45,6 @@ export interface TopKOptions {
   readonly k: number;
   /** @default "dot" */
   readonly metric?: Metric;
-}
-
-/** For each query the nearest items, best first; of equal ones the lower index first. */
-export interface TopKOutput {
-  /** `[q, k]`, rows of `items`. */
-  readonly indices: Int32Array;
-  /** `[q, k]`: inner products for `dot`, distances for the other metrics. */
-  readonly scores: Float32Array;
-  readonly rows: number;
-  readonly k: number;
 }
 
 export interface HistogramInputs {
@@ -103,23 +93,10 @@ export const kernel = {
   distance: (options: { readonly metric: Metric }): Kernel<PairInputs, Matrix> => pairKernel(distance(options.metric)),
 
   /** Exact nearest items: no index, every item is scored. */
-  topK: ({ k, metric = "dot" }: TopKOptions): Kernel<TopKInputs, TopKOutput> => {
-    const score = { operation: distance(metric), inputs: [0, 1], outputs: [2] };
-    const select = { operation: top(k, metric === "dot" ? "greatest" : "least"), inputs: [2], outputs: [3, 4] };
-    const program = createProgram(["queries", "items"], [score, select], [3, 4]);
-    return {
-      name: "topK",
-      bind: ({ queries, items }) => {
-        const tensors = [readMatrix("topK", "queries", queries), readMatrix("topK", "items", items)];
-        return bind("topK", program, tensors, ([indices, scores]) => ({
-          indices: (indices as Tensor).data as Int32Array,
-          scores: (scores as Tensor).data as Float32Array,
-          rows: (indices as Tensor).rows,
-          k,
-        }));
-      },
-    };
-  },
+  topK: (options: TopKOptions): Kernel<TopKInputs, TopKOutput> => ({
+    name: "topK",
+    bind: (inputs) => bindTopK(inputs, options),
+  }),
 
   /** Sums of gradients and hessians in each bin of each column, for boosted trees. */
   histogram: ({ bins }: { readonly bins: number }): Kernel<HistogramInputs, HistogramOutput> => ({
@@ -168,6 +145,25 @@ function bindStandardise(inputs: StandardiseInputs): ReturnType<Kernel<Standardi
   if (spread < 0) nodes.push({ operation: deviation, inputs: [0, mean], outputs: [(spread = next++)] });
   nodes.push({ operation: standardise, inputs: [0, mean, spread], outputs: [next] });
   return bind("standardise", createProgram(names, nodes, [next]), tensors, asMatrix);
+}
+
+function bindTopK(
+  inputs: TopKInputs,
+  { k, metric = "dot" }: TopKOptions,
+): ReturnType<Kernel<TopKInputs, TopKOutput>["bind"]> {
+  const queries = readMatrix("topK", "queries", inputs.queries);
+  const items = readMatrix("topK", "items", inputs.items);
+  // A backend may be unsure among the nearest: some more are kept, and measured by the definition.
+  const kept = metric === "dot" || k > items.rows ? k : Math.min(2 * k + 8, items.rows);
+  const score = { operation: distance(metric), inputs: [0, 1], outputs: [2] };
+  const select = { operation: top(kept, metric === "dot" ? "greatest" : "least"), inputs: [2], outputs: [3, 4] };
+  const program = createProgram(["queries", "items"], [score, select], [3, 4]);
+  return bind("topK", program, [queries, items], ([indices, scores]) => {
+    const found = indices as Tensor;
+    if (metric !== "dot") return rescored(queries, items, found, metric, k);
+    const { data } = scores as Tensor;
+    return { indices: found.data as Int32Array, scores: data as Float32Array, rows: found.rows, k };
+  });
 }
 
 function bindHistogram(

@@ -60,7 +60,7 @@ export async function measureAll(
     } else {
       const timing = new Timing(backend, engine, call);
       try {
-        timing.maxError = errorOf(await timing.run(), expected, call.tensors);
+        timing.maxError = errorOf(await timing.run(), expected, call);
         await takeTurns([timing], 30);
         timings.push(timing);
         rates.set(backend, Math.min(rates.get(backend) ?? Number.POSITIVE_INFINITY, timing.best / steps));
@@ -113,9 +113,11 @@ async function takeTurns(timings: readonly Timing[], milliseconds: number): Prom
  * The greatest difference as a share of the greatest value. Whole numbers may differ in one of a hundred places, and
  * are not looked at beside the values they point to: among near equals rounding decides.
  */
-function errorOf(found: readonly Tensor[], expected: readonly Tensor[], inputs: readonly Tensor[]): number {
+function errorOf(found: readonly Tensor[], expected: readonly Tensor[], { program, tensors }: Call): number {
   // A result that is small because large values cancel is not exact to its own size.
-  const least = 2 ** -10 * Math.max(...inputs.map(greatest));
+  const coarse = program.nodes.some(({ operation }) => operation.coarse === true);
+  const share = coarse ? 8 * Math.sqrt(Math.max(...tensors.map(({ columns }) => columns))) : 2 ** -10;
+  const least = share * Math.max(...tensors.map(greatest));
   const floats = expected.some(({ data }) => !(data instanceof Int32Array));
   let worst = 0;
   expected.forEach((tensor, result) => {

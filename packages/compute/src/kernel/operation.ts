@@ -19,6 +19,8 @@ export interface Operation {
   /** Multiplications, or values touched: what the time grows with. */
   readonly work: (inputs: readonly Shape[]) => number;
   readonly reference: (inputs: readonly Tensor[]) => readonly Tensor[];
+  /** True when its forms on matrix products cancel large values: small results are exact only to a share of the inputs. */
+  readonly coarse?: boolean;
   readonly gpu?: (inputs: readonly Shape[]) => GpuForm;
   readonly onnx?: (names: OnnxNames) => OnnxForm;
 }

@@ -30,7 +30,11 @@ export async function simd(): Promise<Simd> {
     return memory.buffer;
   };
   return {
-    multiply: (a, b, by) => multiply(loops, reserve, a, b, by),
+    multiply: (a, b, by) =>
+      // The second operand is laid out anew, the first is only copied: the greater one comes first.
+      by === "rows" && a.rows < b.rows
+        ? transposed(multiply(loops, reserve, b, a, by))
+        : multiply(loops, reserve, a, b, by),
     histogram: (gradients, hessians, columns, bins) => histogram(loops, reserve, gradients, hessians, columns, bins),
   };
 }
@@ -59,10 +63,20 @@ function multiply(loops: Loops, reserve: Reserve, a: Tensor, b: Tensor, by: "col
       const wide = Math.ceil(columns / 8);
       loops.multiply(4 * fromA, fromB, fromOut, padded, depth, wide);
       for (let i = 0; i < rows; i++) {
-        const at = fromOut / 4 + i * 8 * wide;
-        out.data.set(memory.subarray(at, at + columns), (row + i) * width + column);
+        const from = fromOut / 4 + i * 8 * wide;
+        const to = (row + i) * width + column;
+        if (columns > 32) out.data.set(memory.subarray(from, from + columns), to);
+        else for (let j = 0; j < columns; j++) out.data[to + j] = memory[from + j] as number;
       }
     }
+  }
+  return out;
+}
+
+function transposed({ data, rows, columns }: Matrix): Matrix {
+  const out = emptyMatrix({ rows: columns, columns: rows });
+  for (let row = 0, at = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++, at++) out.data[column * rows + row] = data[at] as number;
   }
   return out;
 }

@@ -15,6 +15,7 @@ export function distance(metric: Metric): Operation {
   return {
     name: "distance",
     parameters: { metric },
+    coarse: metric === "l2",
     results: ([a, b]) => {
       if (a === undefined || b === undefined) return "it takes two matrices";
       if (a.columns !== b.columns) return `both have equally many columns, not ${a.columns} and ${b.columns}`;
@@ -35,6 +36,18 @@ export function distance(metric: Metric): Operation {
     }),
     onnx: (names) => onnxForms[metric](names),
   };
+}
+
+/** One distance, by its definition. */
+export function distanceBetween(a: Tensor, row: number, b: Tensor, other: number, metric: Metric): number {
+  const depth = a.columns;
+  if (metric === "l2") return euclidean(a.data, row * depth, b.data, other * depth, depth);
+  const product = dot(a.data, row * depth, b.data, other * depth, depth);
+  if (metric === "dot") return product;
+  const aa = dot(a.data, row * depth, a.data, row * depth, depth);
+  const bb = dot(b.data, other * depth, b.data, other * depth, depth);
+  const scale = Math.sqrt(aa) * Math.sqrt(bb);
+  return 1 - (scale === 0 ? 0 : product / scale);
 }
 
 const gpuSources: Readonly<Record<Metric, string>> = {

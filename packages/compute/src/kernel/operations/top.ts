@@ -1,7 +1,18 @@
 import { int64Tensor, onnxNode } from "../../onnx/build.ts";
 import { elementTypeCodes } from "../../onnx/model.ts";
 import type { Operation } from "../operation.ts";
+import { distanceBetween, type Metric } from "./distance.ts";
 import { type Shape, sizeOf, type Tensor } from "../tensor.ts";
+
+/** For each query the nearest items, best first; of equal ones the lower index first. */
+export interface TopKOutput {
+  /** `[q, k]`, rows of `items`. */
+  readonly indices: Int32Array;
+  /** `[q, k]`: inner products for `dot`, distances for the other metrics. */
+  readonly scores: Float32Array;
+  readonly rows: number;
+  readonly k: number;
+}
 
 /**
  * The `k` greatest (or least) values of each row, best first, and their columns; of equal values the lower column
@@ -70,4 +81,33 @@ function selectTop({ data, rows, columns }: Tensor, k: number, sign: 1 | -1): re
 
 function precedes(score: number, other: number): boolean {
   return score > other || (other !== other && score === score);
+}
+
+/** The `k` nearest of the candidates in each row, by the definition of the distance, which a backend's may not be exact to. */
+export function rescored(
+  queries: Tensor,
+  items: Tensor,
+  { data, rows, columns }: Tensor,
+  metric: Metric,
+  k: number,
+): TopKOutput {
+  const indices = new Int32Array(rows * k);
+  const scores = new Float32Array(rows * k);
+  for (let query = 0; query < rows; query++) {
+    const candidates = Array.from(data.subarray(query * columns, (query + 1) * columns), (item) => ({
+      item,
+      score: Math.fround(distanceBetween(queries, query, items, item, metric)),
+    }));
+    candidates.sort((a, b) => rank(a.score) - rank(b.score) || a.item - b.item);
+    candidates.slice(0, k).forEach(({ item, score }, i) => {
+      indices[query * k + i] = item;
+      scores[query * k + i] = score;
+    });
+  }
+  return { indices, scores, rows, k };
+}
+
+/** NaN after everything else. */
+function rank(score: number): number {
+  return score === score ? Math.min(score, Number.MAX_VALUE) : Number.POSITIVE_INFINITY;
 }
