@@ -40,9 +40,8 @@ function collect(source: BodySource, { maxBodyBytes, bodyTimeoutMs }: BodyLimits
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     let size = 0;
-    let timer: NodeJS.Timeout | null = null;
     const end = (action: () => void): void => {
-      if (timer !== null) clearTimeout(timer);
+      clearTimeout(timer);
       action();
     };
     const refuse = (error: Error): void =>
@@ -50,13 +49,12 @@ function collect(source: BodySource, { maxBodyBytes, bodyTimeoutMs }: BodyLimits
         source.stop();
         reject(error);
       });
+    const timer = setTimeout(() => refuse(computeError("PROTOCOL_BODY_TIMEOUT", { bodyTimeoutMs })), bodyTimeoutMs);
     source.read(
       (chunk) => {
         size += chunk.byteLength;
         if (size > maxBodyBytes) refuse(computeError("PROTOCOL_BODY_TOO_LARGE", { limit: maxBodyBytes }));
         else chunks.push(chunk);
-        // Most bodies are whole with their first piece and need no timer.
-        timer ??= setTimeout(() => refuse(computeError("PROTOCOL_BODY_TIMEOUT", { bodyTimeoutMs })), bodyTimeoutMs);
       },
       () => end(() => resolve(chunks.length === 1 ? (chunks[0] as Uint8Array) : concatBytes(chunks))),
       (error) => {

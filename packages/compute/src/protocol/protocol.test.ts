@@ -152,6 +152,16 @@ describe("Open Inference Protocol v2", () => {
       code: "PROTOCOL_BODY_TOO_LARGE",
       details: { limit: 10 },
     });
+    const silent = new Request("http://localhost/", {
+      method: "POST",
+      body: new ReadableStream(),
+      duplex: "half",
+    } as RequestInit);
+    await expect(fromFetch(silent, { maxBodyBytes: 10, bodyTimeoutMs: 5 }).body()).rejects.toMatchObject({
+      code: "PROTOCOL_BODY_TIMEOUT",
+      status: 408,
+      retryable: true,
+    });
     const brotli = post("x", { "content-encoding": "br" });
     await expect(readBody(brotli, 10)).rejects.toMatchObject({ code: "PROTOCOL_UNSUPPORTED", status: 501 });
   });
