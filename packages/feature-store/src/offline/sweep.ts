@@ -65,39 +65,3 @@ export class WindowSweep {
     return changed;
   }
 }
-
-/**
- * The last visible row of one key in the total order (event, known, sequence), while time moves on. The timeline is in
- * that order, so the last is the visible row with the greatest number.
- */
-export class LatestSweep {
-  readonly #enter: Float64Array;
-  readonly #order: Uint32Array;
-  #entering = 0;
-  #end = 0;
-  /** Its row of the timeline; -1 while none is visible. */
-  row = -1;
-
-  constructor({ enter, order }: Visibility) {
-    this.#enter = enter;
-    this.#order = order;
-  }
-
-  begin(start: number, end: number): void {
-    this.#entering = start;
-    this.#end = end;
-    this.row = -1;
-  }
-
-  /** Moves on to `time`, which never goes back. @returns true when the last row changed */
-  advance(time: number): boolean {
-    const before = this.row;
-    while (this.#entering < this.#end) {
-      const row = this.#order[this.#entering] as number;
-      if ((this.#enter[row] as number) > time) break;
-      this.#entering++;
-      if (row > this.row) this.row = row;
-    }
-    return this.row !== before;
-  }
-}

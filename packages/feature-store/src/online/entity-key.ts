@@ -14,15 +14,16 @@ const longestKey = 512;
  * stands as its SHA-256.
  */
 export function entityKey(parts: readonly KeyPart[]): Uint8Array {
-  if (parts.length === 1 && typeof parts[0] === "string") return shortKey(parts[0]) ?? longKey(parts);
-  return longKey(parts);
+  const [part] = parts;
+  if (parts.length !== 1 || part === undefined) return longKey(parts);
+  return shortKey(tags[typeof part as keyof typeof tags], String(part)) ?? longKey(parts);
 }
 
 /** The key of one part of a few ASCII characters, which is most often what is asked for; undefined for another. */
-function shortKey(text: string): Uint8Array | undefined {
+function shortKey(tag: number, text: string): Uint8Array | undefined {
   if (text.length > 64) return undefined;
   const bytes = Buffer.allocUnsafe(headBytes + text.length);
-  bytes[0] = tags.string;
+  bytes[0] = tag;
   bytes[1] = text.length;
   bytes[2] = 0;
   bytes[3] = 0;

@@ -113,13 +113,31 @@ export function sameVector(a: Uint8Array | undefined, b: Uint8Array | undefined)
 }
 
 /** The entries with the greatest stamp of each key: what a store keeps of them, for stores that take a key once a batch. */
-export function latestPerKey(entries: readonly OnlineEntry[]): OnlineEntry[] {
+export function latestPerKey(entries: readonly OnlineEntry[]): readonly OnlineEntry[] {
+  if (areDistinct(entries)) return entries;
   const latest = new Map<string, OnlineEntry>();
   for (const entry of entries) {
     const id = keyId(entry.key);
     if (mayReplace(latest.get(id)?.vector, entry.vector)) latest.set(id, entry);
   }
   return [...latest.values()];
+}
+
+/** True when no two entries are of one key: a table of hashes finds it without a string for each. */
+function areDistinct(entries: readonly OnlineEntry[]): boolean {
+  const slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * entries.length + 2)));
+  const mask = slots.length - 1;
+  for (let i = 0; i < entries.length; i++) {
+    const { key } = entries[i] as OnlineEntry;
+    let hash = 0x811c9dc5;
+    for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ (key[at] as number), 0x01000193);
+    let slot = (hash ^ (hash >>> 15)) & mask;
+    for (; slots[slot] !== 0; slot = (slot + 1) & mask) {
+      if (sameVector(entries[(slots[slot] as number) - 1]?.key, key)) return false;
+    }
+    slots[slot] = i + 1;
+  }
+  return true;
 }
 
 /** A key as a string of its bytes, to look it up by. */

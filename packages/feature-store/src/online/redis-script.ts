@@ -3,24 +3,31 @@ import { isAshlarError } from "@ashlar/core";
 import type { RedisArgument, RedisConnection } from "./redis-client.ts";
 
 /**
- * KEYS: vectors' keys; ARGV: milliseconds to keep them or nothing, then the vectors. Stamps are compared byte by byte:
- * Lua's own comparison of strings follows the locale of the server.
+ * KEYS: vectors' keys, no two alike; ARGV: milliseconds to keep them or nothing, then the vectors. Stamps are compared byte
+ * by byte: Lua's own comparison of strings follows the locale of the server. Two commands for all keys cost the server a
+ * third of two for each.
  */
 export const writeScript = `
 local function lower(a, b)
-  for i = 1, 24 do
+  for i = 9, 32 do
     local x, y = string.byte(a, i), string.byte(b, i)
     if x ~= y then return x < y end
   end
   return false
 end
+local stored = redis.call('MGET', unpack(KEYS))
+local pairs = {}
 for i = 1, #KEYS do
-  local stored = redis.call('GETRANGE', KEYS[i], 8, 31)
-  if stored == '' or not lower(string.sub(ARGV[i + 1], 9, 32), stored) then
-    if ARGV[1] == '' then redis.call('SET', KEYS[i], ARGV[i + 1])
-    else redis.call('SET', KEYS[i], ARGV[i + 1], 'PX', ARGV[1]) end
+  if not stored[i] or not lower(ARGV[i + 1], stored[i]) then
+    if ARGV[1] == '' then
+      pairs[#pairs + 1] = KEYS[i]
+      pairs[#pairs + 1] = ARGV[i + 1]
+    else
+      redis.call('SET', KEYS[i], ARGV[i + 1], 'PX', ARGV[1])
+    end
   end
 end
+if #pairs > 0 then redis.call('MSET', unpack(pairs)) end
 return #KEYS`;
 
 /**
@@ -47,10 +54,11 @@ local stored = redis.call('GET', KEYS[1])
 if not stored or tonumber(stored) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
 return 1`;
 
-/** A script, sent by its digest, and whole where the server does not know it yet. */
+/** A script, sent whole at first and then by its digest, and whole again where a server does not know it. */
 export class RedisScript {
   readonly #source: string;
   readonly #digest: string;
+  #sent = false;
 
   constructor(source: string) {
     this.#source = source;
@@ -65,6 +73,11 @@ export class RedisScript {
   ): Promise<unknown> {
     const rest = [String(keys.length), ...keys, ...argumentList];
     const first = keys[0] as Buffer;
+    // Those that follow on the connection find it there.
+    if (!this.#sent) {
+      this.#sent = true;
+      return await connection.send(operation, first, ["EVAL", this.#source, ...rest], { readonly: false });
+    }
     try {
       return await connection.send(operation, first, ["EVALSHA", this.#digest, ...rest], { readonly: false });
     } catch (error) {
