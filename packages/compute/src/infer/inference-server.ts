@@ -111,7 +111,8 @@ export class WorkerInferenceServer implements InferenceServer {
         const { compared, different, failures } = report;
         throw computeError("MODEL_NOT_ACCEPTED", { model: name, version, compared, different, failures });
       }
-      await entry.retire(entry.takeOver(next, statistics));
+      const replaced = new Set([entry.versions.get(version), entry.takeOver(next, statistics)]);
+      await Promise.all([...replaced].map((model) => (model === undefined ? undefined : entry.retire(model))));
       return { ...describe(next, true), shadow: report };
     });
   }

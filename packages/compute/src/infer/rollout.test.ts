@@ -96,6 +96,15 @@ describe("swap", () => {
     expect([await ask(), server.models().length]).toEqual([1, 1]);
   });
 
+  test("a version that stood beside the present one may be replaced as it takes over", async () => {
+    await serve().load("scale", { onnx: scale(1) });
+    await server.add("scale", { onnx: scale(2), version: "2" });
+    const accepted = ask("2");
+    await server.swap("scale", { onnx: scale(3), version: "2" });
+    expect([await accepted, await ask(), await ask("2")]).toEqual([2, 3, 3]);
+    expect(server.models()).toMatchObject([{ version: "2", primary: true }]);
+  });
+
   test("without requests the comparison ends with its time", async () => {
     await serve().load("scale", { onnx: scale(1) });
     const info = await server.swap("scale", { onnx: scale(2), shadow: { share: 1, timeoutMs: 20 } });
