@@ -34,3 +34,4 @@ export { createKernelRuntime, type KernelRuntime, type KernelRuntimeOptions, typ
 export { type BinSource, columnsOf, type ListColumnLike, type MatrixSource } from "./source.ts";
 export type { Matrix, Shape, Tensor, TensorData } from "./tensor.ts";
 export { wasmSimd } from "./wasm.ts";
+export { createKernelThread, type KernelThreadOptions } from "./thread.ts";
