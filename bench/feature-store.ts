@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { column, createFeatureStore, entity, featureView, fromRows } from "@ashlar/feature-store";
 import { sqlite } from "@ashlar/feature-store/sqlite";
+import { servingBesideFeast } from "./feast-serving.ts";
 import { pointInTimeJoins } from "./join.ts";
+import { materialization } from "./materialize.ts";
 import { onlineReads, pushToVisible } from "./online.ts";
 import { type Bench, rate, type Suite } from "./harness.ts";
 
@@ -12,6 +14,8 @@ export const featureStore: Suite = async (bench) => {
   await onlineRead(bench);
   await onlineReads(bench);
   await pushToVisible(bench);
+  await materialization(bench);
+  await servingBesideFeast(bench);
 };
 
 /** Two features of 100 entities of a thousand, out of a SQLite file. */

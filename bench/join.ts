@@ -16,6 +16,7 @@ import { duckdb as parquet } from "@ashlar/storage/duckdb";
 import type { RecordBatch } from "apache-arrow";
 import { bareDuckDb, writeFlights } from "./flights.ts";
 import { type Bench, perSecond } from "./harness.ts";
+import { feastHistorical, feastMissing, hasFeast } from "./peers/feast.ts";
 
 /**
  * The delay and distance of the last flight that had landed at each label's origin, of flights of the last week: ties
@@ -57,7 +58,7 @@ export async function pointInTimeJoins(bench: Bench): Promise<void> {
       strictEqual(set.rows, rows);
     };
   };
-  const name = `join ${rows / 1e6} M labels to 3 times as many rows, known-at and ttl, digest included`;
+  const name = `join ${rows / 1e6} M labels`;
   const ways = [
     ["arrow(), kept timeline", joinWith(arrow(), flights), "tables in memory", () => asof("known", "label")],
     [
@@ -77,12 +78,42 @@ export async function pointInTimeJoins(bench: Bench): Promise<void> {
     await pair({
       name: `${name}: ${way}`,
       unit: "labels/s",
-      peerName: `DuckDB ASOF LEFT JOIN, ${tables}; no ttl, ties as they fall, no digest`,
+      peerName: `DuckDB ASOF LEFT JOIN, ${tables}, no digest`,
       ours: () => perSecond(rows, ours),
       peer: () => perSecond(rows, peer),
     });
   }
   await keptTimelines(bench, batches, sourceFile);
+  await besideFeast(bench, joinWith(arrow({ keepBytes: 0 }), flights), { source: sourceFile, labels: labelFile });
+}
+
+/** What Feast's join of the same files may take before it is ended. */
+const feastLimits = { seconds: 60, memoryMB: 8_000 } as const;
+
+/** The figure of a join that did not end is the least it can be: all labels within the time it was given. */
+async function besideFeast(
+  { rows, pair }: Bench,
+  ours: () => Promise<void>,
+  files: { readonly source: string; readonly labels: string },
+): Promise<void> {
+  if (!hasFeast) {
+    console.error(feastMissing);
+    return;
+  }
+  for (const [offline, store] of [
+    ["dask", "its default file store"],
+    ["duckdb", "its DuckDB store"],
+  ] as const) {
+    const { seconds, ended } = await feastHistorical(offline, files, feastLimits);
+    await pair({
+      name: `join ${rows / 1e6} M labels, arrow(), nothing kept`,
+      unit: "labels/s",
+      rounds: 1,
+      peerName: `Feast, ${store}, same files: ${ended}`,
+      ours: () => perSecond(rows, ours),
+      peer: async () => rows / seconds,
+    });
+  }
 }
 
 /** What a timeline costs that later joins are spared: to make it, and to bring it up to date with a commit. */
