@@ -6,6 +6,7 @@ import { encodeOnnx, onnxModel, onnxNode, tensorInfo } from "@ashlar/compute";
 import { createInferenceServer, type InferenceServer } from "@ashlar/compute/inference";
 import * as ort from "onnxruntime-node";
 import { type Bench, rate, type Suite } from "./harness.ts";
+import { hasServingPeer, servingPeerMissing, startServingPeer } from "./peers/serving.ts";
 import {
   bareLoop,
   type BareResult,
@@ -21,6 +22,7 @@ const milliseconds = 800;
 /** Models served, against a bare loop of `session.run` on one thread. */
 export const compute: Suite = async (bench) => {
   await overHttp(bench);
+  await besidePeers(bench);
   await inProcess(bench);
   await eventLoop(bench);
 };
@@ -46,18 +48,16 @@ interface Traffic {
 class ServerProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #port: number;
-  readonly #folder: string;
 
-  private constructor(child: ChildProcess, port: number, folder: string) {
+  private constructor(child: ChildProcess, port: number) {
     this.#child = child;
     this.#port = port;
-    this.#folder = folder;
   }
 
-  static async start(folder: string): Promise<ServerProcess> {
+  static async start(): Promise<ServerProcess> {
     const child = fork(new URL("./inference-child.ts", import.meta.url), ["serve"]);
     const [{ port }] = (await once(child, "message")) as [{ port: number }];
-    return new ServerProcess(child, port, folder);
+    return new ServerProcess(child, port);
   }
 
   async #ask<Answer>(question: Question): Promise<Answer> {
@@ -70,24 +70,12 @@ class ServerProcess implements AsyncDisposable {
     return this.#ask<BareResult>({ kind: "bare", model, rows, milliseconds });
   }
 
-  /** Lets clients ask for a while; gives what they saw, and the processor time that the server took. */
-  async load({
-    model,
-    rows,
-    connections,
-    form,
-    perSecond = 0,
-  }: Traffic): Promise<Load & { readonly cpuMicros: number }> {
-    const file = join(this.#folder, `${model}-${rows}-${form}`);
-    const headers = await writeBody(file, model, rows, form);
-    const before = await this.#ask<number>({ kind: "cpu" });
-    const options = [this.#port, `/v2/models/${model}/infer`, connections, milliseconds, perSecond, file, headers];
-    const client = fork(new URL("./http-load.ts", import.meta.url), options.map(String));
-    const [load] = (await once(client, "message")) as [Load];
-    await once(client, "exit");
-    const cpuMicros = (await this.#ask<number>({ kind: "cpu" })) - before;
-    if (load.failures > 0) throw new Error(`${load.failures} requests of ${model} failed`);
-    return { ...load, cpuMicros };
+  cpuMicros(): Promise<number> {
+    return this.#ask<number>({ kind: "cpu" });
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,13 +84,31 @@ class ServerProcess implements AsyncDisposable {
   }
 }
 
+/** Lets clients ask for a while; gives what they saw, and the processor time that the server took. */
+async function load(
+  server: { readonly port: number; cpuMicros(): number | Promise<number> },
+  folder: string,
+  { model, rows, connections, form, perSecond = 0 }: Traffic,
+): Promise<Load & { readonly cpuMicros: number }> {
+  const file = join(folder, `${model}-${rows}-${form}`);
+  const headers = await writeBody(file, model, rows, form);
+  const before = await server.cpuMicros();
+  const options = [server.port, `/v2/models/${model}/infer`, connections, milliseconds, perSecond, file, headers];
+  const client = fork(new URL("./http-load.ts", import.meta.url), options.map(String));
+  const [seen] = (await once(client, "message")) as [Load];
+  await once(client, "exit");
+  const cpuMicros = (await server.cpuMicros()) - before;
+  if (seen.failures > 0) throw new Error(`${seen.failures} requests of ${model} failed`);
+  return { ...seen, cpuMicros };
+}
+
 /** Writes a request's body; gives its headers as JSON. */
 async function writeBody(file: string, model: ModelName, rows: number, form: "json" | "binary"): Promise<string> {
   const { data, shape } = rowsOf(model, rows);
   const input = { name: "x", datatype: "FP32", shape };
   if (form === "json") {
     await writeFile(file, JSON.stringify({ inputs: [{ ...input, data: [...data] }] }));
-    return "{}";
+    return JSON.stringify({ "Content-Type": "application/json" });
   }
   const json = JSON.stringify({
     inputs: [{ ...input, parameters: { binary_data_size: data.byteLength } }],
@@ -113,7 +119,7 @@ async function writeBody(file: string, model: ModelName, rows: number, form: "js
 }
 
 async function overHttp({ pair, folder }: Bench): Promise<void> {
-  await using server = await ServerProcess.start(folder);
+  await using server = await ServerProcess.start();
   const cases: readonly (readonly [name: string, unit: string, traffic: Traffic])[] = [
     ["HTTP, 1 row in JSON, 64 connections", "rows", { model: "network", rows: 1, connections: 64, form: "json" }],
     [
@@ -131,7 +137,7 @@ async function overHttp({ pair, folder }: Bench): Promise<void> {
       unit: `${unit}/s`,
       peerName,
       rounds: 3,
-      ours: async () => ((await server.load(traffic)).answers * rows * 1000) / milliseconds,
+      ours: async () => ((await load(server, folder, traffic)).answers * rows * 1000) / milliseconds,
       peer: async () => ((await server.bare(model, rows)).runs * rows * 1000) / milliseconds,
     });
     await pair({
@@ -140,7 +146,7 @@ async function overHttp({ pair, folder }: Bench): Promise<void> {
       peerName,
       rounds: 3,
       ours: async () => {
-        const { answers, cpuMicros } = await server.load(traffic);
+        const { answers, cpuMicros } = await load(server, folder, traffic);
         return (answers * rows * 1e6) / cpuMicros;
       },
       peer: async () => {
@@ -155,7 +161,7 @@ async function overHttp({ pair, folder }: Bench): Promise<void> {
     unit: "ms",
     peerName: "bare loop of session.run",
     higherIsBetter: false,
-    ours: async () => (await server.load(one)).p99,
+    ours: async () => (await load(server, folder, one)).p99,
     peer: async () => (await server.bare("network", 1)).p99Micros / 1000,
   });
   await pair({
@@ -163,9 +169,46 @@ async function overHttp({ pair, folder }: Bench): Promise<void> {
     unit: "ms",
     peerName: "the same in a closed loop of 1",
     higherIsBetter: false,
-    ours: async () => (await server.load({ ...one, connections: 64, perSecond: 2000 })).p99,
-    peer: async () => (await server.load(one)).p99,
+    ours: async () => (await load(server, folder, { ...one, connections: 64, perSecond: 2000 })).p99,
+    peer: async () => (await load(server, folder, one)).p99,
   });
+}
+
+/** The same requests to servers of others, each with one process for the model: what a request costs, and the slow ones. */
+async function besidePeers({ pair, folder }: Bench): Promise<void> {
+  const traffic = { model: "network", rows: 1, connections: 16, form: "json" } as const;
+  for (const [peer, name] of [
+    ["mlserver", "MLServer, adaptive batching"],
+    ["ray", "Ray Serve, serve.batch"],
+  ] as const) {
+    if (!hasServingPeer(peer)) {
+      console.log(servingPeerMissing(peer));
+      continue;
+    }
+    await using ours = await ServerProcess.start();
+    await using theirs = await startServingPeer(peer, network(), folder);
+    const perCpuSecond = async (server: Parameters<typeof load>[0]): Promise<number> => {
+      const { answers, cpuMicros } = await load(server, folder, traffic);
+      return (answers * 1e6) / cpuMicros;
+    };
+    await pair({
+      name: "HTTP, 1 row in JSON, 16 connections",
+      unit: "requests/CPU s",
+      peerName: name,
+      rounds: 3,
+      ours: () => perCpuSecond(ours),
+      peer: () => perCpuSecond(theirs),
+    });
+    await pair({
+      name: "HTTP, 1 row in JSON, 16 connections, p99",
+      unit: "ms",
+      peerName: name,
+      higherIsBetter: false,
+      rounds: 3,
+      ours: async () => (await load(ours, folder, traffic)).p99,
+      peer: async () => (await load(theirs, folder, traffic)).p99,
+    });
+  }
 }
 
 async function inProcess({ pair }: Bench): Promise<void> {
