@@ -99,6 +99,12 @@ export function createFeatureStore<const Views extends readonly View[]>(
       return { result: rows, rows: () => rows };
     });
 
+  const byColumns = (request: ReadRequest, of: readonly View[] = views): Promise<OnlineColumns> =>
+    logged({ logs, request, views: of, find: findIn(of) }, async (find) => {
+      const made = await readColumns(of, online, request, find);
+      return { result: made, rows: () => made.rows() };
+    });
+
   const push = (view: FeatureView, events: readonly PushEvent[], request: PushOptions = {}): Promise<PushResult> =>
     pushEvents(view, online, events, { ...request, now: clock.now() });
 
@@ -142,18 +148,14 @@ export function createFeatureStore<const Views extends readonly View[]>(
       return (await read(asked.request, asked.views)) as never[];
     },
     async readColumns(request: ReadOptions<unknown, string> | ServiceReadOptions<unknown, FeatureService>) {
-      const { request: asked, views: of = views } = askedOf(request, clock);
-      const columns = await logged({ logs, request: asked, views: of, find: findIn(of) }, async (find) => {
-        const made = await readColumns(of, online, asked, find);
-        return { result: made, rows: () => made.rows() };
-      });
-      return columns as OnlineColumns<never>;
+      const asked = askedOf(request, clock);
+      return (await byColumns(asked.request, asked.views)) as OnlineColumns<never>;
     },
     async nearest(view: FeatureView, request: NearestOptions) {
       const { at = clock.now() } = request;
       return await nearest(online, await serving.byName(view), { ...request, at });
     },
-    handler: (request = {}) => createHandler({ views, read, now: () => clock.now(), logger }, request),
+    handler: (request = {}) => createHandler({ views, read: byColumns, now: () => clock.now(), logger }, request),
     async [Symbol.asyncDispose]() {
       for (const log of logs) await log[Symbol.asyncDispose]();
       await online[Symbol.asyncDispose]();

@@ -93,7 +93,10 @@ export class VectorReader {
   numbersInto(i: number, into: Float32Array): boolean {
     if (((this.#bytes[headerBytes + (i >> 3)] as number) & (1 << (i & 7))) === 0) return false;
     const offset = this.#shape.offsets[i] as number;
-    for (let n = 0; n < into.length; n++) into[n] = this.#view.getFloat32(offset + 4 * n, true);
+    if (littleEndian) {
+      const bytes = new Uint8Array(into.buffer, into.byteOffset, into.byteLength);
+      bytes.set(this.#bytes.subarray(offset, offset + into.byteLength));
+    } else for (let n = 0; n < into.length; n++) into[n] = this.#view.getFloat32(offset + 4 * n, true);
     return true;
   }
 
@@ -140,3 +143,6 @@ export class VectorReader {
 }
 
 const corrupt = (reason: string): Error => featureStoreError("VECTOR_CORRUPT", { reason });
+
+/** Whether numbers lie in memory as they lie in vectors. */
+const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;

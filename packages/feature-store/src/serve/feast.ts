@@ -1,7 +1,9 @@
 import type { View } from "../define/selection.ts";
 import type { HandlerLimits } from "./limits.ts";
-import type { Reading, Readings } from "./read.ts";
-import { entityRows, invalid, isObject, toJson } from "./wire.ts";
+import { valueTexts } from "./columns-to-json.ts";
+import { type OnlineColumns, readingStatuses, statusCode } from "./online-columns.ts";
+import type { Reading } from "./read.ts";
+import { entityRows, invalid, isObject } from "./wire.ts";
 
 const statuses: Readonly<Record<Reading["status"], string>> = {
   PRESENT: "PRESENT",
@@ -46,31 +48,35 @@ export function fromFeast(
 }
 
 /** The answer in Feast's shape: one result per column, keys first. */
-export function toFeast(
-  body: Readonly<Record<string, unknown>>,
-  rows: readonly Readings[],
-  names: readonly string[],
-  at: number,
-): unknown {
+export function toFeast(body: Readonly<Record<string, unknown>>, read: OnlineColumns, at: number): string {
   const full = body["full_feature_names"] === true;
   const entities = Object.entries(body["entities"] as Readonly<Record<string, readonly unknown[]>>);
   const epoch = new Date(0).toISOString();
-  const keys = entities.map(([, values]) => ({
-    values,
-    statuses: values.map(() => "PRESENT"),
-    event_timestamps: values.map(() => epoch),
-  }));
-  const features = names.map((name) => {
-    const column = rows.map((row) => row[name] as Reading);
-    return {
-      values: column.map(({ value }) => toJson(value)),
-      statuses: column.map(({ status }) => statuses[status]),
-      event_timestamps: column.map(({ ageMs }) => (ageMs === null ? epoch : new Date(at - ageMs).toISOString())),
-    };
+  const keys = entities.map(([, values]) =>
+    JSON.stringify({
+      values,
+      statuses: values.map(() => "PRESENT"),
+      event_timestamps: values.map(() => epoch),
+    }),
+  );
+  // Features that are of one age share its array.
+  const timestamps = new Map<Float64Array, string>();
+  const features = read.names.map((name) => {
+    const column = read.column(name);
+    const { ageMs, statuses: codes } = column;
+    const times = timestamps.get(ageMs) ?? JSON.stringify(Array.from(ageMs, (age) => timeText(age, at, epoch)));
+    timestamps.set(ageMs, times);
+    const text = valueTexts(column);
+    const values = Array.from(codes, (code, row) => (code === statusCode.PRESENT ? text(row) : "null")).join();
+    const words = Array.from(codes, (code) => statuses[readingStatuses[code] ?? "NOT_FOUND"]).join('","');
+    return `{"values":[${values}],"statuses":[${words === "" ? "" : `"${words}"`}],"event_timestamps":${times}}`;
   });
   const feature_names = [
     ...entities.map(([name]) => name),
-    ...names.map((name) => (full ? name.replace(":", "__") : name.slice(name.indexOf(":") + 1))),
+    ...read.names.map((name) => (full ? name.replace(":", "__") : name.slice(name.indexOf(":") + 1))),
   ];
-  return { metadata: { feature_names }, results: [...keys, ...features] };
+  return `{"metadata":${JSON.stringify({ feature_names })},"results":[${[...keys, ...features].join()}]}`;
 }
+
+const timeText = (ageMs: number, at: number, otherwise: string): string =>
+  Number.isNaN(ageMs) ? otherwise : new Date(at - ageMs).toISOString();

@@ -1,17 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { isAshlarError, type Logger } from "@ashlar/core";
-import { Table, tableToIPC } from "apache-arrow";
 import { resolveSelection, type View } from "../define/selection.ts";
 import type { FeatureService } from "../define/service.ts";
 import { featureStoreError } from "../errors.ts";
-import { arrowMedia, preferredMedia } from "./accept.ts";
+import { arrowMedia, jsonMedia, preferredMedia } from "./accept.ts";
+import { columnsToArrow } from "./columns-to-arrow.ts";
+import { rowsToJson } from "./columns-to-json.ts";
 import { type Asked, fromFeast, toFeast } from "./feast.ts";
 import { type HandlerLimits, handlerLimits } from "./limits.ts";
 import { openFeatureApi } from "./openapi.ts";
-import type { Readings, ReadRequest } from "./read.ts";
-import { featureType, readingColumns } from "./reading-columns.ts";
-import { toBatch } from "./to-batch.ts";
-import { entityRows, featuresOf, invalid, jsonBody, toJson } from "./wire.ts";
+import type { OnlineColumns } from "./online-columns.ts";
+import type { ReadRequest } from "./read.ts";
+import { entityRows, featuresOf, invalid, jsonBody } from "./wire.ts";
 
 export interface HandlerOptions extends HandlerLimits {
   /** Services that may be asked for by name; default none. */
@@ -20,7 +20,7 @@ export interface HandlerOptions extends HandlerLimits {
 
 export interface HandlerContext {
   readonly views: readonly View[];
-  readonly read: (request: ReadRequest, views: readonly View[]) => Promise<Readings[]>;
+  readonly read: (request: ReadRequest, views: readonly View[]) => Promise<OnlineColumns>;
   readonly now: () => number;
   readonly logger: Logger;
 }
@@ -74,10 +74,13 @@ async function ownRead(context: HandlerContext, scope: Scope, request: Request):
   if (typeof at !== "number" || !Number.isSafeInteger(at)) throw invalid('"at" must be epoch milliseconds');
   const { views, features } = featuresOf(body, "service", context.views, scope.services);
   const entities = entityRows(views, body["entities"], scope.limits);
-  const { rows, names } = await read(context, scope, { views, features, entities, at }, request.signal);
-  if (media === arrowMedia) return arrowResponse(views, names, rows);
-  const types = Object.fromEntries(names.map((name) => [name, featureType(views, name)]));
-  return Response.json({ rows: rows.map(jsonRow), ...(body["types"] === true ? { types } : {}) });
+  const columns = await read(context, scope, { views, features, entities, at }, request.signal);
+  if (media === arrowMedia) {
+    return new Response(Buffer.from(columnsToArrow(columns)), { headers: { "content-type": arrowMedia } });
+  }
+  const types = Object.fromEntries(columns.names.map((name) => [name, columns.column(name).type]));
+  const told = body["types"] === true ? `,"types":${JSON.stringify(types)}` : "";
+  return json(`{"rows":${rowsToJson(columns)}${told}}`);
 }
 
 async function feastRead(context: HandlerContext, scope: Scope, request: Request): Promise<Response> {
@@ -86,8 +89,7 @@ async function feastRead(context: HandlerContext, scope: Scope, request: Request
     at: context.now(),
     limits: scope.limits,
   });
-  const { rows, names } = await read(context, scope, asked, request.signal);
-  return Response.json(toFeast(body, rows, names, asked.at));
+  return json(toFeast(body, await read(context, scope, asked, request.signal), asked.at));
 }
 
 async function read(
@@ -95,30 +97,15 @@ async function read(
   { limits, id }: Scope,
   { views, features, entities, at }: Asked,
   signal: AbortSignal,
-): Promise<{ readonly rows: readonly Readings[]; readonly names: readonly string[] }> {
+): Promise<OnlineColumns> {
   const { names } = resolveSelection(views, features);
   if (names.length > limits.maxFeatures) {
     throw invalid(`it asks for ${names.length} features and may for ${limits.maxFeatures}`);
   }
-  return { rows: await context.read({ entities, features, at, requestId: id, signal }, views), names };
+  return await context.read({ entities, features, at, requestId: id, signal }, views);
 }
 
-const jsonRow = (row: Readings): unknown =>
-  Object.fromEntries(
-    Object.entries(row).map(([name, reading]) => [name, { ...reading, value: toJson(reading.value) }]),
-  );
-
-function arrowResponse(views: readonly View[], names: readonly string[], rows: readonly Readings[]): Response {
-  const columns = names.flatMap((name) =>
-    readingColumns(
-      name,
-      featureType(views, name),
-      rows.map((row) => row[name]),
-    ),
-  );
-  const bytes = tableToIPC(new Table([toBatch(columns, rows.length)]), "stream");
-  return new Response(Buffer.from(bytes), { headers: { "content-type": arrowMedia } });
-}
+const json = (text: string): Response => new Response(text, { headers: { "content-type": jsonMedia } });
 
 function failure(error: unknown, logger: Logger): Response {
   if (isAshlarError(error)) return Response.json({ error: error.toJSON() }, { status: error.status });

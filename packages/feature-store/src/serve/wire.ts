@@ -1,6 +1,6 @@
 import type { View } from "../define/selection.ts";
 import type { FeatureService } from "../define/service.ts";
-import type { Value, ValueType } from "../define/value-type.ts";
+import type { ValueType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import type { HandlerLimits } from "./limits.ts";
 
@@ -75,7 +75,7 @@ function fieldsOf(view: View, types: readonly ValueType[]): string[] {
   return shape.filter(([, type]) => types.includes(type)).map(([name]) => name);
 }
 
-/** The inverse of {@link toJson} for what JSON has no number for. */
+/** What JSON has no number for comes by name. */
 const toFloat = (value: unknown): unknown =>
   value === "NaN" || value === "Infinity" || value === "-Infinity" ? Number(value) : value;
 
@@ -84,11 +84,4 @@ function toBigInt(name: string, value: unknown): unknown {
   if (typeof value === "string" && /^-?\d{1,19}$/.test(value)) return BigInt(value);
   if (value === null) return null;
   throw invalid(`"${name}" must be an integer, as a number up to 2^53 or as a string`);
-}
-
-/** A value as JSON can hold it: an integer beyond 2^53 as a string, NaN and infinities by name, a vector as a list. */
-export function toJson(value: Value | null): unknown {
-  if (value instanceof Float32Array) return Array.from(value);
-  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
 }
