@@ -3,6 +3,18 @@ import { type ColumnType, decimalOf, isNested, type PrimitiveType, type Scalar }
 import type { Column } from "../parquet/column.ts";
 import { decimalText, fitsPrecision, parseDecimal } from "../parquet/decimal.ts";
 
+/** The numbers of days and microseconds whose years are 0001 to 9999, which every engine reads. */
+const namedDays = { first: -719_162, last: 2_932_896 } as const;
+const dayMicros = 86_400_000_000n;
+
+export function isNamedDay(day: number): boolean {
+  return day >= namedDays.first && day <= namedDays.last;
+}
+
+export function isNamedMoment(micros: bigint): boolean {
+  return micros >= BigInt(namedDays.first) * dayMicros && micros < BigInt(namedDays.last + 1) * dayMicros;
+}
+
 /** "Partition Value Serialization" of the Delta protocol. @throws PARTITION_INVALID */
 export function encodeValue(table: string, column: Column, row: number): string | null {
   const value = column.get(row);
@@ -13,8 +25,13 @@ export function encodeValue(table: string, column: Column, row: number): string 
   }
   const decimal = decimalOf(column.type);
   if (decimal !== undefined) return decimalText(value as bigint, decimal.scale);
+  const isTime = typeof value === "bigint" && column.type !== "long";
+  if (isTime ? !isNamedMoment(value) : column.type === "date" && !isNamedDay(Number(value))) {
+    const problem = `"${column.name}" has a time beyond the years 0001 to 9999 (${String(value)}), which has no name`;
+    throw storageError("PARTITION_INVALID", { table, problem });
+  }
   if (column.type === "date") return new Date(Number(value) * 86_400_000).toISOString().slice(0, 10);
-  if (typeof value === "bigint" && column.type !== "long") return timestampText(value).replace("T", " ").slice(0, -1);
+  if (isTime) return timestampText(value).replace("T", " ").slice(0, -1);
   return String(value as Scalar);
 }
 

@@ -1,10 +1,6 @@
 import { type ColumnType, decimalOf, isNested, type PrimitiveType, type Value } from "../parquet/column-type.ts";
 import { decimalText, parseDecimal } from "../parquet/decimal.ts";
-import { parseTimestamp, timestampText } from "./partition-value.ts";
-
-/** The numbers of days and microseconds whose years are 0001 to 9999, which every engine reads. */
-const days = { first: -719_162, last: 2_932_896 };
-const dayMicros = 86_400_000_000n;
+import { isNamedDay, isNamedMoment, parseTimestamp, timestampText } from "./partition-value.ts";
 
 /**
  * A bound as it stands in `add.stats`; undefined where there is none, or where it would be a lie.
@@ -21,7 +17,7 @@ export function boundText(type: ColumnType, value: Value, end: "min" | "max"): s
     case "timestamp_ntz":
       return timestampBound(type, value as bigint, end);
     case "date":
-      if ((value as number) < days.first || (value as number) > days.last) return undefined;
+      if (!isNamedDay(value as number)) return undefined;
       return JSON.stringify(new Date((value as number) * 86_400_000).toISOString().slice(0, 10));
     case "float":
     case "double":
@@ -37,7 +33,7 @@ export function boundText(type: ColumnType, value: Value, end: "min" | "max"): s
 function timestampBound(type: ColumnType, micros: bigint, end: "min" | "max"): string | undefined {
   const below = ((micros % 1000n) + 1000n) % 1000n;
   const whole = end === "max" && below > 0n ? micros - below + 1000n : micros - below;
-  if (whole < BigInt(days.first) * dayMicros || whole >= BigInt(days.last + 1) * dayMicros) return undefined;
+  if (!isNamedMoment(whole)) return undefined;
   const text = timestampText(whole).slice(0, "2001-06-01T12:30:00.000".length);
   return JSON.stringify(type === "timestamp" ? `${text}Z` : text);
 }

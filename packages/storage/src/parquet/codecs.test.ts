@@ -49,6 +49,23 @@ it("gives the same rows whichever codec wrote and whichever reads", async () => 
   await fc.assert(generated, { numRuns: 25 });
 });
 
+it("keeps the sign of every zero, however often they come", async () => {
+  const zeros = Array.from({ length: 60 }, (_, i) => (i % 3 === 0 ? -0 : i % 7 === 0 ? null : 0));
+  const list = { type: "array", elementType: "float", containsNull: true } as const;
+  const columns = {
+    single: ["float", zeros],
+    double: ["double", zeros],
+    list: [list, zeros.map((zero) => [zero, 1])],
+  } as const;
+  for (const writer of [duckdb(), hyparquet()]) {
+    const bytes = await writeColumns(writer, columns);
+    for (const reader of [duckdb(), hyparquet()]) {
+      const read = await readColumns(reader, bytes);
+      expect(read).toEqual({ single: zeros, double: zeros, list: columns.list[1] });
+    }
+  }
+});
+
 it("lets the others read what parquetjs-lite wrote", async () => {
   const columns = {
     a: ["long", [9_007_199_254_740_991n, null]],

@@ -7,7 +7,7 @@ import { boundOf } from "./duckdb-bound.ts";
 import { sqlName, sqlText } from "./duckdb-library.ts";
 import { isForeign } from "./duckdb-read.ts";
 import type { DuckDbSession } from "./duckdb-session.ts";
-import { checkSql } from "./duckdb-sql.ts";
+import { checkSql, negativeZeroSql, withoutDictionaries } from "./duckdb-sql.ts";
 import { fieldIds, sqlType } from "./duckdb-types.ts";
 import { readFooter, typesOf } from "./footer.ts";
 import type { ColumnBounds, CopiedFile, ParquetCopy, ParquetCopyPlan } from "./port.ts";
@@ -30,7 +30,9 @@ export async function copyWithDuckDb(session: DuckDbSession, plan: ParquetCopyPl
     const columns = [...types].map(([name, type]) => columnSql(name, type, expected.naive)).join(", ");
     const target = plan.partitionBy.length === 0 ? join(folder, "out.parquet") : join(folder, "out");
     const query = `SELECT ${columns} FROM ${sourceSql(plan)}${where}`;
-    const written = await run(session, `COPY (${query}) TO ${sqlText(target)} (${optionsSql(plan)})`);
+    const dictionaries = (await hasNegativeZero(session, plan, types)) ? withoutDictionaries : "";
+    const options = `${optionsSql(plan)}${dictionaries}`;
+    const written = await run(session, `COPY (${query}) TO ${sqlText(target)} (${options})`);
     plan.signal?.throwIfAborted();
     const files = written && filesOf(written, types, plan.partitionBy);
     const copied = files?.reduce((sum, file) => sum + file.rows, 0);
@@ -43,6 +45,18 @@ export async function copyWithDuckDb(session: DuckDbSession, plan: ParquetCopyPl
   }
   await remove();
   return undefined;
+}
+
+/** Whether there is a -0 in the sources; one that cannot be asked counts as having one. */
+async function hasNegativeZero(
+  session: DuckDbSession,
+  plan: ParquetCopyPlan,
+  types: ReadonlyMap<string, ColumnType>,
+): Promise<boolean> {
+  const found = [...types].flatMap(([name, type]) => negativeZeroSql(sqlName(name), type) ?? []);
+  if (found.length === 0) return false;
+  const rows = await run(session, `SELECT coalesce(bool_or(${found.join(" OR ")}), false) FROM ${sourceSql(plan)}`);
+  return rows?.[0]?.[0] !== false;
 }
 
 /** The rows of the sources, and which of their timestamps are naive; undefined when DuckDB would not read them as they are. */

@@ -1,5 +1,5 @@
 import type { Schema } from "apache-arrow";
-import { type ColumnType, decimalOf } from "./column-type.ts";
+import { type ColumnType, decimalOf, typesWithin } from "./column-type.ts";
 import { decimalText } from "./decimal.ts";
 import { sqlName, sqlText } from "./duckdb-library.ts";
 import { sqlType } from "./duckdb-types.ts";
@@ -29,6 +29,16 @@ export function checkSql({ test, nullPasses }: ColumnCheck): string | undefined 
   if (at !== undefined || nulls === true || open || !exact || typeof type !== "string") return undefined;
   const sql = conditionOf(test) || "true";
   return nullPasses ? `(${sqlName(column)} IS NULL OR (${sql}))` : `(${sql})`;
+}
+
+/** For a `COPY` of values with a -0: DuckDB takes it and 0 for one entry of a dictionary. */
+export const withoutDictionaries = ", DICTIONARY_SIZE_LIMIT 0";
+
+/** True in rows in which a value may hold a -0, at any depth; undefined for types that have none. */
+export function negativeZeroSql(value: string, type: ColumnType): string | undefined {
+  if (type === "float" || type === "double") return `(${value} = 0 AND signbit(${value}))`;
+  const has = [...typesWithin(type)].some((part) => part === "float" || part === "double");
+  return has ? `contains(CAST(${value} AS VARCHAR), '-0.0')` : undefined;
 }
 
 /** Whether a value is in SQL what it is here. */

@@ -9,6 +9,7 @@ import { columnsOf } from "./column.ts";
 import { appendRows } from "./duckdb-chunk.ts";
 import { type DuckDbAppender, type DuckDbConnection, sqlName, sqlText } from "./duckdb-library.ts";
 import type { DuckDbSession } from "./duckdb-session.ts";
+import { negativeZeroSql, withoutDictionaries } from "./duckdb-sql.ts";
 import { fieldIds, sqlType } from "./duckdb-types.ts";
 import { typesOf } from "./footer.ts";
 import type { Compression, ParquetOutput, ParquetWriter } from "./port.ts";
@@ -72,7 +73,8 @@ class DuckDbWriter implements ParquetWriter {
       .map(([name, type], i) => `${type === "string" ? `decode(c${i})` : `c${i}`} AS ${sqlName(name)}`)
       .join(", ");
     const codec = compression === "none" ? "uncompressed" : compression;
-    const options = `FORMAT parquet, COMPRESSION ${codec}${fieldIds(schema)}`;
+    const dictionaries = (await this.#hasNegativeZero()) ? withoutDictionaries : "";
+    const options = `FORMAT parquet, COMPRESSION ${codec}${dictionaries}${fieldIds(schema)}`;
     try {
       await connection.run(`COPY (SELECT ${columns} FROM ${table}) TO ${sqlText(path)} (${options})`);
     } catch (cause) {
@@ -83,6 +85,15 @@ class DuckDbWriter implements ParquetWriter {
     const { size } = await stat(path);
     const body = Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>;
     return { rows: this.#rows, size, body };
+  }
+
+  async #hasNegativeZero(): Promise<boolean> {
+    const { connection, table, types } = this.#parts;
+    const found = types.flatMap(([, type], index) => negativeZeroSql(`c${index}`, type) ?? []);
+    if (found.length === 0) return false;
+    const result = await connection.run(`SELECT coalesce(bool_or(${found.join(" OR ")}), false) FROM ${table}`);
+    const [[has] = []] = await result.getRowsJson();
+    return has === true;
   }
 
   #closeAppender(): void {

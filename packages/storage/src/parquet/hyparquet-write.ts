@@ -1,6 +1,7 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 import { ByteWriter, ParquetWriter as FileWriter } from "hyparquet-writer";
-import type { Value } from "./column-type.ts";
+import { columnTypeOf } from "./arrow-type.ts";
+import { type ColumnType, typesWithin, type Value } from "./column-type.ts";
 import { columnsOf } from "./column.ts";
 import { pageCompressors } from "./compress.ts";
 import { parquetElements } from "./hyparquet-schema.ts";
@@ -20,11 +21,15 @@ export class HyparquetWriter implements ParquetWriter {
   readonly #names: readonly string[];
   readonly #bytes: ByteWriter = new ByteWriter();
   readonly #file: FileWriter;
+  /** Columns with floating-point numbers, at any depth. */
+  readonly #floats: ReadonlySet<string>;
   #columns: (Value | null)[][];
   #rows = 0;
 
   constructor(schema: Schema, compression: Compression) {
     this.#names = schema.fields.map((field) => field.name);
+    const floats = schema.fields.filter((field) => [...typesWithin(columnTypeOf(field))].some(isFloat));
+    this.#floats = new Set(floats.map(({ name }) => name));
     this.#columns = this.#names.map(() => []);
     this.#file = new FileWriter({
       writer: this.#bytes,
@@ -50,7 +55,12 @@ export class HyparquetWriter implements ParquetWriter {
   }
 
   async #flush(): Promise<void> {
-    const columnData = this.#names.map((name, index) => ({ name, data: this.#columns[index] ?? [] }));
+    const columnData = this.#names.map((name, index) => {
+      const data = this.#columns[index] ?? [];
+      // The writer takes 0 and -0 for one entry of a dictionary.
+      const isPlain = this.#floats.has(name) && data.some(holdsNegativeZero);
+      return { name, data, ...(isPlain ? { encoding: "PLAIN" as const } : {}) };
+    });
     await this.#file.write({ columnData, rowGroupSize: rowGroupRows });
     this.#columns = this.#names.map(() => []);
   }
@@ -65,4 +75,12 @@ export class HyparquetWriter implements ParquetWriter {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#columns = [];
   }
+}
+
+const isFloat = (type: ColumnType): boolean => type === "float" || type === "double";
+
+function holdsNegativeZero(value: Value | null): boolean {
+  if (typeof value !== "object" || value === null) return Object.is(value, -0);
+  if (value instanceof Uint8Array) return false;
+  return (Object.values(value) as (Value | null)[]).some(holdsNegativeZero);
 }
