@@ -1,3 +1,4 @@
+import { column, createFeatureStore, entity, featureView, fromRows, vector } from "@ashlar/feature-store";
 import { redis, type RedisClient, type RedisClusterClient } from "@ashlar/feature-store/redis";
 import { describeOnlineStore } from "@ashlar/feature-store/testing";
 import { createClient, createCluster } from "redis";
@@ -65,6 +66,47 @@ describe.skipIf(!isThere && !ci)(`Redis (redis-server: ${isThere ? "found" : "mi
     );
     expect(watermark).toBe(5);
     expect(vectors.filter((vector) => vector === undefined)).toEqual([]);
+  });
+
+  it("backfills beside what serves over a connection that is cut, and flips once", async () => {
+    await using proxy = await startCuttingProxy(server.url);
+    const { port } = new URL(proxy.endpoint);
+    const name = prefix();
+    const online = redis({ url: `redis://127.0.0.1:${port}`, prefix: name });
+    const other = redis({ client, prefix: name });
+    const at = (seconds: number): Date => new Date(seconds * 1000);
+    const cars = Array.from({ length: 3_000 }, (_, i) => ({ car: `car ${i}`, at: at(i), trips: i, place: [i, 1, 0] }));
+    const source = fromRows(
+      "cars",
+      cars.map(({ place, ...row }) => ({ ...row, place: Float32Array.from(place) })),
+    );
+    const shared = { name: "cars", entities: [entity({ name: "car", key: { car: "string" } })], source } as const;
+    const before = featureView({ ...shared, eventTime: "at", ttl: "1d", features: { trips: column("trips") } });
+    const view = featureView({
+      ...shared,
+      eventTime: "at",
+      ttl: "2d",
+      features: { trips: column("trips"), place: column("place", vector(3)) },
+    });
+    const until = 4_000_000;
+    await createFeatureStore({ views: [before], online: other }).materialize(before, { until });
+    await using store = createFeatureStore({ views: [view], previous: [before], online });
+    const reader = createFeatureStore({ views: [view], previous: [before], online: other });
+    const request = { entities: cars, features: ["cars:trips", "cars:place"], at: until } as const;
+    const statuses = async (): Promise<string[]> => [
+      ...new Set((await reader.read(request)).map((row) => `${row["cars:trips"].status} ${row["cars:place"].status}`)),
+    ];
+    await store.read({ ...request, entities: cars.slice(0, 1) });
+    proxy.cutAfter(120);
+    await expect(store.backfill(view, { until })).rejects.toMatchObject({ code: "ONLINE_STORE_UNAVAILABLE" });
+    expect(await statuses()).toEqual(["PRESENT NOT_FOUND"]);
+    await expect.poll(() => store.backfill(view, { until }).catch(() => undefined)).toMatchObject({ watermark: until });
+    await expect.poll(statuses, { timeout: 5_000 }).toEqual(["PRESENT PRESENT"]);
+    const [nearest] = await store.nearest(view, { vector: [700, 1, 0], k: 1, metric: "l2", at: until });
+    expect(nearest).toMatchObject({ entity: { car: "car 700" }, score: 0 });
+    const { removed } = await store.removeRetired(view, { graceMs: 0 });
+    expect(removed).toHaveLength(1);
+    await other[Symbol.asyncDispose]();
   });
 
   it("names what the server refuses, and a server that is not there", async () => {
