@@ -1,3 +1,5 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +12,7 @@ import { externalTensor, loop, product, scale, square, unknownOperator } from ".
 import { externalDataOf } from "../onnx/external-data.ts";
 import { createInferenceServer, type InferenceServer, type InferenceServerOptions } from "./index.ts";
 
-let server: InferenceServer;
+let server: InferenceServer = createInferenceServer();
 function serve(options: InferenceServerOptions = {}): InferenceServer {
   server = createInferenceServer(options);
   return server;
@@ -77,6 +79,24 @@ describe("hostile models", () => {
     const stuck = server.infer("loop", number(1), { deadlineMs: 50 });
     await expect(stuck).rejects.toMatchObject({ code: "INFERENCE_DEADLINE_EXCEEDED" });
     expect((await server.infer("loop", number(0)))["y"]?.data[0]).toBe(0);
+  });
+});
+
+describe("a server that is killed", () => {
+  test("takes the processes of its instances with it, even one in a run that never ends", async () => {
+    const parent = fork(new URL("../../test/orphan-child.ts", import.meta.url));
+    const [{ pid }] = (await once(parent, "message")) as [{ pid: number }];
+    const alive = (): boolean => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    expect(alive()).toBe(true);
+    parent.kill("SIGKILL");
+    await once(parent, "exit");
+    await expect.poll(alive, { timeout: 10_000 }).toBe(false);
   });
 });
 

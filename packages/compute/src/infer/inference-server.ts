@@ -111,8 +111,10 @@ export class WorkerInferenceServer implements InferenceServer {
         const { compared, different, failures } = report;
         throw computeError("MODEL_NOT_ACCEPTED", { model: name, version, compared, different, failures });
       }
-      const replaced = new Set([entry.versions.get(version), entry.takeOver(next, statistics)]);
-      await Promise.all([...replaced].map((model) => (model === undefined ? undefined : entry.retire(model))));
+      const beside = entry.versions.get(version);
+      const before = entry.takeOver(next, statistics);
+      const ending = beside === undefined || beside === before ? [before] : [before, beside];
+      await Promise.all(ending.map((model) => entry.retire(model)));
       return { ...describe(next, true), shadow: report };
     });
   }

@@ -1,4 +1,4 @@
-import { isMarkedAsUntransferable, parentPort, workerData } from "node:worker_threads";
+import { isMarkedAsUntransferable, parentPort, Worker, workerData } from "node:worker_threads";
 
 import type { FromRunner, RunnerStart, ToRunner } from "./messages.ts";
 import { openSession, reasonOf } from "./open-session.ts";
@@ -27,6 +27,8 @@ if (parentPort !== null) {
     onMessage: (listener) => process.on("message", listener),
     close: () => process.disconnect(),
   };
+  const watch = import.meta.url.endsWith(".ts") ? "./orphan/worker.ts" : "./orphan/worker.js";
+  new Worker(new URL(watch, import.meta.url)).unref();
   process.once("message", (message: ToRunner) => {
     if (message.kind === "start") void serve(channel, message.start);
   });
