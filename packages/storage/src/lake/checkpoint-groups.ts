@@ -1,5 +1,6 @@
 import type { Action, AddFile, RemoveFile } from "./actions.ts";
-import { assemble, type CheckpointSchema, encodeGroup, widenedSchema } from "./checkpoint-file.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { assemble, type CheckpointSchema, disassemble, encodeGroup, widenedSchema } from "./checkpoint-file.ts";
 import { FileGroups } from "./file-groups.ts";
 import type { TableState } from "./state.ts";
 
@@ -8,15 +9,21 @@ export class CheckpointGroups {
   readonly #adds: FileGroups<AddFile>;
   readonly #removes: FileGroups<RemoveFile>;
   #schema: CheckpointSchema = { rare: new Set() };
+  #read: Checkpoint | undefined;
 
-  /** @param fullGroup the greatest number of files that are encoded together. @default 16_384 */
-  constructor(fullGroup = 16_384) {
+  /**
+   * @param read the checkpoint that the state was read from
+   * @param fullGroup the greatest number of files that are encoded together. @default 16_384
+   */
+  constructor(read?: Checkpoint, fullGroup = 16_384) {
+    this.#read = read;
     this.#adds = new FileGroups((add) => ({ add: unchanged(add) }), fullGroup);
     this.#removes = new FileGroups((remove) => ({ remove: unchanged(remove) }), fullGroup);
   }
 
   /** The checkpoint of a state, as a Parquet file, and its number of actions. */
   encode(state: TableState): { readonly body: Uint8Array; readonly size: number } {
+    this.#begin();
     const head = headOf(state);
     const removes = this.#removes.split(state.tombstones.values());
     const adds = this.#adds.split(state.files.values());
@@ -26,6 +33,23 @@ export class CheckpointGroups {
     const files = [...this.#removes.encode(removes, this.#schema), ...this.#adds.encode(adds, this.#schema)];
     const groups = head.length === 0 ? files : [encodeGroup(head, this.#schema), ...files];
     return { body: assemble(groups, this.#schema), size: groups.reduce((sum, group) => sum + group.rows, 0) };
+  }
+
+  /** What the last checkpoint had encoded need not be encoded by this process either. */
+  #begin(): void {
+    const { proven, adds = [], removes = [] } = this.#read ?? {};
+    this.#read = undefined;
+    const known = proven && disassemble(proven);
+    if (known === undefined) return;
+    this.#schema = known.schema;
+    this.#adds.begin(
+      known.groups.filter(({ kind }) => kind === "add"),
+      adds,
+    );
+    this.#removes.begin(
+      known.groups.filter(({ kind }) => kind === "remove"),
+      removes,
+    );
   }
 }
 

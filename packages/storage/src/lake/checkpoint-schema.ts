@@ -86,6 +86,9 @@ export interface CheckpointColumn {
   readonly data: unknown[];
 }
 
+/** Whether a field, as `add.tags`, is one that only some tables have. */
+export const isRare = (field: string): boolean => rare.has(field.slice(field.indexOf(".") + 1));
+
 /** The fields of actions that only some tables have, as `add.tags`. */
 export function rareFields(actions: readonly Action[]): Set<string> {
   const found = new Set<string>();

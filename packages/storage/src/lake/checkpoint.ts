@@ -23,6 +23,8 @@ export interface Checkpoint {
   readonly removes: readonly RemoveFile[];
   /** protocol, metaData, txn and domainMetadata. */
   readonly others: readonly Action[];
+  /** The Parquet file itself, where it is one, with the SHA-256 that was noted of it. */
+  readonly proven?: Uint8Array;
 }
 
 const fileFields = ["path", "size", "deletionVector", "partitionValues", "dataChange", "tags"];
@@ -57,8 +59,15 @@ export async function readCheckpoint(
     if (!/^[\w.-]+$/.test(path)) throw corrupt(files.keys[0] ?? "", `its sidecar "${path}" is not a file name`);
     await gather(objects, `${folder}_sidecars/${path}`, found);
   }
-  await assertNoted(objects, files, found, noted, files.keys.length === 1 ? bytes : undefined);
-  return found;
+  const whole = files.keys.length === 1 ? bytes : undefined;
+  await assertNoted(objects, files, found, noted, whole);
+  return whole !== undefined && isProven(files, whole, noted) ? { ...found, proven: whole } : found;
+}
+
+/** Whether the bytes are known to be those that were written, now that nothing speaks against them. */
+function isProven({ version, keys }: CheckpointFiles, whole: Uint8Array, noted: NotedCheckpoint | undefined): boolean {
+  const isNoted = noted?.version === version && noted.sha256 !== undefined && noted.sizeInBytes === whole.byteLength;
+  return isNoted && keys[0]?.endsWith(".parquet") === true;
 }
 
 /** @throws LOG_CORRUPT */

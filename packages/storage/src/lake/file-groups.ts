@@ -28,6 +28,15 @@ export class FileGroups<File extends object> {
     this.#fullGroup = fullGroup;
   }
 
+  /** Takes up groups that were encoded elsewhere, whose files come one after the other. */
+  begin(groups: readonly EncodedGroup[], files: readonly File[]): void {
+    let from = 0;
+    for (const group of groups) {
+      const known = { ...group, files: files.slice(from, (from += group.rows)) };
+      for (const file of known.files) this.#groupOf.set(file, known);
+    }
+  }
+
   split(files: Iterable<File>): Split<File> {
     const found = new Map<KnownGroup<File> | undefined, File[]>();
     for (const file of files) {

@@ -87,6 +87,7 @@ export class TableState {
     this.tombstones = new SharedMap(tombstones);
     this.transactions = fresh.transactions;
     this.domains = fresh.domains;
+    this.checkpoints = new CheckpointGroups(checkpoint);
   }
 
   /**
