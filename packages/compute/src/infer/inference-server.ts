@@ -134,20 +134,29 @@ export class WorkerInferenceServer implements InferenceServer {
 
   unload(name: string, options: { readonly version?: string } = {}): Promise<void> {
     return this.#change(name, async () => {
+      // A model that sleeps is forgotten, and that is all.
       if (this.#lazy.remove(name) && !this.#entries.has(name)) return;
-      const entry = this.#entry(name);
-      const { version } = options;
-      if (version === undefined || (entry.versions.size === 1 && entry.versions.has(version))) {
-        this.#entries.delete(name);
-        await Promise.all([...entry.versions.values()].map((model) => entry.retire(model)));
-        return;
-      }
-      const model = entry.require(version);
-      entry.remove(version);
-      const [successor] = [...entry.versions.values()].slice(-1);
-      if (entry.primary === model && successor !== undefined) entry.promote(successor);
-      await entry.retire(model);
+      await this.#takeAway(name, options.version);
     });
+  }
+
+  /** Takes a model away that its next request will load again. */
+  sleep(name: string): Promise<void> {
+    return this.#change(name, () => this.#takeAway(name));
+  }
+
+  async #takeAway(name: string, version?: string): Promise<void> {
+    const entry = this.#entry(name);
+    if (version === undefined || (entry.versions.size === 1 && entry.versions.has(version))) {
+      this.#entries.delete(name);
+      await Promise.all([...entry.versions.values()].map((model) => entry.retire(model)));
+      return;
+    }
+    const model = entry.require(version);
+    entry.remove(version);
+    const [successor] = [...entry.versions.values()].slice(-1);
+    if (entry.primary === model && successor !== undefined) entry.promote(successor);
+    await entry.retire(model);
   }
 
   async infer(name: string, inputs: InferenceInputs, options: InferOptions = {}): Promise<Outputs> {

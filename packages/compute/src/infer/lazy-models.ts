@@ -13,15 +13,18 @@ interface LazyModel extends LazyOptions {
   watch: AbortController | null;
 }
 
+/** What loads a model, and takes it away without forgetting it. */
+interface LazyHost extends Pick<InferenceServer, "load"> {
+  sleep(name: string): Promise<void>;
+}
+
 /** Models that are loaded by their first request, and put to sleep again when none has come for a while. */
 export class LazyModels {
-  readonly #server: Pick<InferenceServer, "load" | "unload">;
+  readonly #server: LazyHost;
   readonly #clock: Clock;
   readonly #models: Map<string, LazyModel> = new Map();
-  /** Names being put to sleep: to take their model away is not to forget them. */
-  readonly #falling: Set<string> = new Set();
 
-  constructor(server: Pick<InferenceServer, "load" | "unload">, clock: Clock) {
+  constructor(server: LazyHost, clock: Clock) {
     this.#server = server;
     this.#clock = clock;
   }
@@ -34,8 +37,8 @@ export class LazyModels {
     return this.#models.has(name);
   }
 
+  /** True when it was known. */
   remove(name: string): boolean {
-    if (this.#falling.has(name)) return false;
     this.#models.get(name)?.watch?.abort();
     return this.#models.delete(name);
   }
@@ -103,9 +106,7 @@ export class LazyModels {
       );
       if (!awake) return;
     }
-    this.#falling.add(name);
-    await this.#server.unload(name).catch(() => {});
-    this.#falling.delete(name);
+    await this.#server.sleep(name).catch(() => {});
   }
 }
 
