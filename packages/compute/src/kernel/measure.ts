@@ -19,7 +19,7 @@ export function sizeClassOf(work: number): SizeClass {
 export type Measurement =
   | {
       readonly backend: string;
-      /** Best of the repeats, in milliseconds. */
+      /** Median of the repeats, in milliseconds. */
       readonly milliseconds: number;
       /** Greatest difference to plain JS, as a share of the greatest value. */
       readonly maxError: number;
@@ -59,33 +59,34 @@ export async function measureAll(
       skipped.push({ backend, skipped: `it would take some ${Math.round(predicted)} ms` });
     } else {
       const timing = new Timing(backend, engine, call);
-      try {
-        timing.maxError = errorOf(await timing.run(), expected, call);
-        await takeTurns([timing], 30);
-        timings.push(timing);
-        rates.set(backend, Math.min(rates.get(backend) ?? Number.POSITIVE_INFINITY, timing.best / steps));
-      } catch (error) {
-        skipped.push({ backend, skipped: `it failed when measured: ${reasonOf(error)}` });
-      }
+      timings.push(timing);
+      const results = await timing.run();
+      if (results !== undefined) timing.maxError = errorOf(results, expected, call);
+      await takeTurns([timing], 30);
+      if (timing.failure !== undefined) continue;
+      rates.set(backend, Math.min(rates.get(backend) ?? Number.POSITIVE_INFINITY, timing.best / steps));
     }
   }
   const correct = timings.filter(({ maxError }) => maxError <= TOLERANCE);
   const best = Math.min(...correct.map((timing) => timing.best));
   const close = correct.filter((timing) => timing.best <= 2 * best);
   // A busy moment must not decide between two that are close.
-  if (close.length > 1) await takeTurns(close, 100);
-  const measured = timings.map(({ backend, best: milliseconds, maxError }) => {
-    return { backend, milliseconds, maxError, correct: maxError <= TOLERANCE };
-  });
-  return [...measured, ...skipped];
+  if (close.length > 1) await takeTurns(close, 150);
+  return [...timings.map(measurementOf), ...skipped];
+}
+
+function measurementOf({ backend, typical: milliseconds, maxError, failure }: Timing): Measurement {
+  if (failure !== undefined) return { backend, skipped: `it failed when measured: ${failure}` };
+  return { backend, milliseconds, maxError, correct: maxError <= TOLERANCE };
 }
 
 class Timing {
   readonly backend: string;
   readonly #engine: KernelEngine;
   readonly #call: Call;
-  best = Number.POSITIVE_INFINITY;
+  readonly #milliseconds: number[] = [];
   maxError = Number.POSITIVE_INFINITY;
+  failure: string | undefined;
 
   constructor(backend: string, engine: KernelEngine, call: Call) {
     this.backend = backend;
@@ -93,18 +94,36 @@ class Timing {
     this.#call = call;
   }
 
-  async run(): Promise<readonly Tensor[]> {
+  /** Infinite before the first run. */
+  get best(): number {
+    return Math.min(...this.#milliseconds);
+  }
+
+  /** The median of all runs after the first, which compiles. */
+  get typical(): number {
+    const [first = Number.POSITIVE_INFINITY, ...others] = this.#milliseconds;
+    return others.sort((a, b) => a - b)[others.length >> 1] ?? first;
+  }
+
+  /** Undefined when it failed. */
+  async run(): Promise<readonly Tensor[] | undefined> {
+    if (this.failure !== undefined) return undefined;
     const start = performance.now();
-    const results = await this.#engine.run(this.#call);
-    this.best = Math.min(this.best, performance.now() - start);
-    return results;
+    try {
+      const results = await this.#engine.run(this.#call);
+      this.#milliseconds.push(performance.now() - start);
+      return results;
+    } catch (error) {
+      this.failure = reasonOf(error);
+      return undefined;
+    }
   }
 }
 
-/** Up to ten rounds within some milliseconds. */
+/** Up to thirty rounds within some milliseconds. */
 async function takeTurns(timings: readonly Timing[], milliseconds: number): Promise<void> {
   const began = performance.now();
-  for (let round = 0; round < 10 && performance.now() - began < milliseconds; round++) {
+  for (let round = 0; round < 30 && performance.now() - began < milliseconds; round++) {
     for (const timing of timings) await timing.run();
   }
 }

@@ -67,7 +67,7 @@ describe("choosing", () => {
         }),
     });
     const absent: KernelBackend = { name: "absent", open: async () => ({ available: false, reason: "no adapter" }) };
-    await using own = await createKernelRuntime({ backends: [wrong, absent] });
+    await using own = await createKernelRuntime({ backends: [wrong, absent], measureMs: 200 });
     for (const { chosen } of own.explain().choices) expect(chosen).toBe("plain-js");
     expect((await own.run(kernel.matmul(), { a: one, b: one })).data[0]).toBe(4);
     for (const backend of ["wrong", "absent", "unheard-of"]) {
