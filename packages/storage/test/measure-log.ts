@@ -30,7 +30,10 @@ const stats = (i: number): string =>
     nullCount: { n: 0, s: 0 },
   });
 const log = new TableLog(objects, "t");
-const columns = [{ name: "n", type: "long", nullable: true, metadata: {} }] as const;
+const columns = [
+  { name: "n", type: "long", nullable: true, metadata: {} },
+  { name: "month", type: "string", nullable: true, metadata: {} },
+] as const;
 const adds = Array.from({ length: files }, (_, i) => ({
   add: {
     path: `month=2001-06/part-00000-${crypto.randomUUID()}.c000.parquet`,
@@ -41,7 +44,7 @@ const adds = Array.from({ length: files }, (_, i) => ({
     stats: stats(i),
   },
 }));
-await log.write(0, [...creationActions({ columns, partitionBy: [] }, Date.now()), ...adds]);
+await log.write(0, [...creationActions({ columns, partitionBy: ["month"] }, Date.now()), ...adds]);
 
 const timed = async (what: string, run: () => Promise<unknown>): Promise<void> => {
   const start = performance.now();
@@ -56,7 +59,7 @@ try {
   await timed("read the snapshot from the checkpoint", () => new LatestStates(objects).read("t"));
   await timed("again, warm", () => new LatestStates(objects).read("t"));
   const table = await open();
-  const row = batchFrom({ n: ["long", [1n]] });
+  const row = batchFrom({ n: ["long", [1n]], month: ["string", ["2001-06"]] });
   await table.append(row);
   const times: number[] = [];
   for (let i = 0; i < commits; i++) {
