@@ -137,3 +137,20 @@ export function externalTensor(location: string): Uint8Array {
   });
   return model.finish();
 }
+
+/** `y = x` of any type, two columns: a float model with another `TensorProto.DataType` in its two tensor infos. */
+export function identityOf(type: number): Uint8Array {
+  const bytes = encodeOnnx(
+    onnxModel({
+      name: "identity",
+      nodes: [onnxNode("Identity", ["x"], ["y"])],
+      inputs: [tensorInfo("x", "float32", ["n", 2])],
+      outputs: [tensorInfo("y", "float32", ["n", 2])],
+    }),
+  );
+  // TypeProto.Tensor begins with elem_type, field 1, and goes on with the shape, field 2.
+  for (let at = 0; at + 2 < bytes.length; at++) {
+    if (bytes[at] === 0x08 && bytes[at + 1] === 0x01 && bytes[at + 2] === 0x12) bytes[at + 1] = type;
+  }
+  return bytes;
+}
