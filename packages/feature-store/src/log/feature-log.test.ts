@@ -168,6 +168,19 @@ describe("a feature log", () => {
     expect(log.counts().dropped).toBe(1);
   });
 
+  it("gives a sink up that hangs, so that the store can be disposed", async () => {
+    const signals: AbortSignal[] = [];
+    const sink: FeatureLogSink = {
+      append: (_, { signal }) => new Promise(() => void signals.push(signal)),
+    };
+    const log = featureLog({ views, features: ["people:*"], sink, appendMs: 5, tries: 2 });
+    const store = createFeatureStore({ views, clock, logs: [log] });
+    await store.read({ entities: [{ user: 1 }], features: ["people:*"] });
+    await store[Symbol.asyncDispose]();
+    expect(log.counts()).toMatchObject({ logged: 0, waiting: 0, failed: 1 });
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]);
+  });
+
   it("keeps a share of the reads, the same ones for the same ids", async () => {
     const { sink } = keeper();
     const log = featureLog({ views, features: ["people:seen"], sink, sample: 0.25 });

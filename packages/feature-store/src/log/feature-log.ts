@@ -15,11 +15,15 @@ import { micros } from "./served-rows.ts";
 export interface FeatureLogSink {
   /**
    * Keeps the rows of a batch, all or none. `transaction` is the same for every try of one batch and never comes again: a
-   * sink that keeps it, as a lake table does, has each batch once, whatever was answered.
+   * sink that keeps it, as a lake table does, has each batch once, whatever was answered. `signal` aborts a try that
+   * takes too long.
    */
   append(
     batch: RecordBatch,
-    options: { readonly transaction: { readonly appId: string; readonly version: number } },
+    options: {
+      readonly transaction: { readonly appId: string; readonly version: number };
+      readonly signal: AbortSignal;
+    },
   ): Promise<unknown>;
 }
 
@@ -35,6 +39,8 @@ export interface FeatureLogOptions {
   readonly flushMs?: number;
   /** How often a batch is tried before it is given up, and its rows are counted as failed. @default 5 */
   readonly tries?: number;
+  /** For how many milliseconds a try is waited for: a sink that hangs holds up no dispose. @default 60_000 */
+  readonly appendMs?: number;
   readonly logger?: Logger;
 }
 
@@ -94,9 +100,17 @@ export function featureLog<const Views extends readonly View[]>(
 ): FeatureLog;
 export function featureLog(options: FeatureLogOptions & { readonly service: FeatureService }): FeatureLog;
 export function featureLog(options: FeatureLogOptions & LoggedFeatures): FeatureLog {
-  const { sink, sample = 1, maxRows = 20_000, batchRows = 5_000, flushMs = 10_000, tries = 5 } = options;
+  const {
+    sink,
+    sample = 1,
+    maxRows = 20_000,
+    batchRows = 5_000,
+    flushMs = 10_000,
+    tries = 5,
+    appendMs = 60_000,
+  } = options;
   if (!(sample >= 0 && sample <= 1)) throw invalid("sample", sample, "a share from 0 to 1");
-  for (const [name, value] of Object.entries({ maxRows, batchRows, flushMs, tries })) {
+  for (const [name, value] of Object.entries({ maxRows, batchRows, flushMs, tries, appendMs })) {
     if (!Number.isSafeInteger(value) || value < 1) throw invalid(name, value, "a whole number from 1 on");
   }
   const definition = logDefinition(options);
@@ -106,6 +120,7 @@ export function featureLog(options: FeatureLogOptions & LoggedFeatures): Feature
     batchRows,
     flushMs,
     tries,
+    appendMs,
     appId: randomUUID(),
     logger: options.logger ?? silentLogger,
   });

@@ -9,6 +9,7 @@ export interface LogWriterOptions {
   readonly batchRows: number;
   readonly flushMs: number;
   readonly tries: number;
+  readonly appendMs: number;
   readonly appId: string;
   readonly logger: Logger;
 }
@@ -94,12 +95,13 @@ export class LogWriter {
   }
 
   async #append(rows: readonly ServedRow[]): Promise<boolean> {
-    const { tries, appId, logger } = this.#options;
+    const { tries, appendMs, appId, logger } = this.#options;
     const version = ++this.#version;
     for (let attempt = 1; ; attempt++) {
       try {
         const batch = await servedBatch(this.#definition, rows);
-        await this.#sink.append(batch, { transaction: { appId, version } });
+        const signal = AbortSignal.timeout(appendMs);
+        await withinSignal(this.#sink.append(batch, { transaction: { appId, version }, signal }), signal);
         return true;
       } catch (error) {
         if (attempt >= tries) {
@@ -110,5 +112,20 @@ export class LogWriter {
         await sleep(Math.random() * Math.min(10_000, 50 * 2 ** attempt));
       }
     }
+  }
+}
+
+/** Rejects with the reason of the signal, where the work does not heed it. */
+async function withinSignal(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(signal.reason as Error);
+  // The timer of AbortSignal.timeout does not keep a process up that has nothing else to do.
+  const awake = setInterval(() => undefined, 60_000);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    clearInterval(awake);
+    signal.removeEventListener("abort", stop);
   }
 }
