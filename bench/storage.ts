@@ -46,14 +46,14 @@ export const storage: Suite = async ({ rows, folder, pair }) => {
     return target;
   };
   await pair({
-    name: `append ${rows / 1e6} M flights by month from a Parquet file, two expectations`,
+    name: `append ${rows / 1e6} M flights from a Parquet file, two expectations`,
     unit: "rows/s",
     peerName: "DuckDB COPY, no commit, not synced",
     ours: () => perSecond(rows, appendFile),
     peer: () => perSecond(rows, copy),
   });
   await pair({
-    name: `append ${rows / 1e6} M flights by month in Arrow batches, two expectations`,
+    name: `append ${rows / 1e6} M flights in Arrow batches, two expectations`,
     unit: "rows/s",
     peerName: "DuckDB COPY, no row in JS, no commit",
     rounds: 3,
@@ -69,7 +69,7 @@ export const storage: Suite = async ({ rows, folder, pair }) => {
     await bare.run(`COPY (${wanted}) TO '${join(folder, `js-${round++}`)}' (${options})`);
   };
   await pair({
-    name: `append ${rows / 1e6} M flights by month in Arrow batches, two expectations`,
+    name: `append ${rows / 1e6} M flights in Arrow batches, two expectations`,
     unit: "rows/s",
     peerName: "DuckDB, the rows through JS, then COPY",
     rounds: 3,
@@ -83,7 +83,7 @@ export const storage: Suite = async ({ rows, folder, pair }) => {
       ["in Arrow batches", append],
     ] as const) {
       await pair({
-        name: `append ${rows / 1e6} M flights by month ${from}, two expectations`,
+        name: `append ${rows / 1e6} M flights ${from}, two expectations`,
         unit: "rows/s",
         peerName: "delta-rs, no expectations",
         rounds: 3,
@@ -98,7 +98,7 @@ export const storage: Suite = async ({ rows, folder, pair }) => {
     await pair({
       name: "append 10 rows, 100 times",
       unit: "commits/s",
-      peerName: "delta-rs",
+      peerName: "delta-rs, not synced",
       rounds: 3,
       async ours() {
         const target = await lake.table(`few-${round++}`);
