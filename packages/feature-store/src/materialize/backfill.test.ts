@@ -189,6 +189,49 @@ describe("a backfill", () => {
     expect((await store.checkParity(second)).different).toBe(0);
   });
 
+  it("goes back to an older definition by what changed since, or anew", async () => {
+    const online = memory();
+    const clock = manualClock(until);
+    const older = createFeatureStore({ views: [first], online, clock });
+    await older.materialize(first, { until: 100_000 });
+    const { here } = stores(second, online, clock);
+    await here.backfill(second, { until: 200_000 });
+    const newer = createFeatureStore({ views: [first], previous: [second], online, clock });
+    expect((await newer.read({ entities, features: ["trips:value"] }))[0]?.["trips:value"].value).toBe(2);
+    const back = await newer.backfill(first, { until: 250_000, steps: 1 });
+    // Entities of which a row came between 100 and 250 seconds.
+    expect(back).toMatchObject({ written: 100, namespace: `trips@${first.version.slice(0, 16)}` });
+    expect((await newer.read({ entities, features: ["trips:value"] }))[0]?.["trips:value"].value).toBe(1);
+    expect((await newer.checkParity(first)).different).toBe(0);
+    const again = await here.backfill(second, { until: 250_000, fresh: true });
+    expect(again.namespace).toBe(`trips@${second.version.slice(0, 16)}.1`);
+    const copies = await here.removeRetired(second, { graceMs: 0 });
+    expect(copies.removed).toEqual([
+      { version: second.version.slice(0, 16), generation: 0 },
+      { version: first.version.slice(0, 16), generation: 0 },
+    ]);
+    // The older copy is gone, and is written anew when it is wanted.
+    const anew = await newer.backfill(first, { until: 250_000 });
+    expect(anew.written).toBeGreaterThanOrEqual(100);
+    expect((await newer.checkParity(first)).different).toBe(0);
+  });
+
+  it("takes no copy that is being removed", async () => {
+    const online = memory();
+    const clock = manualClock(until);
+    await createFeatureStore({ views: [first], online, clock }).materialize(first, { until });
+    const { here } = stores(second, online, clock);
+    await here.backfill(second, { until });
+    const breaking: OnlineStore = { ...online, clear: () => Promise.reject(new Error("cut off")) };
+    const half = createFeatureStore({ views: [second], previous: [first], online: breaking, clock });
+    await expect(half.removeRetired(second, { graceMs: 0 })).rejects.toThrow("cut off");
+    const back = createFeatureStore({ views: [first], online, clock });
+    expect((await back.backfill(first, { until })).namespace).toMatch(/\.1$/);
+    const { removed } = await here.removeRetired(second);
+    expect(removed).toEqual([{ version: first.version.slice(0, 16), generation: 0 }]);
+    expect((await back.read({ entities, features: ["trips:value"] }))[9]?.["trips:value"].value).toBe(1);
+  });
+
   it("stops a materialiser whose copy was replaced, and no row is lost", async () => {
     const online = memory();
     const { here, there } = stores(second, online);

@@ -3,7 +3,14 @@ import { featureStoreError } from "../errors.ts";
 import type { OnlineStore } from "../online/port.ts";
 import { assertStep, type Materializer } from "./materializer.ts";
 import { type Serving, shortVersion } from "./serving.ts";
-import { type Copy, namespaceOfCopy, readRecord, replaceRecord, type ServingRecord } from "./serving-record.ts";
+import {
+  type Copy,
+  namespaceOfCopy,
+  readRecord,
+  replaceRecord,
+  sameCopy,
+  type ServingRecord,
+} from "./serving-record.ts";
 
 export interface BackfillOptions {
   /** Epoch milliseconds: entities of which nothing changed after it are left out. @default all history */
@@ -12,6 +19,11 @@ export interface BackfillOptions {
   readonly until?: number;
   /** In how many steps of equal time: one that is cut short is done again, those before it are not. @default 4 */
   readonly steps?: number;
+  /**
+   * Write a new copy, though the definition has one that does not serve: history was corrected. Else that one goes on from
+   * where it is, which makes going back to an older definition a matter of what changed since. @default false
+   */
+  readonly fresh?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -41,13 +53,13 @@ const tries = 20;
 export async function backfill(
   context: BackfillContext,
   view: FeatureView,
-  { since, until: asked, steps = 4, signal }: BackfillOptions,
+  { since, until: asked, steps = 4, fresh = false, signal }: BackfillOptions,
 ): Promise<BackfillResult> {
   const { online, serving } = context;
   const invalid = (value: unknown, rule: string): Error =>
     featureStoreError("MATERIALIZE_INVALID", { view: view.name, value, rule });
   if (!Number.isSafeInteger(steps) || steps < 1) throw invalid(steps, "a backfill has at least one step");
-  const { view: before, namespace: current } = await serving.byName(view);
+  const { namespace: current } = await serving.byName(view);
   const reached = (await online.watermark(current)) ?? -Infinity;
   const until = asked ?? Math.max(context.now(), reached);
   assertStep(view, until, -Infinity, Infinity);
@@ -56,7 +68,7 @@ export async function backfill(
   }
   if (until < reached) throw invalid(until, `what serves is materialised to ${reached}, and would go back`);
 
-  const copy = await claim(context, view, since ?? null);
+  const copy = await claim(context, view, { since: since ?? null, fresh });
   const namespace = namespaceOfCopy(view.name, copy);
   const from = (await online.watermark(namespace)) ?? since ?? -Infinity;
   let written = 0;
@@ -67,7 +79,7 @@ export async function backfill(
     }
   }
   signal?.throwIfAborted();
-  await flip(context, view, copy, shortVersion(before));
+  await flip(context, view, copy);
   return { written, watermark: Math.max(from, until), namespace };
 }
 
@@ -76,40 +88,45 @@ function stepsOf(from: number, until: number, steps: number): number[] {
 }
 
 /** Notes the copy that is to be written: that of a backfill that was cut short, or a new one. */
-async function claim({ online, now }: BackfillContext, view: FeatureView, since: number | null): Promise<Copy> {
+async function claim(
+  { online, now }: BackfillContext,
+  view: FeatureView,
+  { since, fresh }: { readonly since: number | null; readonly fresh: boolean },
+): Promise<Copy> {
   const version = shortVersion(view);
   return await change(online, view, async (record) => {
     const { building } = record;
     if (building?.version === version && building.since === since) return { result: building };
-    const copy = { version, generation: await nextGeneration(online, view, record) };
+    const copy = { version, generation: await generationFor(online, view, record, fresh) };
     // Another backfill that was under way has lost: what it wrote is of no use.
     const retired = building === null ? record.retired : [...record.retired, { ...placeOf(building), at: now() }];
     return { result: copy, next: { ...record, building: { ...copy, since }, retired } };
   });
 }
 
-async function nextGeneration(online: OnlineStore, view: FeatureView, record: ServingRecord): Promise<number> {
+/** The copy of a definition that does not serve, if it is whole; else one of a number that no copy had. */
+async function generationFor(
+  online: OnlineStore,
+  view: FeatureView,
+  record: ServingRecord,
+  fresh: boolean,
+): Promise<number> {
   const version = shortVersion(view);
   const { building, retired, generations, serving } = record;
   const used = [...retired, ...(building === null ? [] : [building])].filter((copy) => copy.version === version);
-  const current = generations[version] ?? 0;
-  const first = { version, generation: current };
-  const hasValues = serving === version || (await online.watermark(namespaceOfCopy(view.name, first))) !== undefined;
-  if (!hasValues && used.length === 0 && current === 0) return 0;
+  const current = { version, generation: generations[version] ?? 0 };
+  const hasValues = (await online.watermark(namespaceOfCopy(view.name, current))) !== undefined;
+  const isFree = serving !== version && !used.some((copy) => sameCopy(copy, current) && "removing" in copy);
+  if (isFree && (hasValues ? !fresh : used.length === 0)) return current.generation;
   if (view.push !== undefined) {
     const rule = "it takes pushed events, which a copy would lack; materialize brings its history in beside them";
     throw featureStoreError("MATERIALIZE_INVALID", { view: view.name, value: "a copy", rule });
   }
-  return Math.max(current, ...used.map(({ generation }) => generation)) + 1;
+  return Math.max(current.generation, ...used.map(({ generation }) => generation)) + 1;
 }
 
 /** From here on the copy serves: one exchange of one value. */
-async function flip(
-  { online, serving, now }: BackfillContext,
-  view: FeatureView,
-  copy: Copy,
-  servedBefore: string,
-): Promise<void> {
+async function flip({ online, serving, now }: BackfillContext, view: FeatureView, copy: Copy): Promise<void> {
   await change(online, view, async (record) => {
     const { building, generations } = record;
     const flipped = record.serving === copy.version && (generations[copy.version] ?? 0) === copy.generation;
@@ -118,12 +135,15 @@ async function flip(
       if (flipped) return { result: undefined };
       throw featureStoreError("BACKFILL_SUPERSEDED", { view: view.name });
     }
-    const before = record.serving ?? servedBefore;
-    const replaced: Copy[] = [];
-    if (before !== copy.version) replaced.push({ version: before, generation: generations[before] ?? 0 });
-    if (copy.generation > 0) replaced.push({ version: copy.version, generation: generations[copy.version] ?? 0 });
+    // Before the first flip all that the store knows of may have served.
+    const before = record.serving === null ? serving.previous(view).map(shortVersion) : [record.serving];
+    const replaced: Copy[] = before
+      .filter((version) => version !== copy.version)
+      .map((version) => ({ version, generation: generations[version] ?? 0 }));
+    const last = generations[copy.version] ?? 0;
+    if (copy.generation !== last) replaced.push({ version: copy.version, generation: last });
     const retired = [...record.retired, ...replaced.map((each) => ({ ...each, at: now() }))].filter(
-      (each) => each.version !== copy.version || each.generation !== copy.generation,
+      (each, i, all) => !sameCopy(each, copy) && all.findIndex((other) => sameCopy(other, each)) === i,
     );
     const next = {
       serving: copy.version,

@@ -2,7 +2,7 @@ import type { FeatureView } from "../define/feature-view.ts";
 import { featureStoreError } from "../errors.ts";
 import type { FeatureService } from "../define/service.ts";
 import { type BackfillContext, change, placeOf } from "./backfill.ts";
-import { type Copy, namespaceOfCopy, readRecord } from "./serving-record.ts";
+import { type Copy, namespaceOfCopy, sameCopy, type ServingRecord } from "./serving-record.ts";
 
 export interface RemoveRetiredOptions {
   /** Services whose pinned versions stay, whatever serves by name. @default none */
@@ -32,29 +32,32 @@ export async function removeRetired(
     });
   }
   const pinned = new Set(keep.map(({ pins }) => pins[view.name]?.slice(0, 16)));
-  const { record } = await readRecord(online, view.name, signal);
-  const serves = (copy: Copy): boolean => (record.generations[copy.version] ?? 0) === copy.generation;
-  const due = record.retired.filter((copy) => {
-    return copy.at + graceMs <= now() && !(pinned.has(copy.version) && serves(copy)) && !isServing(record, copy);
+  // Marked first: a backfill goes on with no copy that is on its way out.
+  const { due, kept } = await change(online, view, async (record) => {
+    const isDue = (copy: ServingRecord["retired"][number]): boolean =>
+      copy.removing === true ||
+      (copy.at + graceMs <= now() &&
+        !(pinned.has(copy.version) && isCurrent(record, copy)) &&
+        !(record.building !== null && sameCopy(record.building, copy)));
+    const found = { due: record.retired.filter(isDue), kept: record.retired.filter((copy) => !isDue(copy)) };
+    if (found.due.every((copy) => copy.removing === true)) return { result: found };
+    const retired = record.retired.map((copy) => (isDue(copy) ? { ...copy, removing: true } : copy));
+    return { result: found, next: { ...record, retired } };
   });
   for (const copy of due) {
+    signal?.throwIfAborted();
     const namespace = namespaceOfCopy(view.name, copy);
     await online.clear(namespace, { signal });
     await online.clear(`${namespace}.tiles`, { signal });
     // After each: what is cut short is done again.
-    await change(online, view, async (found) => ({
+    await change(online, view, async (record) => ({
       result: undefined,
-      next: { ...found, retired: found.retired.filter((each) => !same(each, copy)) },
+      next: { ...record, retired: record.retired.filter((each) => !sameCopy(each, copy)) },
     }));
   }
-  const kept = record.retired.filter((copy) => !due.includes(copy));
   return { removed: due.map(placeOf), kept: kept.map(placeOf) };
 }
 
-const same = (a: Copy, b: Copy): boolean => a.version === b.version && a.generation === b.generation;
-
-/** A version that was brought back serves again. */
-const isServing = (
-  record: { readonly serving: string | null; readonly generations: Readonly<Record<string, number>> },
-  copy: Copy,
-): boolean => record.serving === copy.version && (record.generations[copy.version] ?? 0) === copy.generation;
+/** Whether it is the copy by which its version is read. */
+const isCurrent = ({ generations }: ServingRecord, copy: Copy): boolean =>
+  (generations[copy.version] ?? 0) === copy.generation;

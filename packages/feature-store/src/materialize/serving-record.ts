@@ -17,8 +17,8 @@ export interface ServingRecord {
   readonly generations: Readonly<Record<string, number>>;
   /** The copy that a backfill is writing, or was when it was killed. */
   readonly building: (Copy & { readonly since: number | null }) | null;
-  /** Copies that serve no more, by when they ceased to, in epoch milliseconds. */
-  readonly retired: readonly (Copy & { readonly at: number })[];
+  /** Copies that serve no more, by when they ceased to, in epoch milliseconds; those that are being removed say so. */
+  readonly retired: readonly (Copy & { readonly at: number; readonly removing?: boolean })[];
 }
 
 export interface StoredRecord {
@@ -56,3 +56,5 @@ export async function replaceRecord(
   const [made] = await online.exchange(namespaceOfRecord(view), [{ key, expected: stored.bytes, next: bytes }]);
   return made === true;
 }
+
+export const sameCopy = (a: Copy, b: Copy): boolean => a.version === b.version && a.generation === b.generation;

@@ -16,6 +16,8 @@ export interface Serving {
   pinned(view: FeatureView): Promise<Served>;
   /** Where the version is written, asked of the store anew. */
   namespace(view: FeatureView): Promise<string>;
+  /** Older definitions of a view, the newest first. */
+  previous(view: FeatureView): readonly FeatureView[];
   /** Forgets what it knew of a view: it was changed here. */
   forget(view: FeatureView): void;
 }
@@ -47,6 +49,7 @@ export function createServing(online: OnlineStore, clock: Clock, previous: reado
     },
     pinned: async (view) => placed(await recordOf(view), view),
     namespace: async (view) => placed((await readRecord(online, view.name)).record, view).namespace,
+    previous: ({ name }) => previous.filter((each) => each.name === name),
     forget: ({ name }) => void known.delete(name),
   };
 }
