@@ -1,4 +1,5 @@
 import type { Measure } from "./measure.ts";
+import { ExactFloatSum } from "./exact-sum.ts";
 import { productError, RunningSum } from "./running-sum.ts";
 
 /** The state of one aggregate over the rows that are in a window. They enter in any order, and leave in the timeline's. */
@@ -155,11 +156,17 @@ class BigSum implements NumberAccumulator {
   }
 }
 
-/** The population standard deviation, from the sum and the sum of squares, both beyond the precision of a double. */
+/** Of the sum of squares, which has 106 bits where it is not exact: above it the rest has half of them to spare. */
+const wellSpread = 2 ** -50;
+
+/** The population standard deviation, from the sum and the sum of squares, both exact: what left leaves nothing behind. */
 class Deviation implements NumberAccumulator {
   size = 0;
-  readonly #sum = new RunningSum();
-  readonly #squares = new RunningSum();
+  readonly #sum = new ExactFloatSum();
+  readonly #squares = new ExactFloatSum();
+  readonly #spread = new ExactFloatSum();
+  /** How many squares are no finite number. */
+  #endless = 0;
   readonly #measure: Measure;
 
   constructor(measure: Measure) {
@@ -167,35 +174,47 @@ class Deviation implements NumberAccumulator {
   }
   reset(): void {
     this.size = 0;
+    this.#endless = 0;
     this.#sum.reset();
     this.#squares.reset();
   }
   add(row: number): void {
-    if (this.#measure.valid?.[row] === 0) return;
-    const value = this.#measure.values[row] as number;
-    this.size++;
-    this.#sum.add(value);
-    this.#squares.square(value, 1);
+    this.#move(row, 1);
   }
   remove(row: number): void {
+    this.#move(row, -1);
+  }
+  #move(row: number, by: 1 | -1): void {
     if (this.#measure.valid?.[row] === 0) return;
     const value = this.#measure.values[row] as number;
-    this.size--;
-    if (this.size === 0) return this.reset();
-    this.#sum.remove(value);
-    this.#squares.square(value, -1);
+    const square = value * value;
+    this.size += by;
+    if (square - square !== 0) {
+      this.#endless += by;
+      return;
+    }
+    this.#sum.add(by * value);
+    this.#squares.add(by * square);
+    this.#squares.add(by * productError(value, value, square));
   }
   get value(): number {
-    if (!this.#sum.finite || !this.#squares.finite) return NaN;
+    if (this.#endless > 0) return NaN;
     const n = this.size;
-    // What values that left have left behind is below the precision of a double, but not below that of nothing.
-    if (n === 1) return 0;
-    const { high, low } = this.#sum;
-    const left = n * this.#squares.high;
-    const right = high * high;
-    const leftLow = productError(n, this.#squares.high, left) + n * this.#squares.low;
-    const rightLow = productError(high, high, right) + 2 * high * low;
-    return Math.sqrt(Math.max(0, left - right + (leftLow - rightLow))) / n;
+    const { value: sum, rest } = this.#sum;
+    const { value: squares, rest: squaresRest } = this.#squares;
+    const left = n * squares;
+    const right = sum * sum;
+    const rests = productError(n, squares, left) + n * squaresRest - productError(sum, sum, right) - 2 * sum * rest;
+    const spread = left - right + rests;
+    return Math.sqrt(spread > left * wellSpread ? spread : this.#exactSpread()) / n;
+  }
+  /** Of values so near to each other that nothing may be rounded: equal ones have a deviation of 0. */
+  #exactSpread(): number {
+    const spread = this.#spread;
+    spread.reset();
+    for (const part of this.#squares.parts) spread.addProduct(this.size, part);
+    for (const left of this.#sum.parts) for (const right of this.#sum.parts) spread.addProduct(-left, right);
+    return Math.max(0, spread.value);
   }
   get integer(): bigint {
     return BigInt(Math.round(this.value));
