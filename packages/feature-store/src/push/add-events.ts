@@ -4,7 +4,7 @@ import type { PushSource } from "../define/push-source.ts";
 import { featureStoreError } from "../errors.ts";
 import { keyId, type OnlineChange, type OnlineStore } from "../online/port.ts";
 import type { ReadEvent } from "./events.ts";
-import type { TileLayout } from "./tile.ts";
+import type { AddedToTile, TileLayout } from "./tile.ts";
 import { keepMs, spanOf, tileKey, tileNamespace } from "./tile-ring.ts";
 
 /** What a push did. */
@@ -15,6 +15,12 @@ export interface PushResult {
   readonly duplicates: number;
   /** Events older than every window that is still kept: no window can show them. */
   readonly late: number;
+}
+
+/** What a push did, and of each event how many events of its tile arrived before it, 0 where it is in no tile. */
+export interface AddedEvents {
+  readonly result: PushResult;
+  readonly arrived: ReadonlyMap<ReadEvent, number>;
 }
 
 interface Group {
@@ -39,10 +45,13 @@ export async function addEvents(
   online: OnlineStore,
   events: readonly ReadEvent[],
   signal?: AbortSignal,
-): Promise<PushResult> {
-  if (view.push.reach === 0) return { accepted: events.length, duplicates: 0, late: 0 };
+): Promise<AddedEvents> {
+  const arrived = new Map<ReadEvent, number>();
+  if (view.push.reach === 0) return { result: { accepted: events.length, duplicates: 0, late: 0 }, arrived };
   const namespace = tileNamespace(view);
   const result = { accepted: 0, duplicates: 0, late: 0 };
+  const settle = ({ events: settled }: Group, places: readonly number[]): void =>
+    settled.forEach((event, i) => arrived.set(event, places[i] ?? 0));
   let pending = grouped(view.push, events);
   let conflicts = 0;
   while (pending.length > 0) {
@@ -52,7 +61,7 @@ export async function addEvents(
       pending.map(({ key }) => key),
       { signal },
     );
-    const changes: (OnlineChange & { readonly group: Group; readonly added: number })[] = [];
+    const changes: (OnlineChange & AddedToTile & { readonly group: Group })[] = [];
     const next: Group[] = [];
     const taken = new Set<string>();
     pending.forEach((group, i) => {
@@ -64,16 +73,21 @@ export async function addEvents(
       taken.add(place);
       if (span > group.span) return void (result.late += group.events.length);
       const base = stored !== undefined && span === group.span ? stored : layout.empty(group.span);
-      const { tile, added } = layout.add(base, group.events);
-      if (added === 0) return void (result.duplicates += group.events.length);
+      const made = layout.add(base, group.events);
+      const { tile, added } = made;
+      if (added === 0) {
+        settle(group, made.arrived);
+        return void (result.duplicates += group.events.length);
+      }
       if (tile.length > largestTile) {
         throw featureStoreError("TILE_FULL", { view: view.name, bytes: tile.length, most: largestTile });
       }
-      changes.push({ key: group.key, expected: stored, next: tile, group, added });
+      changes.push({ key: group.key, expected: stored, next: tile, group, ...made });
     });
     const made = await online.exchange(namespace, changes, { keepMs: keepMs(view.push), signal });
-    changes.forEach(({ group, added }, i) => {
+    changes.forEach(({ group, added, arrived: places }, i) => {
       if (made[i] !== true) return void next.push(group);
+      settle(group, places);
       result.accepted += added;
       result.duplicates += group.events.length - added;
     });
@@ -82,7 +96,7 @@ export async function addEvents(
     else if (++conflicts === tries) throw featureStoreError("PUSH_CONFLICT", { view: view.name, tries });
     else await sleep(Math.random() * Math.min(50, 2 ** conflicts));
   }
-  return result;
+  return { result, arrived };
 }
 
 /** By tile, in order of the spans. */

@@ -29,7 +29,8 @@ const longestId = 256;
 /**
  * Checks events, all before any has an effect.
  *
- * @returns them, and for each the vector of the plain features
+ * @returns them, and what makes the vector of the plain features of one. Of events of one event and known time that of the
+ * greater `arrived` stays
  * @throws PUSH_INVALID, COLUMN_TYPE_MISMATCH, VALUE_OUT_OF_RANGE
  */
 export function readEvents(
@@ -37,7 +38,7 @@ export function readEvents(
   layout: TileLayout,
   events: readonly PushEvent[],
   now: number,
-): { readonly events: ReadEvent[]; readonly vectors: OnlineEntry[] } {
+): { readonly events: ReadEvent[]; readonly vector: (row: number, arrived: number) => OnlineEntry } {
   const inputs = inputColumns(view);
   const cells = inputs.map((column) => events.map((event, row) => cellOf(view, event, row, column)));
   const columns = eventColumns(view, inputs, (i) => cells[i] ?? []);
@@ -55,15 +56,14 @@ export function readEvents(
     };
   });
   const values = plainValues(view, columns);
-  const vectors = read.map(({ entity, event, known }, row) => ({
-    key: entity,
-    vector: layoutOf(view.features).pack(values(row), {
-      event: BigInt(event),
-      known: BigInt(known),
-      asOf: BigInt(known),
-    }),
-  }));
-  return { events: read, vectors };
+  const vectors = layoutOf(view.features);
+  return {
+    events: read,
+    vector: (row, arrived) => {
+      const { entity, event, known } = read[row] as ReadEvent;
+      return { key: entity, vector: vectors.pack(values(row), { event, known, asOf: arrived }) };
+    },
+  };
 }
 
 /** The values of a view's features of one row, in the order of its layout; null for windows. */

@@ -186,6 +186,35 @@ describe("push", () => {
     expect(row?.["trips:sum"]).toEqual({ status: "PRESENT", value: 30, ageMs: 0 });
   });
 
+  it("settles events of one event and known time by their arrival, however often the earlier comes again", async () => {
+    const view = trips([]);
+    const store = createFeatureStore({ views: [view], clock });
+    const at = new Date(9_990 * second);
+    const event = (n: number): PushEvent => ({ id: `event ${n}`, car: "a", at, known: at, length: n, note: "x" });
+    const length = async (): Promise<unknown> => {
+      const [row] = await store.read({ entities: [{ car: "a" }], features: ["trips:*"] });
+      return (row as Record<string, Reading>)["trips:length"]?.value;
+    };
+    for (const [events, wanted] of [
+      [[event(1), event(2)], 2],
+      [[event(1)], 2],
+      [[event(3)], 3],
+      [[event(2), event(1)], 3],
+      [[event(1), event(4), event(3)], 4],
+    ] as const) {
+      await store.push(view, events);
+      expect(await length()).toBe(wanted);
+    }
+    // History that has them too does not settle them anew.
+    const rows = [event(1), event(2), event(3), event(4)];
+    const whole = createFeatureStore({ views: [trips(rows)], clock });
+    await whole.push(whole.views[0], rows);
+    await whole.push(whole.views[0], [event(2)]);
+    await whole.materialize(whole.views[0], { until: 10_000 * second });
+    const [row] = await whole.read({ entities: [{ car: "a" }], features: ["trips:*"] });
+    expect((row as Record<string, Reading>)["trips:length"]?.value).toBe(4);
+  });
+
   it("lets a correction win: the same event time, known later", async () => {
     const view = trips([]);
     const store = createFeatureStore({ views: [view], clock });

@@ -38,12 +38,13 @@ export async function pushEvents(
 ): Promise<PushResult> {
   if (!isPushed(view)) throw invalidEvent(view, undefined, "its definition has no push source");
   const layout = tileLayoutOf(view);
-  const { events, vectors } = readEvents(view, layout, given, now);
+  const { events, vector } = readEvents(view, layout, given, now);
   signal?.throwIfAborted();
   if (events.length === 0) return { accepted: 0, duplicates: 0, late: 0 };
   await sink?.(given);
-  const result = await addEvents(view, layout, online, events, signal);
-  // Whatever became of the windows: the stamp of a vector tells whether it is news.
+  const { result, arrived } = await addEvents(view, layout, online, events, signal);
+  // Whatever became of the windows: the stamp of a vector tells whether it is news. One who was killed before it pushes again.
+  const vectors = events.map((event, row) => vector(row, arrived.get(event) ?? 0));
   await online.write(namespaceOf(view), vectors, { signal });
   return result;
 }

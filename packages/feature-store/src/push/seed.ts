@@ -55,19 +55,23 @@ export function createSeeder(
     while (next < order.length && (enter[order[next] as number] as number) <= until * 1000) {
       signal?.throwIfAborted();
       const events: ReadEvent[] = [];
+      const eventOf = new Map<number, ReadEvent>();
       const touched = new Set<number>();
       let at = next;
       for (; at < order.length && at < next + rowsPerWrite; at++) {
         const row = order[at] as number;
         if ((enter[row] as number) > until * 1000) break;
         touched.add(settle(at));
-        if ((timeline.event[row] as number) > oldest)
-          events.push(read(row, entities[keyOfRow[row] as number] as Uint8Array));
+        if ((timeline.event[row] as number) <= oldest) continue;
+        const event = read(row, entities[keyOfRow[row] as number] as Uint8Array);
+        eventOf.set(row, event);
+        events.push(event);
       }
-      await addEvents(view, tiles, online, events, signal);
+      const { arrived } = await addEvents(view, tiles, online, events, signal);
+      const arrivedOf = (row: number): number => arrived.get(eventOf.get(row) as ReadEvent) ?? 0;
       const vectors = [...touched].map((key) => ({
         key: entities[key] as Uint8Array,
-        vector: vectorOf(latest[key] as number),
+        vector: vectorOf(latest[key] as number, arrivedOf(latest[key] as number)),
       }));
       await online.write(namespaceOf(view), vectors, { signal });
       // Only now: what is cut short is done again, and has no further effect.
@@ -79,11 +83,11 @@ export function createSeeder(
     return { written: changed.size, watermark: until };
   }
 
-  function vectorOf(row: number): Uint8Array {
+  function vectorOf(row: number, arrived: number): Uint8Array {
     const event = timeline.event[row] as number;
     const known = timeline.known?.[row] ?? event;
     const values: (Value | null)[] = plain(timeline.source[row] as number);
-    return layoutOf(view.features).pack(values, { event, known, asOf: known });
+    return layoutOf(view.features).pack(values, { event, known, asOf: arrived });
   }
 
   return {

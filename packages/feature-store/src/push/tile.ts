@@ -15,6 +15,14 @@ export interface TileEvent {
   readonly cells: readonly EventCell[];
 }
 
+export interface AddedToTile {
+  readonly tile: Uint8Array;
+  /** How many events it did not have. */
+  readonly added: number;
+  /** For each event given, how many events of the tile had arrived before it: an event that comes again has its first place. */
+  readonly arrived: readonly number[];
+}
+
 const tags = { nothing: 0, number: 1, bigint: 2, string: 3, boolean: 4, instant: 5 } as const;
 const headBytes = 36;
 
@@ -53,31 +61,34 @@ export class TileLayout {
     return bytes.readDoubleLE(8);
   }
 
-  /** The tile with events added whose ids it has not yet. @returns it as it is when there are none */
-  add(tile: Uint8Array, events: readonly TileEvent[]): { readonly tile: Uint8Array; readonly added: number } {
-    const ids = this.#ids(tile);
+  /** The tile with events added whose ids it has not yet; as it is when there are none. */
+  add(tile: Uint8Array, events: readonly TileEvent[]): AddedToTile {
+    const places = this.#places(tile);
     const records: Buffer[] = [];
-    for (const event of events) {
-      if (ids.has(event.id)) continue;
-      ids.add(event.id);
+    const arrived = events.map((event) => {
+      const known = places.get(event.id);
+      if (known !== undefined) return known;
+      places.set(event.id, places.size);
       records.push(recordOf(event));
-    }
-    if (records.length === 0) return { tile, added: 0 };
+      return places.size - 1;
+    });
+    if (records.length === 0) return { tile, added: 0, arrived };
     const next = Buffer.concat([tile, ...records]);
     next.writeUInt32LE(next.readUInt32LE(32) + records.length, 32);
-    return { tile: next, added: records.length };
+    return { tile: next, added: records.length, arrived };
   }
 
-  #ids(tile: Uint8Array): Set<string> {
+  /** By id, which of the tile's events it is, in order of arrival. */
+  #places(tile: Uint8Array): Map<string, number> {
     const bytes = bufferOf(tile);
-    const ids = new Set<string>();
+    const places = new Map<string, number>();
     let at = headBytes;
     while (at < bytes.length) {
       const idBytes = bytes.readUInt16LE(at + 4);
-      ids.add(bytes.toString("utf8", at + 6, at + 6 + idBytes));
+      places.set(bytes.toString("utf8", at + 6, at + 6 + idBytes), places.size);
       at += 4 + bytes.readUInt32LE(at);
     }
-    return ids;
+    return places;
   }
 
   /** Calls `take` with each event in order of arrival; `cell` reads the event's cells one after another. */
