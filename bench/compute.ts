@@ -47,17 +47,24 @@ interface Traffic {
 /** The server in a process of its own, with its clients in another. */
 class ServerProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
-  readonly #port: number;
+  readonly port: number;
+  readonly #echoPort: number;
 
-  private constructor(child: ChildProcess, port: number) {
+  private constructor(child: ChildProcess, port: number, echoPort: number) {
     this.#child = child;
-    this.#port = port;
+    this.port = port;
+    this.#echoPort = echoPort;
+  }
+
+  /** A listener in the same process that gives back the body, and does nothing else. */
+  get echo(): { readonly port: number; cpuMicros(): Promise<number> } {
+    return { port: this.#echoPort, cpuMicros: () => this.cpuMicros() };
   }
 
   static async start(): Promise<ServerProcess> {
     const child = fork(new URL("./inference-child.ts", import.meta.url), ["serve"]);
-    const [{ port }] = (await once(child, "message")) as [{ port: number }];
-    return new ServerProcess(child, port);
+    const [{ port, echoPort }] = (await once(child, "message")) as [{ port: number; echoPort: number }];
+    return new ServerProcess(child, port, echoPort);
   }
 
   async #ask<Answer>(question: Question): Promise<Answer> {
@@ -72,10 +79,6 @@ class ServerProcess implements AsyncDisposable {
 
   cpuMicros(): Promise<number> {
     return this.#ask<number>({ kind: "cpu" });
-  }
-
-  get port(): number {
-    return this.#port;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -155,6 +158,19 @@ async function overHttp({ pair, folder }: Bench): Promise<void> {
       },
     });
   }
+  const [, , json] = cases[0] as (typeof cases)[number];
+  const perCpuSecond = async (target: Parameters<typeof load>[0]): Promise<number> => {
+    const { answers, cpuMicros } = await load(target, folder, json);
+    return (answers * 1e6) / cpuMicros;
+  };
+  await pair({
+    name: "HTTP, 1 row in JSON, 64 connections",
+    unit: "requests/CPU s",
+    peerName: "node:http that gives the body back",
+    rounds: 3,
+    ours: () => perCpuSecond(server),
+    peer: () => perCpuSecond(server.echo),
+  });
   const one = { model: "network", rows: 1, connections: 1, form: "json" } as const;
   await pair({
     name: "HTTP, 1 row in JSON, 1 connection, p99",
@@ -232,6 +248,13 @@ async function inProcess({ pair }: Bench): Promise<void> {
     await response.text();
   };
 
+  const lambda = server.lambda();
+  const event = { rawPath: "/v2/models/network/infer", requestContext: { http: { method: "POST" } }, body };
+  const overLambda = async (): Promise<void> => {
+    const { statusCode } = await lambda(event);
+    if (statusCode !== 200) throw new Error(String(statusCode));
+  };
+
   const throughput = (name: string, work: () => Promise<unknown>, model: ModelName, rows: number, clients: number) =>
     pair({
       name: `${name}, ${clients} at once`,
@@ -249,6 +272,7 @@ async function inProcess({ pair }: Bench): Promise<void> {
   await throughput("server.infer, 1 row", infer("network", "network", 1), "network", 1, 64);
   await throughput("server.infer, 256 rows", infer("network", "network", 256), "network", 256, 1);
   await throughput("server.infer, OCR network", infer("ocr", "ocr", 1), "ocr", 1, 2);
+  await throughput("Lambda handler, 1 row in JSON", overLambda, "network", 1, 64);
   await throughput("fetch handler, 1 row in JSON", overHandler, "network", 1, 64);
   for (const [name, way] of [
     ["network", "inline"],

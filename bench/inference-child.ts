@@ -92,7 +92,20 @@ async function serve(): Promise<void> {
   await server.load("network", { onnx: models.network });
   await server.load("ocr", { onnx: models.ocr });
   const listener = createServer(server.listener());
-  listener.listen(0, "127.0.0.1", () => process.send?.({ port: (listener.address() as AddressInfo).port }));
+  const echo = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request
+      .on("data", (chunk: Buffer) => chunks.push(chunk))
+      .on("end", () => {
+        const body = Buffer.concat(chunks);
+        response.writeHead(200, { "content-type": "application/json", "content-length": body.length }).end(body);
+      });
+  });
+  await Promise.all(
+    [listener, echo].map((each) => new Promise<void>((resolve) => each.listen(0, "127.0.0.1", resolve))),
+  );
+  const [port, echoPort] = [listener, echo].map((each) => (each.address() as AddressInfo).port);
+  process.send?.({ port, echoPort });
   process.on("message", async (question: Question) => {
     if (question.kind === "cpu") {
       const { user, system } = process.cpuUsage();

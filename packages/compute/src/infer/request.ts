@@ -91,12 +91,12 @@ function nameInputs(
 }
 
 function checkTensor(model: string, spec: TensorSpec, tensor: Tensor | undefined): Tensor {
-  const rule = `"${spec.name}" is ${describeSpec(spec)}`;
-  if (tensor === undefined) throw invalid(model, `the input "${spec.name}" is missing`, rule);
+  const rule = (): string => `"${spec.name}" is ${describeSpec(spec)}`;
+  if (tensor === undefined) throw invalid(model, `the input "${spec.name}" is missing`, rule());
   const { data, shape } = tensor;
   if (!Array.isArray(shape) || !holds(data, spec.type)) {
     const found = Object.prototype.toString.call(data).slice(8, -1);
-    throw invalid(model, `"${spec.name}" was given as ${found} with shape ${JSON.stringify(shape)}`, rule);
+    throw invalid(model, `"${spec.name}" was given as ${found} with shape ${JSON.stringify(shape)}`, rule());
   }
   const fits =
     shape.length === spec.shape.length &&
@@ -104,13 +104,13 @@ function checkTensor(model: string, spec: TensorSpec, tensor: Tensor | undefined
       const fixed = spec.shape[axis] ?? null;
       return Number.isSafeInteger(length) && length >= 0 && (fixed === null || fixed === length);
     });
-  if (!fits) throw invalid(model, `the shape of "${spec.name}" is [${shape.join(", ")}]`, rule);
+  if (!fits) throw invalid(model, `the shape of "${spec.name}" is [${shape.join(", ")}]`, rule());
   if (elementCount(shape) !== data.length) {
     const what = `"${spec.name}" has ${data.length} elements`;
     throw invalid(model, what, `its shape [${shape.join(", ")}] holds ${elementCount(shape)}`);
   }
   if (spec.type === "string" && (data as readonly unknown[]).some((value) => typeof value !== "string")) {
-    throw invalid(model, `"${spec.name}" holds something that is not a string`, rule);
+    throw invalid(model, `"${spec.name}" holds something that is not a string`, rule());
   }
   return tensor;
 }
