@@ -25,7 +25,7 @@ export function fromArrow(bytes: Uint8Array): Readings[] | string {
 
 /** Arrow gives a timestamp as milliseconds; its words have the microseconds. */
 function reader(vector: Vector): (row: number) => Value | null {
-  if (DataType.isFixedSizeList(vector.type)) {
+  if (DataType.isList(vector.type)) {
     return (row) => {
       const list = vector.get(row) as Iterable<number> | null;
       return list === null ? null : Float32Array.from(list);

@@ -3,11 +3,11 @@ import {
   type Data,
   Dictionary,
   Field,
-  FixedSizeList,
   Float32,
   Float64,
   Int32,
   Int64,
+  List,
   makeData,
   TimestampMicrosecond,
   Utf8,
@@ -176,8 +176,10 @@ export class FeatureColumn {
         return makeData({ type: new TimestampMicrosecond("UTC"), data: data as BigInt64Array, ...nulls });
       case "vector": {
         const child = makeData({ type: new Float32(), length: data.length, nullCount: 0, data: data as Float32Array });
-        const type = new FixedSizeList(this.#width, new Field("item", new Float32(), true));
-        return makeData({ type, child, ...nulls });
+        // Of one length, and still a plain list: more writers of files take it.
+        const type = new List(new Field("item", new Float32(), true));
+        const valueOffsets = Int32Array.from({ length: this.length + 1 }, (_, row) => row * this.#width);
+        return makeData({ type, child, valueOffsets, ...nulls });
       }
       case "boolean":
         return makeData({ type: new Bool(), data: packBits(data as Uint8Array), ...nulls });
