@@ -2,6 +2,8 @@ import { BlobServiceClient, type ContainerClient, StorageRetryPolicyType } from 
 import { describeObjectStore } from "@ashlar/core/testing";
 import { azureBlob, type AzureContainer } from "@ashlar/storage/azure";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from "vitest";
+import { type CuttingProxy, startCuttingProxy } from "../s3/cutting-proxy.ts";
+import { describeDroppedConnections } from "../dropped-connections.ts";
 import { azurite, type Azurite, startAzurite } from "./azurite.ts";
 
 // Against Azurite, Microsoft's emulator. What it does not show: the order in which the service lists names, a
@@ -83,6 +85,31 @@ describe.skipIf(azurite === undefined && process.env["CI"] === undefined)(
       expect((await store.head("k"))?.etag).toBe(etag);
       const lost = store.put("k", new Uint8Array(2), { ifAbsent: true });
       await expect(lost).rejects.toMatchObject({ code: "PRECONDITION_FAILED" });
+    });
+
+    describe("behind a network that cuts connections", () => {
+      let proxy: CuttingProxy;
+      beforeAll(async () => {
+        proxy = await startCuttingProxy(server.endpoint);
+      });
+      afterAll(async () => proxy?.[Symbol.asyncDispose]());
+
+      describeDroppedConnections(async () => {
+        const client = await newContainer();
+        const elsewhere = server.connectionString.replace(server.endpoint, proxy.endpoint);
+        const impatient = { retryOptions: { maxTries: 1 } };
+        const once = BlobServiceClient.fromConnectionString(elsewhere, impatient).getContainerClient(
+          client.containerName,
+        );
+        const options = { partSize: mebibyte, pageSize: 2, concurrency: 1 };
+        const large = Uint8Array.from({ length: 2.5 * mebibyte }, (_, n) => (n * 13 + (n >> 10)) & 0xff);
+        return {
+          through: azureBlob({ ...options, client: once }),
+          direct: azureBlob({ ...options, client }),
+          proxy,
+          large,
+        };
+      });
     });
 
     it("names a container that is not there", async () => {

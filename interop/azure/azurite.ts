@@ -9,6 +9,8 @@ export const azurite: string | undefined = process.env["ASHLAR_AZURITE"];
 
 export interface Azurite extends AsyncDisposable {
   readonly connectionString: string;
+  /** Without the account. */
+  readonly endpoint: string;
 }
 
 /** Starts Azurite on a free port of the loopback, with its files in a temporary folder. */
@@ -30,6 +32,7 @@ export async function startAzurite(): Promise<Azurite> {
   // The account of the emulator, which everybody knows: learn.microsoft.com, "Use the Azurite emulator".
   const key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
   return {
+    endpoint: `http://127.0.0.1:${port}`,
     connectionString: `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${key};BlobEndpoint=${url};`,
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();

@@ -8,6 +8,7 @@ import { retrying } from "@ashlar/storage/retrying";
 import { s3 } from "@ashlar/storage/s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CuttingProxy, startCuttingProxy } from "./cutting-proxy.ts";
+import { describeDroppedConnections } from "../dropped-connections.ts";
 import { isThere, type Moto, startMoto } from "../moto.ts";
 import { freePort } from "../server.ts";
 
@@ -85,6 +86,14 @@ describe.skipIf(!isThere && process.env["CI"] === undefined)(`S3 of moto (python
     afterAll(async () => {
       through?.destroy();
       await proxy?.[Symbol.asyncDispose]();
+    });
+
+    describeDroppedConnections(async () => {
+      const bucket = await newBucket();
+      const options = { commands: sdk, bucket, partSize: 5 * mebibyte, pageSize: 2, concurrency: 1 };
+      const once = clientOf(proxy.endpoint, 1);
+      const large = Uint8Array.from({ length: 10.5 * mebibyte }, (_, n) => (n * 13 + (n >> 10)) & 0xff);
+      return { through: s3({ ...options, client: once }), direct: s3({ ...options, client }), proxy, large };
     });
 
     const content = Uint8Array.from({ length: 3 * mebibyte }, (_, n) => (n * 31 + (n >> 9)) & 0xff);
