@@ -5,7 +5,7 @@ import type { Value, ValueType } from "../define/value-type.ts";
 import { FeatureColumn } from "../offline/feature-column.ts";
 import type { Readings } from "../serve/read.ts";
 import { featureType, readingColumns } from "../serve/reading-columns.ts";
-import { toBatch } from "../serve/to-batch.ts";
+import { toBatch } from "./to-batch.ts";
 import { type LogDefinition, logColumns } from "./definition.ts";
 
 /** One row of one read, as it is kept until it is appended. */

@@ -6,7 +6,7 @@ import { columnReader } from "../offline/column-reader.ts";
 import { FeatureColumn } from "../offline/feature-column.ts";
 import type { Reading } from "../serve/read.ts";
 import { ageColumn, featureType, statusColumn } from "../serve/reading-columns.ts";
-import { toBatch } from "../serve/to-batch.ts";
+import { toBatch } from "./to-batch.ts";
 import { fromBatches, type TableSource } from "../source/table-source.ts";
 import { type Labels, labelSource } from "../training/label-source.ts";
 import { type LogDefinition, logColumns } from "./definition.ts";
