@@ -1,7 +1,9 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { column } from "../define/column.ts";
+import { arrow } from "../offline/arrow.ts";
 import { VectorLayout } from "../online/layout.ts";
 import type { OnlineEntry, OnlineStore } from "../online/port.ts";
+import { missingKeyOnline, onlineTraps } from "./trap-online.ts";
 
 export interface OnlineStoreSuite {
   /** An empty store for each test; the suite disposes it. */
@@ -29,6 +31,14 @@ export function describeOnlineStore(name: string, suite: OnlineStoreSuite): void
   }
 
   describe(`${name}: online store`, () => {
+    it.each(onlineTraps)("$id: $title", async ({ run }) => {
+      await expect(run(arrow(), await open())).resolves.toBeUndefined();
+    });
+
+    it("T13: a null key matches nothing, and says so", async () => {
+      await expect(missingKeyOnline(arrow(), await open())).resolves.toBeUndefined();
+    });
+
     it("reads what was written, in the order of the keys asked for, and undefined for the rest", async () => {
       const store = await open();
       const entries = ["a", "b"].map((id, i) => ({ key: key(id), vector: vector(i, [1, 1, 1]) }));

@@ -4,16 +4,22 @@ import { featureView } from "../define/feature-view.ts";
 import { count, sum, window } from "../define/window.ts";
 import type { OfflineEngine } from "../offline/port.ts";
 import { memory } from "../online/memory.ts";
+import type { OnlineStore } from "../online/port.ts";
 import { fromTable } from "../source/table-source.ts";
 import { createFeatureStore } from "../store.ts";
 import { second, thing, type Trap, trapLabels, type TrapRows, trapSource } from "./trap.ts";
 
+/** A trap that an online store, too, could fall into; by default the one in memory, which must be empty. */
+export interface OnlineTrap extends Trap {
+  run(engine: OfflineEngine, online?: OnlineStore): Promise<void>;
+}
+
 /** Traps between history and the online store, which an engine's timeline feeds. */
-export const onlineTraps: readonly Trap[] = [
+export const onlineTraps: readonly OnlineTrap[] = [
   {
     id: "T19",
     title: "steps of materialisation neither miss nor repeat a row at their seams",
-    async run(engine) {
+    async run(engine, online = memory()) {
       // A row at each end of each step, one of them known only at the next seam.
       const rows: TrapRows = [
         ["a", second, 1, second],
@@ -21,7 +27,7 @@ export const onlineTraps: readonly Trap[] = [
         ["a", 2 * second, 100, 3 * second],
         ["a", 3 * second, 1000, 3 * second],
       ];
-      const { store, view } = storeOf(engine, rows);
+      const { store, view } = storeOf(engine, rows, online);
       for (const until of [1, 2, 3]) {
         await store.materialize(view, { until: until * 1000 });
         const labels = trapLabels([["a", until * second]]);
@@ -37,8 +43,7 @@ export const onlineTraps: readonly Trap[] = [
   {
     id: "T20",
     title: "an older vector does not replace a newer one, and a correction of equal event time does",
-    async run(engine) {
-      const online = memory();
+    async run(engine, online = memory()) {
       const rows: TrapRows = [
         ["a", second, 1, second],
         ["a", second, 2, 5 * second],
@@ -56,8 +61,8 @@ export const onlineTraps: readonly Trap[] = [
   {
     id: "T21",
     title: "an expired value is not given online",
-    async run(engine) {
-      const { store, view } = storeOf(engine, [["a", second, 1, second]]);
+    async run(engine, online = memory()) {
+      const { store, view } = storeOf(engine, [["a", second, 1, second]], online);
       await store.materialize(view, { until: 2000 });
       deepStrictEqual(await lastOnline(store, "a", 61_000), { status: "PRESENT", value: 1, ageMs: 60_000 });
       deepStrictEqual(await lastOnline(store, "a", 61_001), { status: "EXPIRED", value: null, ageMs: 60_001 });
@@ -66,8 +71,8 @@ export const onlineTraps: readonly Trap[] = [
   {
     id: "T22",
     title: "an entity that is not there is told from one whose value is null",
-    async run(engine) {
-      const { store, view } = storeOf(engine, [["a", second, null, second]]);
+    async run(engine, online = memory()) {
+      const { store, view } = storeOf(engine, [["a", second, null, second]], online);
       await store.materialize(view, { until: 2000 });
       deepStrictEqual(await lastOnline(store, "a", 2000), { status: "NULL", value: null, ageMs: 1000 });
       deepStrictEqual(await lastOnline(store, "z", 2000), { status: "NOT_FOUND", value: null, ageMs: null });
@@ -76,12 +81,12 @@ export const onlineTraps: readonly Trap[] = [
 ];
 
 /** The part of T13 that the online store has. */
-export async function missingKeyOnline(engine: OfflineEngine): Promise<void> {
+export async function missingKeyOnline(engine: OfflineEngine, online: OnlineStore = memory()): Promise<void> {
   const rows: TrapRows = [
     ["a", second, 1, second],
     [null, second, 666, second],
   ];
-  const { store, view } = storeOf(engine, rows);
+  const { store, view } = storeOf(engine, rows, online);
   await store.materialize(view, { until: 2000 });
   const [read] = await store.read({ entities: [{ id: null }], features: ["v:last"], at: 2000 });
   deepStrictEqual(read?.["v:last"], { status: "MISSING_KEY", value: null, ageMs: null });
