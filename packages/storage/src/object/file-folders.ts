@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { storageError } from "../errors.ts";
@@ -14,7 +14,39 @@ export function makeFolders(key: string, folder: string): string | undefined {
   }
 }
 
-export async function syncFolder(folder: string): Promise<void> {
+/** Makes what was placed in folders durable, and the folders that had to be made for it. */
+export class Folders {
+  /** Syncs under way for folders that were made: whoever places something meanwhile may count on one of them. */
+  readonly #making: Set<Promise<void>> = new Set();
+
+  /** A new folder is durable when the folder above it is. `first` is the uppermost that was made, `last` the lowest. */
+  made(first: string, last: string): void {
+    const above: string[] = [];
+    for (let folder = last; folder.length >= first.length; folder = dirname(folder)) above.push(dirname(folder));
+    const syncing = syncAll(above);
+    this.#making.add(syncing);
+    // One that fails stays until somebody has heard of it.
+    syncing.then(
+      () => this.#making.delete(syncing),
+      () => undefined,
+    );
+  }
+
+  async sync(folders: Iterable<string>): Promise<void> {
+    const making = [...this.#making];
+    try {
+      await Promise.all([syncAll(folders), ...making]);
+    } finally {
+      for (const syncing of making) this.#making.delete(syncing);
+    }
+  }
+}
+
+async function syncAll(folders: Iterable<string>): Promise<void> {
+  await Promise.all([...folders].map(syncFolder));
+}
+
+async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder, "r");
     try {
@@ -25,22 +57,5 @@ export async function syncFolder(folder: string): Promise<void> {
   } catch (error) {
     // A folder that is gone was emptied by a delete, which synced the one above it.
     if (!isMissing(error)) throw error;
-  }
-}
-
-/** The folders that say that folders which were made are there: those above them, from the last one up. */
-export function* foldersAbove(first: string, last: string): Generator<string> {
-  for (let folder = last; folder.length >= first.length; folder = dirname(folder)) yield dirname(folder);
-}
-
-/** A new folder is durable when the folder above it is. */
-export function syncMade(first: string, last: string): void {
-  for (const folder of foldersAbove(first, last)) {
-    const handle = openSync(folder, "r");
-    try {
-      fsyncSync(handle);
-    } finally {
-      closeSync(handle);
-    }
   }
 }

@@ -13,13 +13,13 @@ import {
 import { storageError } from "../errors.ts";
 import { CommitLock } from "./commit-lock.ts";
 import { hasCode, isMissing, namedFileError } from "./file-errors.ts";
-import { foldersAbove, makeFolders, syncFolder, syncMade } from "./file-folders.ts";
+import { Folders, makeFolders } from "./file-folders.ts";
 import { etagOf, infoOf } from "./file-info.ts";
 import { openObject } from "./file-read.ts";
 import { walk } from "./file-walk.ts";
 import { NameGuard } from "./name-guard.ts";
 import { pathOfKey, reservedFolder } from "./path-encoding.ts";
-import type { NewObject, PutsAbsent } from "./put-absent.ts";
+import { type NewObject, putEach, type PutsAbsent } from "./put-absent.ts";
 import { Staging } from "./staging.ts";
 
 /** An object store whose objects are files. */
@@ -55,6 +55,7 @@ class FileSystem implements FileSystemStore {
   readonly capabilities = { conditionalPut: true, rangeRead: true } as const;
   readonly #root: string;
   readonly #staging: Staging;
+  readonly #folders: Folders = new Folders();
   readonly #lock: CommitLock;
   readonly #names: NameGuard;
 
@@ -98,7 +99,7 @@ class FileSystem implements FileSystemStore {
         const commit = options.ifAbsent === true ? linkSync : renameSync;
         await this.#lock.hold(() => this.#place(key, path, options, () => commit(staged, path)));
       }
-      await syncFolder(dirname(path));
+      await this.#folders.sync([dirname(path)]);
       return info;
     } finally {
       await rm(staged, { force: true });
@@ -112,16 +113,22 @@ class FileSystem implements FileSystemStore {
     const paths = objects.map(({ key }) => this.pathOf(key));
     options.signal?.throwIfAborted();
     return this.#named("put", objects[0]?.key ?? "", async () => {
+      this.#names.probe();
+      // Where a link does not decide on a name, each has to take its turn under the lock.
+      if (!this.#names.isExact) return putEach(this, objects, options);
       const bodies = objects.map(({ body }) => body);
       const staged = await this.#staging.writeAll(bodies, options.signal);
       const folders = new Set<string>();
       try {
         const placed = objects.map(({ key }, index): ObjectInfo | undefined => {
           const [path = "", file] = [paths[index], staged[index]];
-          if (file === undefined || !linkAbsent(key, file.path, path, folders)) return undefined;
+          if (file === undefined || !linkAbsent(key, file.path, path, (...made) => this.#folders.made(...made))) {
+            return undefined;
+          }
+          folders.add(dirname(path));
           return infoOf(key, file.stats);
         });
-        await Promise.all([...folders].map(syncFolder));
+        await this.#folders.sync(folders);
         return placed;
       } finally {
         for (const { path } of staged) unlinkSync(path);
@@ -149,7 +156,7 @@ class FileSystem implements FileSystemStore {
     if ((await this.#info(key, path)) === undefined) return;
     makeFolders(key, dirname(join(this.#root, reservedFolder, "lock")));
     const kept = await this.#lock.hold(() => this.#remove(path));
-    await syncFolder(kept);
+    await this.#folders.sync([kept]);
   }
 
   async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ObjectInfo> {
@@ -190,7 +197,7 @@ class FileSystem implements FileSystemStore {
         }
         throw error;
       } finally {
-        if (made !== undefined) syncMade(made, dirname(path));
+        if (made !== undefined) this.#folders.made(made, dirname(path));
       }
     }
   }
@@ -214,20 +221,19 @@ class FileSystem implements FileSystemStore {
   }
 }
 
-/** Links a file into its place; false when there is one. Notes the folders that must be synced. */
-function linkAbsent(key: string, staged: string, path: string, folders: Set<string>): boolean {
+/** Links a file into its place; false when there is one. */
+function linkAbsent(key: string, staged: string, path: string, made: (first: string, last: string) => void): boolean {
   for (let attempt = 0; ; attempt++) {
     try {
       linkSync(staged, path);
-      folders.add(dirname(path));
       return true;
     } catch (error) {
       if (hasCode(error, "EEXIST") && isFile(path)) return false;
       if (hasCode(error, "EEXIST")) throw storageError("OBJECT_KEY_CONFLICT", { key, other: key }, { cause: error });
       // A concurrent delete may have taken the emptied folder away.
       if (!hasCode(error, "ENOENT", "ENOTDIR") || attempt > 100) throw error;
-      const made = makeFolders(key, dirname(path));
-      if (made !== undefined) for (const folder of foldersAbove(made, dirname(path))) folders.add(folder);
+      const first = makeFolders(key, dirname(path));
+      if (first !== undefined) made(first, dirname(path));
     }
   }
 }

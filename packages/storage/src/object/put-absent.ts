@@ -26,7 +26,15 @@ export async function putAbsent(
   objects: readonly NewObject[],
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<readonly (ObjectInfo | undefined)[]> {
-  if (store.putAbsent !== undefined) return store.putAbsent(objects, options);
+  return store.putAbsent === undefined ? putEach(store, objects, options) : store.putAbsent(objects, options);
+}
+
+/** The same, each by a put of its own. */
+export function putEach(
+  store: ObjectStore,
+  objects: readonly NewObject[],
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<readonly (ObjectInfo | undefined)[]> {
   return concurrently(objects, callsAtOnce, async ({ key, body }) => {
     try {
       return await store.put(key, body, { ...options, ifAbsent: true });
