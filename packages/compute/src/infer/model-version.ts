@@ -239,7 +239,8 @@ export class ModelVersion implements Servable {
         return;
       }
       if (this.#pool.kind === "inline") {
-        void this.#run(this.#pool.take() as Runner, requests.slice(0, plan.count));
+        const batch = plan.count === requests.length ? requests : requests.slice(0, plan.count);
+        void this.#run(this.#pool.take() as Runner, batch);
       } else {
         this.#turns++;
         this.#init.share.request(this, this.#onTurn);

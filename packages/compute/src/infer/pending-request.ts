@@ -49,6 +49,7 @@ export class PendingRequest implements PreparedInputs {
   #resolve!: (outputs: Outputs) => void;
   #reject!: (error: Error) => void;
   #signal: AbortSignal | undefined;
+  #onAbort: (() => void) | undefined;
   #onSettled: ((request: PendingRequest, failed: boolean) => void) | null;
   /** Ends the timers; made only when there are any. */
   #timers: AbortController | null = null;
@@ -103,6 +104,7 @@ export class PendingRequest implements PreparedInputs {
       return;
     }
     this.#signal = signal;
+    this.#onAbort = () => this.fail(signal.reason as Error);
     signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
@@ -110,11 +112,9 @@ export class PendingRequest implements PreparedInputs {
     this.fail(computeError("INFERENCE_DEADLINE_EXCEEDED", { model, deadlineMs }));
   }
 
-  readonly #onAbort = (): void => this.fail(this.#signal?.reason as Error);
-
   #settle(failed: boolean): void {
     this.#settled = true;
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#timers?.abort();
     this.#onSettled?.(this, failed);
     this.#onSettled = null;

@@ -81,7 +81,8 @@ export function arrayConstructor(type: ElementType): NumericArrayConstructor | n
 export function holds(data: unknown, type: ElementType): data is TensorData {
   const constructor = arrayConstructor(type);
   if (constructor === null) return Array.isArray(data);
-  return Object.prototype.toString.call(data) === `[object ${constructor.name}]`;
+  // The tag is the class of a typed array of any realm, and cannot be forged on one.
+  return ArrayBuffer.isView(data) && (data as NumericTensorData)[Symbol.toStringTag] === constructor.name;
 }
 
 export function elementCount(shape: readonly number[]): number {
