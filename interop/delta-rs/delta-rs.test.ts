@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { fileSystem } from "@ashlar/storage/file-system";
 import { hyparquet } from "@ashlar/storage/hyparquet";
 import { duckdb } from "@ashlar/storage/duckdb";
-import { type Lake, openLake } from "@ashlar/storage/lake";
+import { type Lake, openLake, parquetFiles } from "@ashlar/storage/lake";
 import { makeVector, RecordBatch, Table, TimestampMicrosecond, Utf8, vectorFromArray } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -84,6 +84,27 @@ describe.runIf(found || mandatory)(`delta-rs${need}`, () => {
     expect(await read(lake, "theirs")).toEqual(expected);
     const table = await lake.table("theirs");
     expect(await table.snapshot()).toMatchObject({ version: 2, rows: 5, partitionBy: ["part"] });
+  });
+
+  it("opens what went from files into a table, from a checkpoint of groups that three processes encoded", async () => {
+    await using codec = duckdb();
+    const objects = fileSystem({ root });
+    await (await openLake({ objects, codec }).table("made")).append(rows([5n, 6n], ["x y", "ü=1"]));
+    const [file = ""] = (await (await openLake({ objects, codec }).table("made")).localFiles()) ?? [];
+    for (let session = 0; session < 3; session++) {
+      // A lake of its own knows nothing of what another has encoded but what the last checkpoint says.
+      const table = await openLake({ objects, codec }).table("copied", { partitionBy: ["part"] });
+      for (let n = 0; n < 7; n++) await table.append(parquetFiles(file));
+    }
+    for (let version = 0; version < 20; version++)
+      await unlink(join(root, `copied/_delta_log/${String(version).padStart(20, "0")}.json`));
+    const described = await delta("describe", join(root, "copied"));
+    expect(described).toMatchObject({ version: 20, partitionBy: ["part"] });
+    const at = "2001-06-01T12:30:00.123000+00:00";
+    expect(described["rows"]).toEqual([
+      ...Array.from({ length: 21 }, () => ({ n: 5, s: "row 5", at, part: "x y" })),
+      ...Array.from({ length: 21 }, () => ({ n: 6, s: "row 6", at, part: "ü=1" })),
+    ]);
   });
 
   async function read(lake: Lake, name: string): Promise<unknown[]> {
