@@ -1,4 +1,5 @@
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
+import { computeError } from "../errors.ts";
 import { collectBody } from "./body.ts";
 import { type ProtocolOptions, resolveProtocolOptions } from "./options.ts";
 import { createRouter } from "./router.ts";
@@ -37,12 +38,12 @@ export function lambdaHandler(server: WorkerInferenceServer, options: ProtocolOp
   return async (event, context) => {
     const headers = lowerCased(event.headers ?? {});
     const bytes = Buffer.from(event.body ?? "", event.isBase64Encoded === true ? "base64" : "utf8");
-    const remaining = context?.getRemainingTimeInMillis?.();
+    const deadline = deadlineOf(event, context?.getRemainingTimeInMillis?.());
     const reply = await answer({
       method: event.requestContext.http.method,
       path: event.rawPath,
       header: (name) => headers.get(name),
-      signal: remaining === undefined ? undefined : AbortSignal.timeout(Math.max(0, Math.floor(remaining - 100))),
+      signal: deadline.signal,
       body: () =>
         collectBody(
           {
@@ -56,11 +57,28 @@ export function lambdaHandler(server: WorkerInferenceServer, options: ProtocolOp
           },
           resolved,
         ),
-    });
+    }).finally(deadline.end);
     const isBase64Encoded = typeof reply.body !== "string";
     const body = typeof reply.body === "string" ? reply.body : Buffer.from(reply.body).toString("base64");
     return { statusCode: reply.status, headers: reply.headers, body, isBase64Encoded };
   };
+}
+
+/** What the answer needs after the model is done. */
+const reserveMs = 100;
+
+/** Aborts a little before the platform would end the function, so that the client gets an answer. */
+function deadlineOf(
+  { rawPath }: LambdaEvent,
+  remaining: number | undefined,
+): { readonly signal: AbortSignal | undefined; readonly end: () => void } {
+  if (remaining === undefined) return { signal: undefined, end: () => {} };
+  const controller = new AbortController();
+  const deadlineMs = Math.max(0, remaining - reserveMs);
+  const late = (): void =>
+    controller.abort(computeError("INFERENCE_DEADLINE_EXCEEDED", { model: rawPath.slice(0, 200), deadlineMs }));
+  const timer = setTimeout(late, deadlineMs);
+  return { signal: controller.signal, end: () => clearTimeout(timer) };
 }
 
 function lowerCased(headers: Readonly<Record<string, string | undefined>>): Map<string, string> {
