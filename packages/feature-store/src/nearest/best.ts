@@ -19,6 +19,12 @@ export class Best<Item extends Scored> {
     this.#sign = less ? 1 : -1;
   }
 
+  /** Whether one of that score may be kept: its key may still decide. */
+  mayTake(score: number): boolean {
+    const last = this.#items[this.#most - 1];
+    return last === undefined || (score - last.score) * this.#sign <= 0;
+  }
+
   /** Whether one of that score and key would be kept. */
   takes(scored: Scored): boolean {
     const last = this.#items[this.#most - 1];

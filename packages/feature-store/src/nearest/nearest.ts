@@ -82,11 +82,16 @@ export async function nearest(
     return at === -1 ? null : reader.value(at);
   };
 
-  function consider({ key, vector }: OnlineEntry): void {
+  function consider(entry: OnlineEntry): void {
+    const { vector } = entry;
     reader.open(vector);
     const ageMs = Math.max(0, at - reader.eventMs());
     if (ageMs > view.ttl / 1000 || !reader.numbersInto(slot, numbers)) return;
-    const scored = { key, score: score(numbers) };
+    const found = score(numbers);
+    // Most end here, without a key being made for them.
+    if (!best.mayTake(found)) return;
+    const { key } = entry;
+    const scored = { key, score: found };
     if (!best.takes(scored)) return;
     if (filter !== undefined && !filter({ entity: entityOf(view, key), value })) return;
     best.offer({ ...scored, ageMs, vector });

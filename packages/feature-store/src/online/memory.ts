@@ -32,7 +32,7 @@ export function memory(): OnlineStore {
     async *scan(namespace, options = {}) {
       let page: OnlineEntry[] = [];
       for (const [id, vector] of namespaces.get(namespace)?.vectors ?? []) {
-        page.push({ key: Buffer.from(id, "latin1"), vector });
+        page.push(new KeptEntry(id, vector));
         if (page.length < entriesPerPage) continue;
         options.signal?.throwIfAborted();
         yield page;
@@ -57,4 +57,19 @@ export function memory(): OnlineStore {
     },
     [Symbol.asyncDispose]: async () => namespaces.clear(),
   };
+}
+
+/** An entry whose key is made when it is asked for: a search looks at few of them. */
+class KeptEntry implements OnlineEntry {
+  readonly vector: Uint8Array;
+  readonly #id: string;
+
+  constructor(id: string, vector: Uint8Array) {
+    this.#id = id;
+    this.vector = vector;
+  }
+
+  get key(): Uint8Array {
+    return Buffer.from(this.#id, "latin1");
+  }
 }
