@@ -127,7 +127,15 @@ describe("ashlar features", () => {
     expect([drifted.code, drifted.stderr]).toEqual([3, ""]);
     expect(drifted.stdout).toMatch(/^training to offline +from_origin:mean_delay_24h .*population stability index/m);
     const split = ["--split", "2001-05-20T00:00:00Z", "--every", "5"];
-    const report = await json("drift", ...split);
+    const report = await json("drift", ...split, "--record");
+    const kept = await json("history", "on_route", "--profiles");
+    expect(kept).toMatchObject([
+      { of: "offline", view: "on_route", profile: { columns: { "on_route:mean_delay_24h": { kind: "number" } } } },
+      { of: "training", view: "on_route" },
+    ]);
+    expect((await onData("history", "calendar", "--profiles")).stdout).toMatch(
+      /training .* calendar:day_of_week +\d+ +0 /,
+    );
     expect(report["comparisons"]).toMatchObject([{ reference: "training", current: "offline" }]);
   });
 
@@ -144,6 +152,7 @@ describe("ashlar features", () => {
     [["online", "from_nowhere:x", "--data", data], 1, "FEATURE_UNKNOWN"],
     [["apply", "--by", "ada", "--plan", entry, "--data", data], 2, "OPTION_INVALID"],
     [["search", "--limit", "0", "--data", data], 2, "OPTION_INVALID"],
+    [["history", "--profiles", "--data", data], 2, "OPTION_INVALID"],
   ])("of %j ends with %d and says %s", async (args, code, said) => {
     const where = args.includes("--data") ? [] : ["--data", folder.file("nowhere")];
     const ended = await here(...args, ...where);

@@ -73,11 +73,13 @@ export async function runFeatures(argv: readonly string[], { out, err }: Streams
   )
     .requiredOption("--until <moment>", "with its zone: 2001-06-01T00:00:00Z", moment("--until"))
     .option("--backfill", "write a copy from all of history beside what serves, and flip to it", false);
-  command<{ limit: number }>(
+  command<{ limit: number; profiles: boolean }>(
     "history [view]",
     "revisions of the registry, or versions of a view",
     (workspace, options, [name] = []) => history(workspace, name, options),
-  ).option("--limit <n>", "at most so many", wholeNumber("--limit", 1, 1000), 100);
+  )
+    .option("--limit <n>", "at most so many", wholeNumber("--limit", 1, 1000), 100)
+    .option("--profiles", "the profiles that drift --record kept of the view", false);
   command<{ key: Record<string, string>; at: number | undefined }>(
     "online <features...>",
     "read features of an entity: view, view:* or view:feature",
@@ -85,14 +87,15 @@ export async function runFeatures(argv: readonly string[], { out, err }: Streams
   )
     .option("--key <name=value>", "a key or an input, as often as there are", pairs("--key"), {})
     .option("--at <moment>", "as of a moment, default now", moment("--at"));
-  command<{ split: number; every: number }>(
+  command<{ split: number; every: number; record: boolean }>(
     "drift",
     "compare features before and after a moment, and as they were served",
     drift,
     true,
   )
     .option("--split <moment>", "with its zone, default 2001-06-01T00:00:00Z", moment("--split"), juneBegins)
-    .option("--every <n>", "take one of so many flights", wholeNumber("--every", 1, 1_000_000), 50);
+    .option("--every <n>", "take one of so many flights", wholeNumber("--every", 1, 1_000_000), 50)
+    .option("--record", "keep profiles of what was compared in the registry", false);
   command<Record<string, never>>("search [text]", "find definitions in force", (workspace, options, [text] = []) =>
     search(workspace, { ...options, ...(text === undefined ? {} : { text }) }),
   )

@@ -1,6 +1,7 @@
 import { isAshlarError } from "@ashlar/core";
-import type { TableSource } from "@ashlar/feature-store";
-import { type Batches, driftBetween } from "@ashlar/feature-store/validate";
+import type { TableSource, View } from "@ashlar/feature-store";
+import type { ProfileSubject } from "@ashlar/feature-store/registry";
+import { type Batches, type ColumnProfile, driftBetween, profile } from "@ashlar/feature-store/validate";
 import type { LakeTable } from "@ashlar/storage/lake";
 import type { RecordBatch } from "apache-arrow";
 import { evenSample } from "../../flights/batches.ts";
@@ -14,10 +15,12 @@ export interface DriftOptions {
   readonly split: number;
   /** Of how many flights one is taken. */
   readonly every: number;
+  /** Keep profiles of what was compared in the registry, by version of each view. */
+  readonly record: boolean;
 }
 
 /** Compares the features of flights before and after a moment, and of what was served, where anything was. */
-export async function drift(workspace: FeatureWorkspace, { split, every }: DriftOptions): Promise<Outcome> {
+export async function drift(workspace: FeatureWorkspace, { split, every, record }: DriftOptions): Promise<Outcome> {
   const { flights, offline, served } = workspace;
   const at = BigInt(split) * 1000n;
   const joined = async (where: { lt: bigint } | { gte: bigint }) =>
@@ -26,9 +29,13 @@ export async function drift(workspace: FeatureWorkspace, { split, every }: Drift
       time: "date",
       features: modelFeatures,
     });
-  const sets: Record<string, Batches> = { training: await joined({ lt: at }), offline: await joined({ gte: at }) };
-  if (await exists(served)) sets["served"] = served;
+  const sets: Partial<Record<ProfileSubject, Batches>> = {
+    training: await joined({ lt: at }),
+    offline: await joined({ gte: at }),
+  };
+  if (await exists(served)) sets.served = served;
   const { drifted, comparisons } = await driftBetween(sets);
+  if (record) await keepProfiles(workspace, sets);
   const rows = comparisons.flatMap(({ reference, current, report }) =>
     report.columns.map(({ column, psi, jensenShannon, nulls, reasons }) => [
       `${reference} to ${current}`,
@@ -41,6 +48,22 @@ export async function drift(workspace: FeatureWorkspace, { split, every }: Drift
   );
   const heading = ["sets", "feature", "psi", "js", "nulls", "drifted because"];
   return { json: { drifted, comparisons }, text: textTable(heading, rows), found: drifted };
+}
+
+async function keepProfiles(
+  { registry, views }: FeatureWorkspace,
+  sets: Readonly<Partial<Record<ProfileSubject, Batches>>>,
+): Promise<void> {
+  for (const [of, rows] of Object.entries(sets)) {
+    const names = (view: View): string[] =>
+      Object.keys(view.kind === "view" ? view.features : view.output).map((feature) => `${view.name}:${feature}`);
+    const made = await profile(rows, { columns: views.flatMap(names) });
+    for (const view of views) {
+      const columns = Object.fromEntries(names(view).map((name) => [name, made.columns[name] as ColumnProfile]));
+      const { name, version } = view;
+      await registry.recordProfile({ view: name, version, of: of as ProfileSubject, profile: { ...made, columns } });
+    }
+  }
 }
 
 function flightsOf(flights: LakeTable, date: { lt: bigint } | { gte: bigint }, every: number): TableSource {
