@@ -161,9 +161,9 @@ describe("the Open Inference Protocol over gRPC", () => {
       request,
       () => {},
     );
-    await expect.poll(queued).toBe(1);
+    await expect.poll(queued, { timeout: 20_000 }).toBe(1);
     under.cancel();
-    await expect.poll(queued).toBe(0);
+    await expect.poll(queued, { timeout: 20_000 }).toBe(0);
   });
 
   test("a stream answers each request, and an error is the answer of its request only", async () => {

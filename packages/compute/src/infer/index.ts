@@ -13,7 +13,7 @@ export type {
 export { modelSettingsSchema } from "./model-settings-schema.ts";
 export type { InferenceServerOptions } from "./options.ts";
 export type { RequestOptions } from "./pending-request.ts";
-export type { InferenceInputs } from "./request.ts";
+export type { InferenceInputs, TensorMatrix } from "./request.ts";
 export type { ExecutionKind } from "./runner.ts";
 export type { SettingsSchema } from "./schema-check.ts";
 export type { SequencePosition } from "./sequence.ts";

@@ -1,10 +1,19 @@
+import { createHash } from "node:crypto";
+
 import { computeError } from "../errors.ts";
 import type { BatchLayout } from "./batch-layout.ts";
 import { describeSpec, type ModelSignature } from "./signature.ts";
 import { elementCount, holds, type Tensor, type TensorData, type TensorSpec } from "./tensor.ts";
 
+/** A tensor of two axes, as the kernels of this package have it. */
+export interface TensorMatrix {
+  readonly data: TensorData;
+  readonly rows: number;
+  readonly columns: number;
+}
+
 /** The inputs of a model by name, or the elements of its only input. */
-export type InferenceInputs = Readonly<Record<string, Tensor>> | TensorData;
+export type InferenceInputs = Readonly<Record<string, Tensor | TensorMatrix>> | TensorData;
 
 /** A request that has been checked against the signature. */
 export interface PreparedInputs {
@@ -51,8 +60,16 @@ export function prepareInputs(target: RequestTarget, inputs: InferenceInputs, ow
 
 /** What two requests must agree in to be joined: the other axes, and a tensor that is not joined as a whole. */
 function keyOf({ shape, data }: Tensor, axis: number | null): string {
-  if (axis === null) return `${shape.join(",")}=${Array.from(data as ArrayLike<unknown>, String).join(",")}`;
+  if (axis === null) return `${shape.join(",")}=${contentOf(data)}`;
   return axis === 0 ? shape.slice(1).join(",") : shape.with(axis, 0).join(",");
+}
+
+/** Equal for equal data; a digest where the data are longer than one. */
+function contentOf(data: TensorData): string {
+  if (ArrayBuffer.isView(data)) {
+    return data.length <= 8 ? data.join(",") : createHash("sha256").update(data).digest("base64");
+  }
+  return createHash("sha256").update(JSON.stringify(data)).digest("base64");
 }
 
 function rowsOf(model: string, signature: ModelSignature, layout: BatchLayout, tensors: readonly Tensor[]): number {
@@ -72,8 +89,10 @@ function nameInputs(
   model: string,
   signature: ModelSignature,
   inputs: InferenceInputs,
-): Readonly<Record<string, Tensor | undefined>> {
-  if (!ArrayBuffer.isView(inputs) && !Array.isArray(inputs)) return inputs as Readonly<Record<string, Tensor>>;
+): Readonly<Record<string, Tensor | TensorMatrix | undefined>> {
+  if (!ArrayBuffer.isView(inputs) && !Array.isArray(inputs)) {
+    return inputs as Exclude<InferenceInputs, TensorData>;
+  }
   const data = inputs as TensorData;
   const [spec, second] = signature.inputs;
   if (spec === undefined || second !== undefined) {
@@ -90,9 +109,10 @@ function nameInputs(
   return { [spec.name]: { data, shape: [rows, ...lengths] } };
 }
 
-function checkTensor(model: string, spec: TensorSpec, tensor: Tensor | undefined): Tensor {
+function checkTensor(model: string, spec: TensorSpec, given: Tensor | TensorMatrix | undefined): Tensor {
   const rule = (): string => `"${spec.name}" is ${describeSpec(spec)}`;
-  if (tensor === undefined) throw invalid(model, `the input "${spec.name}" is missing`, rule());
+  if (given === undefined) throw invalid(model, `the input "${spec.name}" is missing`, rule());
+  const tensor = "rows" in given ? { data: given.data, shape: [given.rows, given.columns] } : given;
   const { data, shape } = tensor;
   if (!Array.isArray(shape) || !holds(data, spec.type)) {
     const found = Object.prototype.toString.call(data).slice(8, -1);

@@ -50,7 +50,7 @@ describe("versions", () => {
     server.route("scale", { shadow: { version: "2", share: 0.5 } });
     const answers = await Promise.all(Array.from({ length: 40 }, () => ask()));
     expect(new Set(answers)).toEqual(new Set([1]));
-    await expect.poll(() => server.shadowReport("scale")?.compared).toBe(20);
+    await expect.poll(() => server.shadowReport("scale")?.compared, { timeout: 20_000 }).toBe(20);
     expect(server.shadowReport("scale")).toMatchObject({ different: 20, failures: 0, maxDifference: { y: 0.5 } });
   });
 });
@@ -170,7 +170,7 @@ describe("scale from zero", () => {
   test("an idle model is put to sleep and woken by the next request", async () => {
     serve().addLazy("scale", { load: async () => ({ onnx: scale(2) }), idleUnloadMs: 20 });
     expect(await ask()).toBe(2);
-    await expect.poll(() => server.models().length).toBe(0);
+    await expect.poll(() => server.models().length, { timeout: 20_000 }).toBe(0);
     expect(await ask()).toBe(2);
     await server.unload("scale");
     await expect(ask()).rejects.toMatchObject({ code: "MODEL_NOT_FOUND" });

@@ -39,7 +39,7 @@ describe("execution", () => {
     const ask = (times: number) => server.infer("loop", { x: { data: Float32Array.of(times), shape: [] } });
     const answers = await Promise.all(Array.from({ length: 12 }, () => ask(200_000)));
     expect(answers.map(({ y }) => y?.data[0])).toEqual(Array.from({ length: 12 }, () => 200_000));
-    await expect.poll(() => server.models()[0]?.execution).toBe("worker");
+    await expect.poll(() => server.models()[0]?.execution, { timeout: 20_000 }).toBe("worker");
     expect((await ask(3))["y"]?.data[0]).toBe(3);
     expect(server.models()).toMatchObject([{ instances: 1 }]);
   });

@@ -113,7 +113,7 @@ describe("sequences of a voice detector", () => {
       sequence: { states: [{ input: "state", output: "stateN" }] },
       batchAxes: { state: 1, stateN: 1, sr: null },
     });
-    await expect.poll(() => server.models()[0]?.version).toBe("2");
+    await expect.poll(() => server.models()[0]?.version, { timeout: 20_000 }).toBe("2");
     await ask("new", chunk(0, 0), { start: true, end: true });
     const expected = await byHand(0, 2);
     expect(await ask("old", chunk(0, 1), { end: true })).toBeCloseTo(expected[1] ?? 0, 4);

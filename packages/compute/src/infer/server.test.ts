@@ -57,7 +57,9 @@ describe("inference", () => {
     expect(one["y"]).toEqual({ type: "float32", shape: [2, 2], data: Float32Array.of(3, 6, 9, 12) });
     expect(two["y"]).toEqual({ type: "float32", shape: [1, 2], data: Float32Array.of(15, 18) });
     expect(mine).toEqual(Float32Array.of(1, 2, 3, 4));
-    expect(server.statistics()["scale"]).toMatchObject({ requests: 2, rows: 3, batches: 1, failures: 0, queued: 0 });
+    const matrix = { data: Float32Array.of(7, 8), rows: 1, columns: 2 };
+    expect((await server.infer("scale", { x: matrix }))["y"]?.data).toEqual(Float32Array.of(21, 24));
+    expect(server.statistics()["scale"]).toMatchObject({ requests: 3, rows: 4, batches: 2, failures: 0, queued: 0 });
   });
 
   test("keeps requests apart when axis 0 of the inputs is not one batch", async () => {

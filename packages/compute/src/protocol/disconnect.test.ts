@@ -38,16 +38,16 @@ test("a client that goes away takes its waiting request out of the queue, and le
     const socket = connect(port, "127.0.0.1");
     const head = `POST /v2/models/m/infer HTTP/1.1\r\nHost: a\r\nContent-Length: ${body(1).length}\r\n\r\n`;
     socket.write(head + body(1));
-    await expect.poll(queued).toBe(1);
+    await expect.poll(queued, { timeout: 20_000 }).toBe(1);
     socket.destroy();
-    await expect.poll(queued).toBe(0);
+    await expect.poll(queued, { timeout: 20_000 }).toBe(0);
     expect(inference.statistics()["m"]).toMatchObject({ batches: 0 });
 
     // Two rows fill a batch: were the first request still there, the second client alone would fill it.
     const ask = (value: number): Promise<unknown> =>
       fetch(`http://127.0.0.1:${port}/v2/models/m/infer`, { method: "POST", body: body(value) }).then((r) => r.json());
     const second = ask(2);
-    await expect.poll(queued).toBe(1);
+    await expect.poll(queued, { timeout: 20_000 }).toBe(1);
     const answers = await Promise.all([second, ask(3)]);
     expect(answers).toMatchObject([{ outputs: [{ data: [2] }] }, { outputs: [{ data: [3] }] }]);
     expect(inference.statistics()["m"]).toMatchObject({ batches: 1, rows: 2, queued: 0 });

@@ -177,10 +177,10 @@ describe("clients that do harm", () => {
     const url = `http://127.0.0.1:${port}/v2/models/held/infer`;
     const waiting = fetch(url, { method: "POST", body, signal: gone.signal });
     const queued = (): number | undefined => server.statistics()["held"]?.queued;
-    await expect.poll(queued).toBe(1);
+    await expect.poll(queued, { timeout: 20_000 }).toBe(1);
     gone.abort();
     await expect(waiting).rejects.toThrow("abort");
-    await expect.poll(queued).toBe(0);
+    await expect.poll(queued, { timeout: 20_000 }).toBe(0);
   });
 
   test("one that goes away in the middle of its body leaves nothing behind", async () => {
@@ -193,7 +193,7 @@ describe("clients that do harm", () => {
   test("a full queue is told 503 with Retry-After", async () => {
     await server.load("full", { onnx: scale(2), batching: { maxDelayMs: 60_000, queueLimit: 1 } });
     const waiting = post("full", body);
-    await expect.poll(() => server.statistics()["full"]?.queued).toBe(1);
+    await expect.poll(() => server.statistics()["full"]?.queued, { timeout: 20_000 }).toBe(1);
     const refused = await post("full", body);
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
     await server.unload("full");
