@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { fileSystem } from "@ashlar/storage/file-system";
 import { hyparquet } from "@ashlar/storage/hyparquet";
 import { duckdb } from "@ashlar/storage/duckdb";
-import { type Lake, openLake, parquetFiles } from "@ashlar/storage/lake";
+import { batchFrom, between, type Lake, openLake, parquetFiles } from "@ashlar/storage/lake";
 import { makeVector, RecordBatch, Table, TimestampMicrosecond, Utf8, vectorFromArray } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -71,6 +71,20 @@ describe.runIf(found || mandatory)(`delta-rs${need}`, () => {
       },
     ]);
     expect((await delta("describe", join(root, name), "0"))["rows"]).toHaveLength(2);
+  });
+
+  it("carries what a table expects along, through its own writes and its checkpoint", async () => {
+    const open = () => openLake({ objects: fileSystem({ root }) });
+    const numbers = (n: bigint): ReturnType<typeof batchFrom> => batchFrom({ n: ["long", [n]] });
+    await (await open().table("expecting", { expect: [between("n", 0, 9)] })).append(numbers(1n));
+    expect(await delta("goOn", join(root, "expecting"))).toEqual({ version: 2 });
+    await unlink(join(root, "expecting/_delta_log/00000000000000000000.json"));
+    const table = await open().table("expecting");
+    await expect(table.append(numbers(100n))).rejects.toMatchObject({ code: "EXPECTATION_FAILED" });
+    await expect(table.update({ where: { n: 5 }, set: { n: 50n } })).rejects.toMatchObject({
+      code: "EXPECTATION_FAILED",
+    });
+    expect((await table.append(numbers(9n))).version).toBe(3);
   });
 
   it("writes what we read: with its log, and from its checkpoint alone", async () => {

@@ -41,9 +41,18 @@ def write(path):
     return {"version": DeltaTable(path).version()}
 
 
+def go_on(path):
+    """Appends, compacts and writes a checkpoint."""
+    write_deltalake(path, pyarrow.table({"n": pyarrow.array([5], pyarrow.int64())}), mode="append")
+    table = DeltaTable(path)
+    table.optimize.compact()
+    table.create_checkpoint()
+    return {"version": table.version()}
+
+
 command, path, *rest = sys.argv[1:]
-answer = describe(path, int(rest[0]) if rest else None) if command == "describe" else write(path)
-print(json.dumps(answer), flush=True)
+commands = {"write": write, "goOn": go_on, "describe": lambda path: describe(path, int(rest[0]) if rest else None)}
+print(json.dumps(commands[command](path)), flush=True)
 # The thread pools of pyarrow and delta-rs can abort the process while the interpreter is being torn down ("terminate
 # called without an active exception"). The answer is complete; an error above this line still ends with its own code.
 os._exit(0)
