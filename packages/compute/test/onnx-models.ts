@@ -1,4 +1,4 @@
-import { floatTensor, onnxModel, onnxNode, tensorInfo } from "../src/onnx/build.ts";
+import { floatTensor, int64Tensor, onnxModel, onnxNode, tensorInfo } from "../src/onnx/build.ts";
 import { encodeOnnx } from "../src/onnx/encode.ts";
 import { WireWriter } from "../src/onnx/wire-writer.ts";
 
@@ -154,3 +154,18 @@ export function identityOf(type: number): Uint8Array {
   }
   return bytes;
 }
+
+/** A file of a hundred bytes that asks for terabytes. */
+export const absurdShape: Uint8Array = encodeOnnx(
+  onnxModel({
+    name: "absurd",
+    nodes: [
+      onnxNode("ConstantOfShape", ["size"], ["zeros"]),
+      onnxNode("ReduceSum", ["zeros"], ["sum"]),
+      onnxNode("Add", ["x", "sum"], ["y"]),
+    ],
+    initializers: [int64Tensor("size", [2], [2_000_000, 2_000_000])],
+    inputs: [tensorInfo("x", "float32", ["n", 2])],
+    outputs: [tensorInfo("y", "float32", ["n", 2])],
+  }),
+);

@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 
-import { externalTensor, loop, product, scale, square, unknownOperator } from "../../test/onnx-models.ts";
+import { absurdShape, externalTensor, loop, product, scale, square, unknownOperator } from "../../test/onnx-models.ts";
 import { externalDataOf } from "../onnx/external-data.ts";
 import { createInferenceServer, type InferenceServer, type InferenceServerOptions } from "./index.ts";
 
@@ -50,6 +50,15 @@ describe("hostile models", () => {
     for (const onnx of [whole.subarray(0, whole.length >> 1), unknownOperator, noise]) {
       await expect(server.load("bad", { onnx })).rejects.toMatchObject({ code: "MODEL_INVALID" });
     }
+    expect((await server.infer("good", Float32Array.of(1, 1)))["y"]?.data[0]).toBe(2);
+  });
+
+  test("a small file that asks for terabytes is refused, and those beside it go on", async () => {
+    await serve().load("good", { onnx: scale(2) });
+    const load = server.load("absurd", { onnx: absurdShape });
+    await expect(load).rejects.toMatchObject({
+      code: expect.stringMatching(/^MODEL_(INVALID|WARMUP_FAILED)$/) as string,
+    });
     expect((await server.infer("good", Float32Array.of(1, 1)))["y"]?.data[0]).toBe(2);
   });
 
