@@ -36,7 +36,7 @@ export interface RedisConnection {
   /** @throws ONLINE_STORE_UNAVAILABLE, ONLINE_STORE_REFUSED, CLOSED */
   send(
     operation: "read" | "write" | "exchange" | "clear",
-    firstKey: Buffer,
+    firstKey: RedisArgument,
     args: RedisArgument[],
     options: { readonly readonly: boolean },
   ): Promise<unknown>;
@@ -72,7 +72,7 @@ export function connectRedis(
     return client;
   }
 
-  async function command(firstKey: Buffer, args: RedisArgument[], readonly: boolean): Promise<unknown> {
+  async function command(firstKey: RedisArgument, args: RedisArgument[], readonly: boolean): Promise<unknown> {
     if ("cluster" in options) return options.cluster.sendCommand(firstKey, readonly, args, bufferReplies);
     const client = "client" in options ? options.client : await ownClient(options.url);
     return client.sendCommand(args, bufferReplies);

@@ -1,22 +1,30 @@
 import { bucketOf } from "./bucket.ts";
+import type { RedisArgument } from "./redis-client.ts";
 
 /** `prefix:{namespace:bucket}` and the bytes of the entity's key. Redis hashes only what stands in the braces. */
-export function vectorKey(prefix: string, namespace: string, key: Uint8Array): Buffer {
+export function vectorKey(prefix: string, namespace: string, key: Uint8Array): RedisArgument {
   return vectorKeys(prefix, namespace)(key);
 }
 
-/** Makes the keys of a namespace; what they begin with is made once for each place. */
-export function vectorKeys(prefix: string, namespace: string): (key: Uint8Array) => Buffer {
+/**
+ * Makes the keys of a namespace; what they begin with is made once for each place. One of ASCII is text: the client sends all
+ * texts of a command in one piece, and each buffer in three.
+ */
+export function vectorKeys(prefix: string, namespace: string): (key: Uint8Array) => RedisArgument {
   const name = escaped(namespace);
-  const heads: Buffer[] = [];
+  const heads: string[] = [];
   return (key) => {
     const bucket = bucketOf(key);
-    const head = (heads[bucket] ??= Buffer.from(`${prefix}:{${name}:${bucket}}`));
-    const bytes = Buffer.allocUnsafe(head.length + key.length);
-    bytes.set(head);
-    bytes.set(key, head.length);
-    return bytes;
+    const head = (heads[bucket] ??= `${prefix}:{${name}:${bucket}}`);
+    if (isAscii(key)) return head + Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+    return Buffer.concat([Buffer.from(head), key]);
   };
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  let all = 0;
+  for (let i = 0; i < bytes.length; i++) all |= bytes[i] as number;
+  return all < 128;
 }
 
 /** The entity's key in the name of its vector: what follows the brace, of which a prefix has none. */

@@ -68,11 +68,11 @@ export class RedisScript {
   async run(
     connection: RedisConnection,
     operation: "write" | "exchange",
-    keys: readonly Buffer[],
+    keys: readonly RedisArgument[],
     argumentList: readonly RedisArgument[],
   ): Promise<unknown> {
     const rest = [String(keys.length), ...keys, ...argumentList];
-    const first = keys[0] as Buffer;
+    const first = keys[0] as RedisArgument;
     // Those that follow on the connection find it there.
     if (!this.#sent) {
       this.#sent = true;

@@ -2,8 +2,8 @@ import { featureStoreError } from "../errors.ts";
 import { bucketOf } from "./bucket.ts";
 import { settled } from "./in-lanes.ts";
 import { latestPerKey, type OnlineChange, type OnlineEntry, type OnlineStore } from "./port.ts";
-import { connectRedis, type RedisClient, type RedisClusterClient } from "./redis-client.ts";
-import { entityIn, namespacePattern, vectorKey, vectorKeys, watermarkKey } from "./redis-keys.ts";
+import { connectRedis, type RedisArgument, type RedisClient, type RedisClusterClient } from "./redis-client.ts";
+import { entityIn, namespacePattern, vectorKeys, watermarkKey } from "./redis-keys.ts";
 import { advanceScript, exchangeScript, RedisScript, writeScript } from "./redis-script.ts";
 
 export type { RedisArgument, RedisClient, RedisClusterClient, RedisNode, RedisReplyOptions } from "./redis-client.ts";
@@ -75,7 +75,7 @@ export function redis(
         write.run(
           connection,
           "write",
-          part.map((i) => keys[i] as Buffer),
+          part.map((i) => keys[i] as RedisArgument),
           [keep, ...part.map((i) => bufferOf((entries[i] as OnlineEntry).vector))],
         ),
       ),
@@ -106,15 +106,15 @@ export function redis(
       if (!connection.clustered) {
         const mark = watermarkKey(prefix, namespace);
         const reply = await connection.send("read", mark, ["MGET", mark, ...names], { readonly: true });
-        const [reached, ...vectors] = reply as (Buffer | null)[];
-        return { vectors: vectors.map((vector) => vector ?? undefined), watermark: numberOf(reached) };
+        const values = reply as (Buffer | null)[];
+        return { vectors: keys.map((_, i) => values[i + 1] ?? undefined), watermark: numberOf(values[0]) };
       }
       // Of another slot, and so before the vectors: what is written in between is newer than it, never older.
       const reached = await watermark(namespace);
       const vectors = Array.from<Uint8Array | undefined>({ length: keys.length });
       const asked = groups(keys).map(async (group) => {
-        const first = names[group[0] as number] as Buffer;
-        const args = ["MGET", ...group.map((i) => names[i] as Buffer)];
+        const first = names[group[0] as number] as RedisArgument;
+        const args = ["MGET", ...group.map((i) => names[i] as RedisArgument)];
         const reply = (await connection.send("read", first, args, { readonly: true })) as (Buffer | null)[];
         group.forEach((i, at) => (vectors[i] = reply[at] ?? undefined));
       });
@@ -135,8 +135,9 @@ export function redis(
       signal?.throwIfAborted();
       const keep = keepMs === undefined ? "" : String(keepMs);
       const made = Array.from<boolean>({ length: changes.length }).fill(false);
+      const keyOf = vectorKeys(prefix, namespace);
       const done = partsOf(changes).map(async (part) => {
-        const keys = part.map((i) => vectorKey(prefix, namespace, (changes[i] as OnlineChange).key));
+        const keys = part.map((i) => keyOf((changes[i] as OnlineChange).key));
         const vectors = part.flatMap((i) => {
           const { expected, next } = changes[i] as OnlineChange;
           return [expected === undefined ? "" : bufferOf(expected), bufferOf(next)];
