@@ -33,12 +33,23 @@ describe("execution", () => {
     await expect(server.infer("scale", Float32Array.of(1))).rejects.toMatchObject({ code: "INFERENCE_INPUT_INVALID" });
   });
 
+  test("a runtime that works in threads only keeps its models there", async () => {
+    const code = `
+      import { isMainThread } from "node:worker_threads";
+      import ort from ${JSON.stringify(import.meta.resolve("onnxruntime-node"))};
+      if (isMainThread) throw new Error("not on this thread");
+      export const { Tensor, InferenceSession } = ort;`;
+    serve({ ort: `data:text/javascript,${encodeURIComponent(code)}` });
+    expect((await server.load("scale", { onnx: scale(2), inlineBelowMicros: 1e9 })).execution).toBe("worker");
+    expect((await server.infer("scale", row))["y"]?.data[0]).toBe(2);
+  });
+
   test("a model that turns out slow is moved from the event loop to a worker, and loses no request", async () => {
-    const info = await serve().load("loop", { onnx: loop("counted"), inlineBelowMicros: 1e4 });
+    const info = await serve().load("loop", { onnx: loop("counted"), inlineBelowMicros: 2000 });
     expect(info.execution).toBe("inline");
     const ask = (times: number) => server.infer("loop", { x: { data: Float32Array.of(times), shape: [] } });
-    const answers = await Promise.all(Array.from({ length: 12 }, () => ask(200_000)));
-    expect(answers.map(({ y }) => y?.data[0])).toEqual(Array.from({ length: 12 }, () => 200_000));
+    const answers = await Promise.all(Array.from({ length: 12 }, () => ask(30_000)));
+    expect(answers.map(({ y }) => y?.data[0])).toEqual(Array.from({ length: 12 }, () => 30_000));
     await expect.poll(() => server.models()[0]?.execution, { timeout: 20_000 }).toBe("worker");
     expect((await ask(3))["y"]?.data[0]).toBe(3);
     expect(server.models()).toMatchObject([{ instances: 1 }]);

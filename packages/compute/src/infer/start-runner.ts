@@ -33,7 +33,9 @@ export async function startFirstRunner(model: string, start: RunnerStart, settin
   const worker = await startRunner(model, start, "worker", loadTimeoutMs);
   const { batchMicros } = worker.cost;
   if (instances > 1 || batchMicros === null || batchMicros >= inlineBelowMicros) return worker;
-  const inline = await startRunner(model, { ...start, warmup: false }, "inline", loadTimeoutMs);
+  const inline = await startRunner(model, { ...start, warmup: false }, "inline", loadTimeoutMs).catch(() => null);
+  // What the runtime does in a thread it may not do here; the model then stays where it runs.
+  if (inline === null) return worker;
   const { signature, cost } = worker;
   void worker.stop();
   return { ...inline, signature, cost };
