@@ -296,6 +296,40 @@ describe("rows set aside by an operation that is planned again", () => {
   });
 });
 
+describe("rows set aside by an operation", () => {
+  it("are not in the quarantine when it is planned again without them", async () => {
+    const objects = memoryObjectStore();
+    const { table, aside, held } = await open({ expect: [small], onViolation: "quarantine" }, objects);
+    await table.append(batch([1, 1], [2, 8]));
+    const racing = await open(
+      {},
+      beforeCommit(objects, () => table.delete({ where: { id: 2n } })),
+    );
+    const add = { n: ({ n }: { readonly n?: unknown }) => Number(n) + 5 };
+    expect(await racing.table.update({ where: {}, set: add })).toMatchObject({ updated: 1, quarantined: 0 });
+    expect(await held()).toEqual(["1:6"]);
+    expect(await aside()).toEqual([]);
+  });
+
+  it("are there once when it is tried again with its transaction, whatever became of the first try", async () => {
+    const objects = memoryObjectStore();
+    const { table, aside, held } = await open({ expect: [small], onViolation: "quarantine" }, objects);
+    await table.append(batch([1, 1], [2, 2]));
+    const broken = beforeCommit(objects, () => Promise.reject(new Error("the machine went down")));
+    const write = { transaction: { appId: "job", version: 1 }, on: ["id"] } as const;
+    const source = batch([2, 50], [3, 60], [4, 4]);
+    const failing = (await open({}, broken)).table.merge(source, write);
+    await expect(failing).rejects.toThrow("the machine went down");
+    expect(await held()).toEqual(["1:1", "2:2"]);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const merged = await (await open({}, objects)).table.merge(source, write);
+      expect(merged).toMatchObject({ version: 1, inserted: 1, updated: 0, quarantined: 2 });
+    }
+    expect(await held()).toEqual(["1:1", "2:2", "4:4"]);
+    expect(await aside()).toEqual(['2:50:between("n", 0, 9)', '3:60:between("n", 0, 9)']);
+  });
+});
+
 describe("an update under expectations", () => {
   it("is, row by row, what a plain loop says", async () => {
     const pairs = fc.uniqueArray(fc.tuple(fc.nat(30), fc.integer({ min: -5, max: 15 })), {
