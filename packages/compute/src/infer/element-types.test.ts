@@ -22,6 +22,7 @@ const samples: Readonly<Record<string, readonly [code: number, data: TensorData]
 test.each([
   ["inline", Object.keys(samples)],
   ["worker", ["float16", "int64", "string"]],
+  ["process", ["float16", "int64", "string"]],
 ] as const)("elements go through a session and back: %s, %s", async (execution, names) => {
   await using server = createInferenceServer({ execution });
   for (const name of names) {
