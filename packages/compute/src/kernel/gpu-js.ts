@@ -8,7 +8,7 @@ import type { Tensor } from "./tensor.ts";
 /** The part of gpu.js that is used. */
 export interface GpuJs {
   readonly GPU: GpuJsConstructor;
-  readonly input: (data: never, size: [number, number]) => unknown;
+  readonly Input: new (data: never, size: never) => unknown;
 }
 
 export interface GpuJsConstructor {
@@ -100,7 +100,9 @@ class GpuJsEngine implements KernelEngine {
     const { program, tensors, shapes } = call;
     const sizes = tensors.map(({ rows, columns }) => `${rows}x${columns}`).join(",");
     const { plan, pipeline } = await this.#compiled.get(`${program.key}|${sizes}`, async () => this.#compile(call));
-    const inputs = tensors.map(({ data, rows, columns }) => this.#library.input(plainData(data), [columns, rows]));
+    const inputs = tensors.map(
+      ({ data, rows, columns }) => new this.#library.Input(plainData(data), [columns, rows] as never),
+    );
     const read = await pipeline(...inputs);
     const values: Tensor[] = [...tensors];
     let next = 0;
