@@ -235,7 +235,7 @@ describe("checkpoints of a table", () => {
     kinds.delete("LOG_CORRUPT, not noted");
     // What the hint notes holds for every byte of the file.
     expect([...kinds], JSON.stringify([...outcomes])).toEqual(["LOG_CORRUPT, noted"]);
-  }, 30_000);
+  });
 
   it("give way to the log where they disagree with it, and are named where there is nothing else", async () => {
     const { objects } = await withAppends(12);

@@ -159,7 +159,7 @@ describe("statistics and partition values", () => {
       const holds = fc.asyncProperty(casesOf(value), (given) => check(codec, type, given, []));
       await expect(fc.assert(holds, { numRuns: 2 })).resolves.toBeUndefined();
     }
-  }, 60_000);
+  }, 120_000);
 
   it("of times and days beyond the years that have a name are refused as partitions, and kept as rows", async () => {
     const beyond: readonly (readonly [ColumnType, Value])[] = [
