@@ -138,7 +138,7 @@ class GpuJsEngine implements KernelEngine {
   }
 }
 
-/** gpu.js takes floats and bytes as they are; doubles and 32-bit whole numbers would be read as something else. */
+/** gpu.js computes in float32: other numbers are turned into it first. */
 function plainData(data: Tensor["data"]): never {
   return (data instanceof Float32Array ? data : Float32Array.from(data)) as never;
 }
