@@ -20,6 +20,7 @@ const always: readonly (readonly [string, boolean])[] = [
   ["the champion beats the base rate", (champion?.logLoss ?? 1) < report.baseRate.logLoss],
   ["a leaking join claims more than the truth", report.leak.auc > report.leak.honestAuc],
   ["the ONNX file computes what the trainer computes", report.parity.maxAbsDiff <= 1e-6],
+  ["what is online is what history has", report.parity.online.values > 1_000 && report.parity.online.different === 0],
   ["at least 10,000 requests were answered", report.serving.requests >= 10_000],
   ["flights were streamed in meanwhile", report.serving.streamed > 1_000],
   [

@@ -66,6 +66,8 @@ test("the report holds every field that is promised, with true figures", () => {
     passedOver: null,
   });
   expect(report.parity.maxAbsDiff).toBeLessThan(1e-6);
+  expect(report.parity.online.values).toBeGreaterThan(1_000);
+  expect(report.parity.online.different).toBe(0);
   expect(Object.keys(serving).sort()).toEqual([
     "auc",
     "errors",

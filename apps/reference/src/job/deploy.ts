@@ -8,7 +8,11 @@ import type { Champion } from "./register.ts";
 export interface Deployed {
   readonly version: number;
   readonly materialised: Readonly<Record<string, number>>;
+  /** A sample of the online values beside the point-in-time join of the same moment. */
+  readonly parity: { readonly values: number; readonly different: number };
 }
+
+const comparedEntities = 200;
 
 /** Fills the online store as of the first of June, and loads the champion into the inference server. */
 export async function deploy(
@@ -18,12 +22,25 @@ export async function deploy(
 ): Promise<Deployed> {
   await platform.emptyOnlineStore(table);
   const materialised = await materialiseJune(platform, table, context);
+  const parity = await parityOf(platform, table, context);
   await platform.serving.ensure({ table, champion });
   context.lineage({
     inputs: [{ namespace: "registry", name: `${champion.name}/${champion.version}` }],
     outputs: [{ namespace: "endpoint", name: "/predict" }],
   });
-  return { version: champion.version, materialised };
+  return { version: champion.version, materialised, parity };
+}
+
+/** Compares the online store with history before anything is served from it. */
+async function parityOf(platform: Platform, table: number, { signal }: StepContext): Promise<Deployed["parity"]> {
+  const store = await platform.onlineStore(table);
+  const total = { values: 0, different: 0 };
+  for (const view of storedViews(store.views)) {
+    const { values, different } = await store.checkParity(view, { sample: comparedEntities, signal });
+    total.values += values;
+    total.different += different;
+  }
+  return total;
 }
 
 /** Brings every view up to the first of June; gives the entities written. */

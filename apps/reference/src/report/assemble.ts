@@ -15,7 +15,7 @@ export async function assembleReport(
   resumed: (stage: StageName) => boolean,
   seconds: number,
 ): Promise<Report> {
-  const { table, set, models, leak, champion, served, watched, proven } = result;
+  const { table, set, models, leak, champion, deployed, served, watched, proven } = result;
   const steps = new Map((await engine.steps(run.id)).map((step) => [step.name, step]));
   const best = models.toSorted((a, b) => b.validation.auc - a.validation.auc)[0];
   return {
@@ -43,7 +43,7 @@ export async function assembleReport(
       trainer: champion.trainer,
       passedOver: champion.passedOver ?? null,
     },
-    parity: { maxAbsDiff: champion.parity },
+    parity: { maxAbsDiff: champion.parity, online: deployed.parity },
     serving: servingOf(served),
     watched: { logged: watched.logged, skew: watched.skew, drifted: watched.drifted },
     audit: { entries: proven.entries, verified: proven.verified },

@@ -31,7 +31,11 @@ export interface Report {
     /** The better model that a gate stopped, and why; null when the best one serves. */
     readonly passedOver: { readonly name: string; readonly reason: string } | null;
   };
-  readonly parity: { readonly maxAbsDiff: number };
+  /** Of the ONNX file against the trainer; and of values online against the point-in-time join before serving. */
+  readonly parity: {
+    readonly maxAbsDiff: number;
+    readonly online: { readonly values: number; readonly different: number };
+  };
   readonly serving: {
     readonly requests: number;
     readonly errors: number;

@@ -14,7 +14,7 @@ const report: Report = {
   baseRate: { logLoss: 0.5 },
   leak: { auc: 0.9871, honestAuc: 0.7728, trainedOn: 400_000 },
   champion: { name: "delay", version: 2, alias: "champion", digest: "sha256:00", trainer: "trees", passedOver: null },
-  parity: { maxAbsDiff: 1.5e-7 },
+  parity: { maxAbsDiff: 1.5e-7, online: { values: 8_642, different: 7 } },
   serving: {
     requests: 12_640,
     errors: 3,
@@ -55,6 +55,7 @@ test("says what was built, how good it is, how fast it answers, and who was refu
     "65,432 landings",
     "swapped 4 times, each after 101 equal answers",
     "1.5e-7",
+    "of 8,642 values online, 7 differ",
     "Of 682,560 values, 4,321 differ",
     "4,300 stale, 21 differs.",
     "1 feature has drifted since training, first calendar:day_of_year (PSI 8.12).",

@@ -31,7 +31,7 @@ ${bold("How fast it answers")} (features fetched by key, over TLS, token and pol
   ${number(serving.requests)} June flights asked for, ${serving.errors} errors, p50 ${serving.p50Ms.toFixed(1)} ms, p99 ${serving.p99Ms.toFixed(1)} ms.
   ${number(serving.streamed)} landings were pushed into the features meanwhile, and the model was swapped ${serving.swaps.made} times, each after ${number(Math.round(serving.swaps.compared / Math.max(1, serving.swaps.made)))} equal answers.
   AUC of those answers ${serving.auc.toFixed(4)}; the same flights on the training set's features ${serving.offlineAuc.toFixed(4)}.
-  The ONNX file differs from the trainer by at most ${parity.maxAbsDiff.toExponential(1)}.
+  The ONNX file differs from the trainer by at most ${parity.maxAbsDiff.toExponential(1)}; of ${number(parity.online.values)} values online, ${number(parity.online.different)} differ from history.
 
 ${bold("What was served")} (every read is in the Delta table "feature_log")
   Of ${number(watched.skew.compared)} values, ${number(watched.skew.different)} differ from the point-in-time join of the same moment${causesOf(report)}.

@@ -23,8 +23,8 @@ test("says that it is not ready until a model serves", async () => {
 describe("input", () => {
   // Whoever gets as far as the features has given something valid.
   const reached = referenceError("NOT_READY", { what: "The store" });
-  const read: Serving["store"]["read"] = async () => Promise.reject(reached);
-  const serving = { store: { read } as Serving["store"] } as Serving;
+  const readColumns: Serving["store"]["readColumns"] = async () => Promise.reject(reached);
+  const serving = { store: { readColumns } as Serving["store"] } as Serving;
   const checked = (body: unknown) => ask(body, () => serving);
 
   test.each([

@@ -57,25 +57,21 @@ interface Question {
 }
 
 async function predict({ store, inference, champion }: Serving, { id, flights, signal }: Question) {
-  const vectors = await Promise.all(
-    flights.map(async ({ origin, destination, distance, at }, index) => {
-      const [vector] = await store.read({
+  const read = await Promise.all(
+    flights.map(({ origin, destination, distance, at }, index) =>
+      store.readColumns({
         entities: [{ origin, destination, distance }],
         features: modelFeatures,
         at,
         requestId: index === 0 ? id : `${id}/${index}`,
         signal,
-      });
-      return Object.values(vector ?? {});
-    }),
+      }),
+    ),
   );
-  const width = vectors[0]?.length ?? 0;
+  const width = read[0]?.names.length ?? 0;
   const input = new Float32Array(flights.length * width);
-  vectors.forEach((vector, row) =>
-    vector.forEach((reading, column) => {
-      input[row * width + column] = reading.status === "PRESENT" ? Number(reading.value) : Number.NaN;
-    }),
-  );
+  // What is not there is NaN, as in training.
+  read.forEach((features, row) => input.set(features.matrix(), row * width));
   const outputs = await inference.infer(
     champion.name,
     { features: { data: input, shape: [flights.length, width] } },
@@ -84,12 +80,15 @@ async function predict({ store, inference, champion }: Serving, { id, flights, s
   const probabilities = outputs["probability"]?.data as Float32Array;
   return {
     model: { name: champion.name, version: champion.version },
-    predictions: vectors.map((vector, row) => ({
+    predictions: flights.map((_, row) => ({
       late: probabilities[row],
-      features: { present: vector.filter(({ status }) => status === "PRESENT").length, of: vector.length },
+      features: { present: presentIn(input.subarray(row * width, (row + 1) * width)), of: width },
     })),
   };
 }
+
+const presentIn = (features: Float32Array): number =>
+  features.reduce((count, value) => (Number.isNaN(value) ? count : count + 1), 0);
 
 /** @throws PREDICTION_INPUT_INVALID */
 function readFlights(body: unknown): readonly Flight[] {
