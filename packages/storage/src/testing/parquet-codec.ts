@@ -1,10 +1,15 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { toBytes } from "@ashlar/core";
 import { describe, expect, it } from "vitest";
 import { batchFrom, type PlainColumns } from "../parquet/batch-from.ts";
 import { type ColumnType, type PrimitiveType, typeText, type Value } from "../parquet/column-type.ts";
 import { columnsOf } from "../parquet/column.ts";
+import { typesOf } from "../parquet/footer.ts";
 import type { ParquetCodec, ParquetScanOptions } from "../parquet/port.ts";
-import { sourceOfBytes } from "../parquet/source.ts";
+import { type ColumnTest, testsOf } from "../parquet/predicate.ts";
+import { sourceOfBytes, sourceOfFile } from "../parquet/source.ts";
 
 /** Writes one file. */
 export async function writeColumns(codec: ParquetCodec, columns: PlainColumns): Promise<Uint8Array> {
@@ -131,6 +136,34 @@ export function describeParquetCodec(name: string, suite: ParquetCodecSuite): vo
         expect.arrayContaining([2n, 3n]),
       );
       expect(await readColumns(codec, bytes, { where: { a: { gt: 3 } } })).toEqual({});
+    });
+
+    const copying = codec.copy === undefined ? [] : [codec.copy.bind(codec)];
+    it.each(copying)("copies files by partition where every row passes, and else not at all", async (copyFiles) => {
+      const folder = await mkdtemp(join(tmpdir(), "ashlar-codec-"));
+      try {
+        const path = join(folder, "from.parquet");
+        const from = { p: ["string", ["x", null, "x"]], n: ["long", [3n, null, 1n]] } as const;
+        await writeFile(path, await writeColumns(codec, from));
+        const { schema } = batchFrom(from);
+        const [test] = testsOf({ n: { gte: 1, lte: 3 } }, typesOf(schema)) as [ColumnTest];
+        const plan = { sources: [await sourceOfFile(path)], schema, partitionBy: ["p"] };
+        await using copy = await copyFiles({ ...plan, checks: [{ test, nullPasses: true }] });
+        const found = new Map<unknown, unknown>();
+        for (const file of copy?.files ?? []) {
+          found.set(file.partition.get("p"), {
+            rows: file.rows,
+            bounds: file.columns.get("n"),
+            values: await readColumns(codec, await toBytes(file.body)),
+          });
+        }
+        expect(found.get("x")).toMatchObject({ rows: 2, bounds: { min: 1n, max: 3n, nulls: 0 } });
+        expect(found.get("x")).toMatchObject({ values: { n: expect.arrayContaining([1n, 3n]) as unknown } });
+        expect(found.get(null)).toMatchObject({ rows: 1, bounds: { nulls: 1 }, values: { n: [null] } });
+        expect(await copyFiles({ ...plan, checks: [{ test, nullPasses: false }] })).toBeUndefined();
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
     });
 
     it("names a file that is none", async () => {
