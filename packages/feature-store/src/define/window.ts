@@ -25,7 +25,7 @@ export const mean = (column: string): Aggregate<"float64"> => ({ aggregate: "mea
 /** The population standard deviation of the values that are not null: null when there are none, 0 of one. */
 export const stddev = (column: string): Aggregate<"float64"> => ({ aggregate: "stddev", column, type: "float64" });
 
-/** How many rows the window holds; 0 when it is empty. */
+/** How many rows the window holds: 0 when it is empty, null when no row of the entity can be seen, however old. */
 export const count = (): Aggregate<"int32"> => ({ aggregate: "count", type: "int32" });
 
 /** The share of rows, among those whose column is not null, for which the predicate holds; null when there are none. */
@@ -45,7 +45,10 @@ export function sum(column: string, type: "float64" | "int64" = "float64"): Aggr
   return { aggregate: "sum", column, type };
 }
 
-/** How many different values the window holds, nulls aside: exact. 0 when it is empty. -0 is 0, and NaN is one value. */
+/**
+ * How many different values the window holds, nulls aside: exact. 0 when it is empty, null when no row of the entity can be
+ * seen, however old. -0 is 0, and NaN is one value.
+ */
 export const countDistinct = (column: string): Aggregate<"int32"> => ({
   aggregate: "countDistinct",
   column,

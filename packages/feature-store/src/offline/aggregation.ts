@@ -1,6 +1,6 @@
 import type { FeatureView } from "../define/feature-view.ts";
 import type { Value, ValueType } from "../define/value-type.ts";
-import type { Aggregate, WindowFeature } from "../define/window.ts";
+import type { WindowFeature } from "../define/window.ts";
 import { type Accumulator, accumulator, type NumberAccumulator, type RowAccumulator } from "./accumulator.ts";
 import type { ColumnData } from "./column-data.ts";
 import { columnReader } from "./column-reader.ts";
@@ -19,10 +19,6 @@ export interface Aggregation {
   /** Sets the value in a row of `column`, or leaves it null. */
   write(column: FeatureColumn, row: number): void;
 }
-
-/** True for aggregates that are 0, and not null, of an empty window. */
-export const countsNothing = ({ aggregate }: Aggregate): boolean =>
-  aggregate === "count" || aggregate === "countDistinct";
 
 /** Makes the aggregations of a view; what several need of one column is made once. */
 export function aggregations(timeline: Timeline, view: FeatureView): (feature: WindowFeature) => Aggregation {

@@ -2,14 +2,14 @@ import type { ColumnFeature } from "../define/column.ts";
 import type { Feature, FeatureView } from "../define/feature-view.ts";
 import type { Value } from "../define/value-type.ts";
 import type { WindowFeature } from "../define/window.ts";
-import { type Aggregation, aggregations, countsNothing } from "./aggregation.ts";
+import { type Aggregation, aggregations } from "./aggregation.ts";
 import type { ColumnData } from "./column-data.ts";
 import { columnReader } from "./column-reader.ts";
 import { FeatureColumn } from "./feature-column.ts";
 import type { JoinRequest, TimelineOptions } from "./port.ts";
 import { WindowSweep } from "./sweep.ts";
 import type { Timeline } from "./timeline.ts";
-import type { Visibility } from "./visibility.ts";
+import { seenSince, type Visibility } from "./visibility.ts";
 
 /** Labels grouped by the keys of one timeline, each group in order of time. */
 export interface GroupedLabels {
@@ -64,19 +64,16 @@ export function joinWindows(
   for (const [width, members] of byWidth(view, request.features)) {
     signal?.throwIfAborted();
     const lanes = members.map(({ name, feature }) => ({
-      feature,
       column: new FeatureColumn(`${view.name}:${name}`, feature.type, labels.rows, output),
       aggregation: aggregation(feature),
     }));
     members.forEach(({ name }, i) => columns.set(name, (lanes[i] as Lane).column));
     sweepKeys(timeline, visible, labels, width, lanes);
-    fillUnmatchedCounts(labels, lanes);
   }
   return columns;
 }
 
 interface Lane {
-  readonly feature: WindowFeature;
   readonly column: FeatureColumn;
   readonly aggregation: Aggregation;
 }
@@ -92,24 +89,17 @@ function sweepKeys(timeline: Timeline, visible: Visibility, labels: GroupedLabel
   for (let key = 0; key + 1 < starts.length; key++) {
     const end = starts[key + 1] as number;
     if (starts[key] === end) continue;
+    const since = seenSince(timeline, visible, key);
     sweep.begin(timeline.starts[key] as number, timeline.starts[key + 1] as number);
     for (let i = starts[key] as number; i < end; i++) {
       const label = order[i] as number;
-      sweep.advance(time[label] as number);
+      const now = time[label] as number;
+      // Of an entity that nothing is known of, a count is null and not 0: online it is not found.
+      if (now < since) continue;
+      sweep.advance(now);
       for (const lane of lanes) lane.aggregation.write(lane.column, label);
     }
   }
-}
-
-/** A label whose key the source never had has an empty window, and counts 0 in it. */
-function fillUnmatchedCounts(labels: GroupedLabels, lanes: readonly Lane[]): void {
-  const counts = lanes.filter(({ feature }) => countsNothing(feature.of));
-  if (counts.length === 0 || labels.order.length === labels.rows) return;
-  const matched = new Uint8Array(labels.rows);
-  for (const label of labels.order) matched[label] = 1;
-  matched.forEach((seen, label) => {
-    if (seen === 0) for (const { column } of counts) column.setNumber(label, 0);
-  });
 }
 
 /** The plain columns of a request, from the row of `inputs` that each label sees last, -1 for none. */

@@ -40,6 +40,12 @@ export function visibility(timeline: Timeline, options: VisibilityOptions): Visi
   return { enter, order: sorted === order ? order : groupByKey(keysOfRows(timeline), timeline.keys.size, sorted).rows };
 }
 
+/** When the first row of a key can be seen; Infinity when none ever can. */
+export function seenSince({ starts }: Timeline, { enter, order }: Visibility, key: number): number {
+  const start = starts[key] as number;
+  return start === starts[key + 1] ? Infinity : (enter[order[start] as number] as number);
+}
+
 /** The code of the key of each row of a timeline. */
 export function keysOfRows({ starts, event }: Timeline): Int32Array {
   const keys = new Int32Array(event.length);

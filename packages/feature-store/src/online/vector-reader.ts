@@ -53,6 +53,11 @@ export class VectorReader {
     return this.#millisecondsAt(8);
   }
 
+  /** The known time in epoch milliseconds. */
+  knownMs(): number {
+    return this.#millisecondsAt(16);
+  }
+
   /** The as-of time in epoch milliseconds. */
   asOfMs(): number {
     return this.#millisecondsAt(24);

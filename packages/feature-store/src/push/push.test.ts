@@ -125,6 +125,29 @@ async function truth(rows: readonly PushEvent[], at: number): Promise<unknown> {
 }
 
 describe("push", () => {
+  it("counts nothing of an entity whose only event lies ahead, and 0 of one whose event left the window", async () => {
+    await using online = memory();
+    const view = trips([]);
+    const store = createFeatureStore({ views: [view], online, clock });
+    const event = (name: string, at: number): PushEvent => ({
+      id: name,
+      car: name,
+      at: new Date(at),
+      known: new Date(at),
+      length: 1,
+      note: "x",
+    });
+    const now = clock.now();
+    await store.push(view, [event("ahead", now + 30 * second), event("old", now - 300 * second)]);
+    const asked = { entities: [{ car: "ahead" }, { car: "old" }], features: ["trips:count"], at: now } as const;
+    const rows = await store.read(asked as never);
+    expect(rows.map((row) => (row as Record<string, Reading>)["trips:count"])).toEqual([
+      { status: "NULL", value: null, ageMs: 0 },
+      { status: "PRESENT", value: 0, ageMs: 0 },
+    ]);
+    expect((await store.readColumns(asked as never)).rows()).toEqual(rows);
+  });
+
   it("comes to what the point-in-time join says, in whatever order, however often and by how many events are pushed", async () => {
     const property = fc.asyncProperty(
       someEvents,

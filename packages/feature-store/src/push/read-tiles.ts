@@ -6,15 +6,20 @@ import { aggregations } from "../offline/aggregation.ts";
 import { byWidth } from "../offline/join.ts";
 import { WindowSweep } from "../offline/sweep.ts";
 import { buildTimeline, type Timeline } from "../offline/timeline.ts";
-import { visibility } from "../offline/visibility.ts";
+import { seenSince, visibility } from "../offline/visibility.ts";
 import type { OnlineStore } from "../online/port.ts";
 import { eventColumns } from "./event-columns.ts";
 import type { EventCell } from "./instant.ts";
 import { tileLayoutOf } from "./push.ts";
 import { spansOf, tileKey, tileNamespace } from "./tile-ring.ts";
 
-/** The windows of some entities, by feature; a value per entity. */
-export type WindowValues = ReadonlyMap<string, readonly (Value | null)[]>;
+/** The windows of some entities. */
+export interface WindowValues {
+  /** By feature, a value per entity. */
+  readonly values: ReadonlyMap<string, readonly (Value | null)[]>;
+  /** Per entity whether a tile has an event that can be seen. One that was seen before the tiles begin has none. */
+  readonly seen: readonly boolean[];
+}
 
 /**
  * Computes windows as of `at` (epoch milliseconds) from tiles, by the code that computes them over history: the same events
@@ -31,7 +36,7 @@ export async function readWindows(
 ): Promise<WindowValues> {
   const widths = byWidth(view, features);
   const values = new Map<string, (Value | null)[]>();
-  if (widths.size === 0 || entities.length === 0) return values;
+  if (widths.size === 0 || entities.length === 0) return { values, seen: [] };
   const time = Math.floor(at * 1000);
   const spans = spansOf(view.push, Math.max(...widths.keys()), time);
   const keys = entities.flatMap((entity) => spans.map((span) => tileKey(view.push, entity, span)));
@@ -57,7 +62,7 @@ export async function readWindows(
       for (const lane of lanes) lane.own.push(lane.aggregation.value());
     }
   }
-  return values;
+  return { values, seen: entities.map((_, entity) => seenSince(timeline, visible, entity) <= time) };
 }
 
 /** The events of some entities, of each the tiles of the same spans, one entity after the other. */

@@ -10,7 +10,7 @@ import { isPushed } from "../push/push.ts";
 import { readWindows } from "../push/read-tiles.ts";
 import { entityKeys } from "./entity-keys.ts";
 import { emptyValues, type OnlineColumn, OnlineColumns, setValue, statusCode } from "./online-columns.ts";
-import type { FindServed, ReadRequest } from "./read.ts";
+import { type FindServed, type ReadRequest, ttlMsOf } from "./read.ts";
 
 /** As `readOnline`, column by column. @throws FEATURE_UNKNOWN, ENTITY_KEY_INVALID, before anything is read */
 export async function readColumns(
@@ -53,13 +53,17 @@ async function viewColumns(
   const places = placesOf(keys);
   const read = readVectors(plan, vectors, places);
   const ages = agesOf(read, at, watermark);
-  const ttlMs = view.ttl / 1000;
+  const ttlMs = ttlMsOf(view);
   const late = { plain: expired(ages.plain, ttlMs), window: expired(ages.window, ttlMs) };
   plan.slots.forEach(({ name, type, age }, i) => {
     const column = { type, values: read.values[i] as OnlineColumn["values"], statuses: read.statuses[i] as Uint8Array };
-    const window = windows?.get(plan.features[i] as string);
-    if (window !== undefined) fillWindow(column, window, places, ages.plain);
-    else for (const row of late[age]) set(column, row, statusCode.EXPIRED);
+    const window = windows?.values.get(plan.features[i] as string);
+    if (window !== undefined) {
+      // Of events that lie ahead nothing can be seen, and a count of them is null, as it is in history.
+      const seen = (row: number): boolean =>
+        windows?.seen[places[row] as number] === true || (read.latestMs[row] as number) <= at;
+      fillWindow(column, window, places, seen);
+    } else for (const row of late[age]) set(column, row, statusCode.EXPIRED);
     for (const row of read.missing) {
       set(column, row, places[row] === -1 ? statusCode.MISSING_KEY : statusCode.NOT_FOUND);
     }
@@ -124,16 +128,15 @@ function set({ values, statuses }: ReadColumn, row: number, status: number): voi
   setValue(values, row, null);
 }
 
-/** Fills in a window that was computed for the read, for those entities that have a vector. */
+/** Fills in a window that was computed for the read. */
 function fillWindow(
   column: ReadColumn,
   window: readonly (Value | null)[],
   places: readonly number[],
-  ageMs: Float64Array,
+  seen: (row: number) => boolean,
 ): void {
   places.forEach((place, row) => {
-    if (Number.isNaN(ageMs[row])) return;
-    const value = window[place] ?? null;
+    const value = seen(row) ? (window[place] ?? null) : null;
     setValue(column.values, row, value);
     column.statuses[row] = value === null ? statusCode.NULL : statusCode.PRESENT;
   });
@@ -159,6 +162,8 @@ interface ReadVectors {
   /** Epoch milliseconds; NaN where there is no vector. */
   readonly eventMs: Float64Array;
   readonly asOfMs: Float64Array;
+  /** When the last event had happened and was known. */
+  readonly latestMs: Float64Array;
   /** Rows without a vector. */
   readonly missing: readonly number[];
 }
@@ -178,6 +183,7 @@ function readVectors(
   );
   const eventMs = new Float64Array(length).fill(NaN);
   const asOfMs = new Float64Array(length).fill(NaN);
+  const latestMs = new Float64Array(length).fill(NaN);
   const missing: number[] = [];
   const reader = layout.reader();
   const doublePlaces = reader.doublePlaces(slots.map(({ slot }) => slot));
@@ -191,6 +197,7 @@ function readVectors(
     reader.open(vector);
     eventMs[row] = reader.eventMs();
     asOfMs[row] = reader.asOfMs();
+    latestMs[row] = Math.max(eventMs[row] as number, reader.knownMs());
     reader.doubles(doublePlaces, row, length, doubles, statuses, statusCode.NULL);
     for (const i of others) {
       const value = reader.value(slots[i]?.slot as number);
@@ -199,7 +206,7 @@ function readVectors(
     }
   }
   const statusesOf = slots.map((_, i) => statuses.subarray(i * length, (i + 1) * length));
-  return { values, statuses: statusesOf, eventMs, asOfMs, missing };
+  return { values, statuses: statusesOf, eventMs, asOfMs, latestMs, missing };
 }
 
 /** The age of plain values and that of windows, and of what is computed now: 0 where there is a vector at all. */

@@ -18,7 +18,7 @@ export type Reading<Type = Value> =
   | { readonly status: "NULL"; readonly value: null; readonly ageMs: number }
   /** Older than the view's ttl. */
   | { readonly status: "EXPIRED"; readonly value: null; readonly ageMs: number }
-  /** The entity was never materialised. */
+  /** Nothing of the entity was materialised: it is null in history, counts too. */
   | { readonly status: "NOT_FOUND"; readonly value: null; readonly ageMs: null }
   /** Its key is null, or a part of it: it stands for no entity. */
   | { readonly status: "MISSING_KEY"; readonly value: null; readonly ageMs: null };
@@ -80,7 +80,7 @@ async function viewFiller(
   const features = selected.features.filter((name) => view.features[name]?.type === selected.view.features[name]?.type);
   const layout = layoutOf(view.features);
   const reader = layout.reader();
-  const ttlMs = view.ttl / 1000;
+  const ttlMs = ttlMsOf(view);
   const asked = keys.filter((key) => key !== undefined);
   const [{ vectors, watermark = -Infinity }, windows] = await Promise.all([
     online.read(namespace, asked, { signal }),
@@ -90,7 +90,7 @@ async function viewFiller(
     name: `${view.name}:${name}`,
     slot: layout.names.indexOf(name),
     plain: view.features[name]?.kind === "column",
-    pushed: windows?.get(name),
+    pushed: windows?.values.get(name),
   }));
   let next = 0;
   return (row, i) => {
@@ -105,15 +105,20 @@ async function viewFiller(
     // A plain value is as old as its event. A window is right as of the watermark: the vector would else have changed.
     const plainAge = Math.max(0, at - reader.eventMs());
     const windowAge = Math.max(0, at - Math.max(reader.asOfMs(), watermark));
+    // Of events that lie ahead nothing can be seen, and a count of them is null, as it is in history.
+    const seen = windows?.seen[place] === true || Math.max(reader.eventMs(), reader.knownMs()) <= at;
     for (const { name, slot, plain, pushed } of columns) {
       // A pushed window is computed now, from events up to now.
       row[name] =
         pushed === undefined
           ? reading(reader.value(slot), plain ? plainAge : windowAge, ttlMs)
-          : reading(pushed[place] ?? null, 0, ttlMs);
+          : reading(seen ? (pushed[place] ?? null) : null, 0, ttlMs);
     }
   };
 }
+
+/** Half a microsecond more than the ttl: times are whole microseconds, and an age in milliseconds is rounded. */
+export const ttlMsOf = ({ ttl }: FeatureView): number => (ttl + 0.5) / 1000;
 
 function reading(value: Value | null, ageMs: number, ttlMs: number): Reading {
   if (ageMs > ttlMs) return { status: "EXPIRED", value: null, ageMs };

@@ -20,7 +20,8 @@ export interface OracleOptions {
 
 export interface OracleAnswer {
   readonly last: number | null;
-  readonly count: number;
+  /** Of rows in the window; null when no row of the key can be seen at all. */
+  readonly count: number | null;
   readonly sum: number | null;
   readonly mean: number | null;
   readonly share: number | null;
@@ -29,7 +30,7 @@ export interface OracleAnswer {
   readonly greatest: number | null;
   readonly first: number | null;
   readonly lastInWindow: number | null;
-  readonly distinct: number;
+  readonly distinct: number | null;
   /** At a half and at nine tenths, by linear interpolation. */
   readonly median: number | null;
   readonly ninth: number | null;
@@ -66,7 +67,7 @@ export function oracle(rows: readonly OracleRow[], label: OracleLabel, options: 
   const sorted = [...values].sort((a, b) => a - b);
   return {
     last: young(last),
-    count: inWindow.length,
+    count: last === undefined ? null : inWindow.length,
     sum: values.length === 0 ? null : sum,
     mean,
     share: values.length === 0 ? null : values.filter((value) => value > 2).length / values.length,
@@ -75,7 +76,7 @@ export function oracle(rows: readonly OracleRow[], label: OracleLabel, options: 
     greatest: sorted.at(-1) ?? null,
     first: first?.value ?? null,
     lastInWindow: lastInWindow?.value ?? null,
-    distinct: new Set(values).size,
+    distinct: last === undefined ? null : new Set(values).size,
     median: interpolated(sorted, 0.5),
     ninth: interpolated(sorted, 0.9),
     lastNonNull: young(lastNonNull),

@@ -92,6 +92,39 @@ export async function missingKeyOnline(engine: OfflineEngine, online: OnlineStor
   deepStrictEqual(read?.["v:last"], { status: "MISSING_KEY", value: null, ageMs: null });
 }
 
+/** The part of T14 that counts have: of each key its status and count, in history and online. */
+export async function unknownKeyCounts(engine: OfflineEngine, online: OnlineStore = memory()): Promise<void> {
+  const hour = 3600 * second;
+  const rows: TrapRows = [
+    ["seen", second, 1, second],
+    ["told late", second, 1, 3 * hour],
+    ["ahead", 3 * hour, 1, 3 * hour],
+  ];
+  const { store, view } = storeOf(engine, rows, online);
+  await store.materialize(view, { until: (2 * hour) / 1000 });
+  const ids = ["seen", "told late", "ahead", "unknown"];
+  const labels = trapLabels(ids.map((id) => [id, 2 * hour]));
+  const set = await store.trainingSet({ labels, time: "at", features: ["v:count"] });
+  const read = await store.read({
+    entities: ids.map((id) => ({ id })),
+    features: ["v:count"],
+    at: (2 * hour) / 1000,
+  });
+  const counts = [0, null, null, null];
+  deepStrictEqual(
+    ids.map((_, i) => set.row(i)["v:count"]),
+    counts,
+  );
+  deepStrictEqual(
+    read.map((row) => row["v:count"].value),
+    counts,
+  );
+  deepStrictEqual(
+    read.map((row) => row["v:count"].status),
+    ["PRESENT", "NOT_FOUND", "NOT_FOUND", "NOT_FOUND"],
+  );
+}
+
 function viewOf(rows: TrapRows) {
   return featureView({
     name: "v",

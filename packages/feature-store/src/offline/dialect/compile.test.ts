@@ -107,17 +107,12 @@ async function query(sql: string): Promise<Record<string, unknown>[]> {
 
 /** The values that a label sees, by their definition. */
 function naive(rows: readonly OracleRow[], label: OracleLabel, strict: boolean): Record<string, unknown> {
-  const seen = rows
-    .filter(({ key: of, event, known, value }) => {
-      if (
-        event === null ||
-        known === null ||
-        value === null ||
-        of.some((each, i) => each === null || each !== label.key[i])
-      )
-        return false;
-      return known <= label.time && (strict ? event < label.time : event <= label.time);
-    })
+  const visible = rows.filter(({ key: of, event, known }) => {
+    if (event === null || known === null || of.some((each, i) => each === null || each !== label.key[i])) return false;
+    return known <= label.time && (strict ? event < label.time : event <= label.time);
+  });
+  const seen = visible
+    .filter(({ value }) => value !== null)
     .map(({ event, known, value }) => ({ event: event ?? 0, known: known ?? 0, value: value ?? 0 }))
     .toSorted((a, b) => a.event - b.event || a.known - b.known);
   const values = seen.filter(({ event }) => event > label.time - 4_000_000).map(({ value }) => value);
@@ -130,7 +125,7 @@ function naive(rows: readonly OracleRow[], label: OracleLabel, strict: boolean):
     "v:ever": seen.at(-1)?.value ?? null,
     "v:min": values.length === 0 ? null : BigInt(Math.min(...values)),
     "v:max": values.length === 0 ? null : Math.max(...values),
-    "v:distinct": new Set(values).size,
+    "v:distinct": visible.length === 0 ? null : new Set(values).size,
     "v:median": values.length === 0 ? null : ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2,
   };
 }

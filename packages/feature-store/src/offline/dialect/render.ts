@@ -12,7 +12,19 @@ interface Part {
 /** A part that holds features: unique by key and time, to be met by the labels. */
 interface FeaturePart extends Part {
   readonly keys: ViewPlan["keys"];
-  readonly features: readonly { readonly name: string; readonly column: string; readonly count: boolean }[];
+  readonly features: readonly PartFeature[];
+}
+
+interface PartFeature {
+  readonly name: string;
+  readonly column: string;
+  /** Of a count: the part that tells from when on something of the key can be seen. Before that it is null, and not 0. */
+  readonly since?: string | undefined;
+}
+
+/** A part by which the labels are met by key alone. */
+interface SincePart extends Part {
+  readonly keys: ViewPlan["keys"];
 }
 
 const forever = "9223372036854775807";
@@ -25,6 +37,7 @@ export function renderJoin(plan: JoinPlan, dialect: SqlDialect): string {
   const { quote } = dialect;
   const parts: Part[] = [];
   const found: FeaturePart[] = [];
+  const since: SincePart[] = [];
   plan.views.forEach((view, i) => {
     parts.push(rowsPart(view, i, dialect), asksPart(plan, view, i, dialect));
     const features = [
@@ -32,20 +45,25 @@ export function renderJoin(plan: JoinPlan, dialect: SqlDialect): string {
       ...view.sweeps.map((sweep, j) => sweepPart(view, sweep, `sweep_${i}_${j}`, i, dialect)),
       ...view.pairs.map((pairs, j) => pairsPart(view, pairs, `pairs_${i}_${j}`, i, dialect)),
     ];
-    parts.push(...features);
+    const first = hasCounts(view) ? [sincePart(view, i)] : [];
+    parts.push(...features, ...first);
+    since.push(...first);
     found.push(...features.filter((part): part is FeaturePart => "features" in part));
   });
+  const time = timeOf(`l.${quote(plan.labels.time)}`, plan.labels.times, dialect);
   const columns = plan.features.map((feature) => {
     const part = found.find(({ features }) => features.some(({ name }) => name === feature)) as FeaturePart;
-    const { column, count } = part.features.find(({ name }) => name === feature) as FeaturePart["features"][number];
-    const value = count ? `COALESCE(${part.name}.${column}, 0)` : `${part.name}.${column}`;
-    return `${value} AS ${quote(dialect.output(feature))}`;
+    const { column, since: from } = part.features.find(({ name }) => name === feature) as PartFeature;
+    const value = `${part.name}.${column}`;
+    const counted = `CASE WHEN ${from}.t <= ${time} THEN COALESCE(${value}, 0) END`;
+    return `${from === undefined ? value : counted} AS ${quote(dialect.output(feature))}`;
   });
-  const time = timeOf(`l.${quote(plan.labels.time)}`, plan.labels.times, dialect);
-  const joins = found.map(({ name, keys }) => {
-    const match = keys.map(({ label }, k) => `${name}.k${k} = l.${quote(label)}`);
-    return `LEFT JOIN ${name} ON ${[...match, `${name}.t = ${time}`].join(" AND ")}`;
-  });
+  const matches = ({ name, keys }: SincePart): string[] =>
+    keys.map(({ label }, k) => `${name}.k${k} = l.${quote(label)}`);
+  const joins = [
+    ...found.map((part) => `LEFT JOIN ${part.name} ON ${[...matches(part), `${part.name}.t = ${time}`].join(" AND ")}`),
+    ...since.map((part) => `LEFT JOIN ${part.name} ON ${matches(part).join(" AND ")}`),
+  ];
   const column = `l.${quote(plan.labels.time)}`;
   const message = `A label has no time in ${plan.labels.time}: fill it in or drop the row`;
   // Of every label, and where no join can leave the evaluation out.
@@ -152,7 +170,7 @@ function latestParts(
     {
       name: `latest_${i}_${j}`,
       keys: view.keys,
-      features: features.map(({ feature }, f) => ({ name: `${view.name}:${feature}`, column: `f${f}`, count: false })),
+      features: features.map(({ feature }, f) => ({ name: `${view.name}:${feature}`, column: `f${f}` })),
       sql: `  SELECT ${keyNames(view, "s.")}, s.t, ${columns.join(", ")}
   FROM ${seen} AS s JOIN rows_${i} AS r ON ${match.join(" AND ")} AND r.place = s.place`,
     },
@@ -223,7 +241,7 @@ function sweepPart(view: ViewPlan, sweep: WindowPlan, name: string, i: number, d
   return {
     name,
     keys: view.keys,
-    features: featuresOf(view, sweep),
+    features: featuresOf(view, sweep, i),
     sql: `  SELECT ${keys}, t, ${columns.join(", ")} FROM (
     SELECT ${keys}, t, asked,
       ${sums.join(",\n      ")}
@@ -278,16 +296,30 @@ function pairsPart(view: ViewPlan, pairs: WindowPlan, name: string, i: number, d
   return {
     name,
     keys: view.keys,
-    features: featuresOf(view, pairs),
+    features: featuresOf(view, pairs, i),
     sql: `  SELECT ${keyNames(view, "a.")}, a.t, ${columns.join(", ")}
   FROM asks_${i} AS a JOIN rows_${i} AS r ON ${match.join(" AND ")} AND r.enter <= a.t
   GROUP BY ${keyNames(view, "a.")}, a.t`,
   };
 }
 
-const featuresOf = (view: ViewPlan, { features }: WindowPlan): FeaturePart["features"] =>
-  features.map(({ feature, of }, f) => ({
-    name: `${view.name}:${feature}`,
+const isCount = ({ of }: WindowedFeature): boolean => of.aggregate === "count" || of.aggregate === "countDistinct";
+
+const hasCounts = ({ sweeps, pairs }: ViewPlan): boolean =>
+  [...sweeps, ...pairs].some(({ features }) => features.some(isCount));
+
+const sinceName = (i: number): string => `since_${i}`;
+
+/** From when on something of each key can be seen. */
+const sincePart = (view: ViewPlan, i: number): SincePart => ({
+  name: sinceName(i),
+  keys: view.keys,
+  sql: `  SELECT ${keyNames(view)}, MIN(enter) AS t FROM rows_${i} GROUP BY ${keyNames(view)}`,
+});
+
+const featuresOf = (view: ViewPlan, { features }: WindowPlan, i: number): readonly PartFeature[] =>
+  features.map((each, f) => ({
+    name: `${view.name}:${each.feature}`,
     column: `f${f}`,
-    count: of.aggregate === "count" || of.aggregate === "countDistinct",
+    since: isCount(each) ? sinceName(i) : undefined,
   }));

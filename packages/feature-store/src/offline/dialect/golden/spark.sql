@@ -51,10 +51,13 @@ pairs_0_0 AS (
   SELECT a.k0, a.k1, a.t, STDDEV_POP(CAST(r.c0 AS DOUBLE)) AS f0
   FROM asks_0 AS a JOIN rows_0 AS r ON r.k0 = a.k0 AND r.k1 = a.k1 AND r.event > a.t - 4000000 AND r.enter <= a.t
   GROUP BY a.k0, a.k1, a.t
+),
+since_0 AS (
+  SELECT k0, k1, MIN(enter) AS t FROM rows_0 GROUP BY k0, k1
 )
 SELECT l.*,
   latest_0_0.f0 AS `v:last`,
-  COALESCE(sweep_0_0.f0, 0) AS `v:count`,
+  CASE WHEN since_0.t <= unix_micros(l.`at`) THEN COALESCE(sweep_0_0.f0, 0) END AS `v:count`,
   sweep_0_0.f1 AS `v:sum`,
   sweep_0_0.f2 AS `v:mean`,
   sweep_0_0.f3 AS `v:share`,
@@ -63,5 +66,6 @@ FROM `lake`.`labels` AS l
 LEFT JOIN latest_0_0 ON latest_0_0.k0 = l.`a` AND latest_0_0.k1 = l.`b` AND latest_0_0.t = unix_micros(l.`at`)
 LEFT JOIN sweep_0_0 ON sweep_0_0.k0 = l.`a` AND sweep_0_0.k1 = l.`b` AND sweep_0_0.t = unix_micros(l.`at`)
 LEFT JOIN pairs_0_0 ON pairs_0_0.k0 = l.`a` AND pairs_0_0.k1 = l.`b` AND pairs_0_0.t = unix_micros(l.`at`)
+LEFT JOIN since_0 ON since_0.k0 = l.`a` AND since_0.k1 = l.`b`
 WHERE COALESCE(unix_micros(l.`at`), CAST(raise_error('A label has no time in at: fill it in or drop the row') AS BIGINT)) IS NOT NULL
 ORDER BY l.`n`
