@@ -1,4 +1,6 @@
 import { DuckDBDataChunk, DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Three million US flights of 2001: date, delay, distance, origin, destination. */
@@ -16,7 +18,8 @@ export interface BareDuckDb extends Disposable {
 }
 
 export async function bareDuckDb(): Promise<BareDuckDb> {
-  const instance = await DuckDBInstance.create(":memory:");
+  // Else it would spill into the folder it is run from.
+  const instance = await DuckDBInstance.create(":memory:", { temp_directory: join(tmpdir(), "ashlar-bare-duckdb") });
   const connection: DuckDBConnection = await instance.connect();
   // Any other use of a connection ends the stream it gives.
   const streaming: DuckDBConnection = await instance.connect();
