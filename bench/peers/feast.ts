@@ -45,10 +45,14 @@ export async function feastMaterialize(
   redisPort: number,
   file: string,
   features: number,
-): Promise<{ readonly seconds: number; readonly peakMB: number }> {
+): Promise<{ readonly seconds: number; readonly cpuSeconds: number; readonly peakMB: number }> {
   const args = [script, "materialize", String(redisPort), file, String(features)];
   const { stdout } = await promisify(execFile)(python, args, { maxBuffer: 1 << 26 });
-  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}") as { seconds: number; peakMB: number };
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}") as {
+    seconds: number;
+    cpuSeconds: number;
+    peakMB: number;
+  };
 }
 
 /** Feast's Python server, one worker, over what it has materialised into Redis itself. */
