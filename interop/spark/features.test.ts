@@ -227,6 +227,6 @@ describe.skipIf(!existsSync(python) && process.env["CI"] === undefined)("the par
       dialect,
     });
     const { stdout } = await promisify(execFile)(python, ["-c", parse, name, sql]);
-    expect(Number(stdout)).toBe(8);
+    expect(Number(stdout)).toBe(9);
   });
 });

@@ -14,8 +14,15 @@ export interface ApplyOptions {
 
 /** @throws REQUEST_INVALID */
 export function assertApplyOptions({ by, message = "" }: ApplyOptions): void {
-  if (typeof by === "string" && by.length > 0 && typeof message === "string") return;
-  throw featureStoreError("REQUEST_INVALID", { rule: `"by" names who applies the plan, not ${JSON.stringify(by)}` });
+  principalOf(by);
+  if (typeof message === "string") return;
+  throw featureStoreError("REQUEST_INVALID", { rule: `"message" is text, not ${JSON.stringify(message)}` });
+}
+
+/** @throws REQUEST_INVALID */
+export function principalOf(by: unknown): string {
+  if (typeof by === "string" && by.length > 0) return by;
+  throw featureStoreError("REQUEST_INVALID", { rule: `"by" names who does it, not ${JSON.stringify(by)}` });
 }
 
 /** The newest revision; 0 before the first. */

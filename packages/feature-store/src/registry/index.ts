@@ -8,6 +8,7 @@ export {
   createFeatureRegistry,
   type FeatureRegistry,
   type FeatureRegistryOptions,
+  type RecordOptions,
   type RevisionEntry,
 } from "./registry.ts";
 export type { SearchRequest } from "./search.ts";

@@ -18,6 +18,7 @@ import {
 } from "../index.ts";
 import { arrowTable } from "../testing/tables.ts";
 import { contentHash } from "../define/content-hash.ts";
+import type { TrainingManifest } from "../training/manifest.ts";
 import { createFeatureRegistry, type FeatureRegistry, sqlite } from "./index.ts";
 
 const hour = 3_600_000;
@@ -217,6 +218,51 @@ describe("permissions", () => {
       await expect(apply).rejects.toMatchObject({ code: "PLAN_INVALID" });
     }
     expect(await registry.revision()).toBe(0);
+  });
+
+  it("asks for what is recorded too, and records nothing that is refused", async () => {
+    const asked: { action: string; resource: string }[] = [];
+    const registry = guarded({
+      decide({ principal, action, resource }) {
+        asked.push({ action, resource });
+        return { allowed: principal === "User::ada", policies: [], explain: () => "" };
+      },
+    });
+    await registry.apply(await registry.plan({ views: [first] }), { by: "User::ada" });
+    asked.length = 0;
+    const empty = { rows: 0, columns: {} } as never;
+    const profiled = { view: "departures", version: first.version, of: "source", profile: empty } as const;
+    const output = { float: "float64", integer: "exact" } as const;
+    const joined = { time: "at", knownAt: true, strict: false, onTie: "last", inputs: {}, output } as const;
+    const options = { ...joined, lookBack: null, timezone: null };
+    const manifest: TrainingManifest = {
+      ...{ digest: "d1", rows: 0, features: [], service: null, sources: {}, labels: null, options },
+      views: { departures: first.version },
+    };
+    const edges = [{ from: "model:a/1", to: "report:q" }];
+    const records = [
+      (by?: string) => registry.link(edges, { by }),
+      (by?: string) => registry.recordTrainingSet(manifest, { by, model: "model:a/1" }),
+      (by?: string) => registry.recordProfile(profiled, { by }),
+    ];
+    for (const record of records) {
+      await expect(record("User::eve")).rejects.toMatchObject({ code: "ACCESS_DENIED", status: 403 });
+      await expect(record()).rejects.toMatchObject({ code: "REQUEST_INVALID" });
+    }
+    const made = async (): Promise<unknown> => [
+      (await registry.lineage("report:q")).nodes.length,
+      (await registry.lineage("trainingSet:d1")).nodes.length,
+      (await registry.profiles("departures")).length,
+    ];
+    expect(await made()).toEqual([1, 1, 0]);
+    for (const record of records) await record("User::ada");
+    // The set, its view and the view's source; the report and all of that.
+    expect(await made()).toEqual([5, 3, 1]);
+    expect(asked.slice(-3)).toEqual([
+      { action: "Feature::link", resource: "FeatureLineage::report:q" },
+      { action: "Feature::recordTrainingSet", resource: "FeatureView::departures" },
+      { action: "Feature::recordProfile", resource: "FeatureView::departures" },
+    ]);
   });
 
   it("takes a failing authorizer for a refusal", async () => {

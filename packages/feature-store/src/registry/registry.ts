@@ -1,10 +1,10 @@
 import { type Authorizer, type Clock, type Page, type SqlDatabase, systemClock } from "@ashlar/core";
 import { featureStoreError } from "../errors.ts";
 import type { TrainingManifest } from "../training/manifest.ts";
-import { type ApplyOptions, applyPlan, assertApplyOptions, currentRevision } from "./apply.ts";
+import { type ApplyOptions, applyPlan, assertApplyOptions, currentRevision, principalOf } from "./apply.ts";
 import type { DatabaseFactory } from "./database.ts";
 import { addEdges, assertEdges, type LineageEdge, type LineageGraph, manifestEdges, walk } from "./lineage.ts";
-import { assertPermitted } from "./permission.ts";
+import { type Act, actsOfEdges, actsOfPlan, actsOfProfile, actsOfTrainingSet, assertPermitted } from "./permission.ts";
 import { assertPlan, type Definitions, makePlan, type PlannedChange, type RegistryPlan } from "./plan.ts";
 import { listProfiles, type ProfileEntry, type ProfileQuery, type ProfileRecord, recordProfile } from "./profiles.ts";
 import { activeDefinitions, search, type SearchRequest } from "./search.ts";
@@ -16,11 +16,18 @@ export interface FeatureRegistryOptions {
   /**
    * Decides each change of a plan for the principal who applies it: `Feature::add`, `Feature::change`, `Feature::describe` or
    * `Feature::remove` on `FeatureView::<name>` or `FeatureService::<name>`; default everyone may. The context has `from` and
-   * `to`, the versions. One refusal refuses the plan. (To guard reads too, and to record them, wrap the registry in
+   * `to`, the versions. One refusal refuses the plan. So it decides what is recorded: `Feature::recordTrainingSet` on the
+   * service or views, `Feature::recordProfile` on the view, `Feature::link` on `FeatureLineage::<node made>`; with an
+   * authorizer these need `by`. (To guard reads too, and to record them, wrap the registry in
    * `guarded` of `@ashlar/security`.)
    */
   readonly authorizer?: Authorizer;
   readonly clock?: Clock;
+}
+
+/** Who records something: needed where the registry has an authorizer. */
+export interface RecordOptions {
+  readonly by?: string | undefined;
 }
 
 export interface RevisionEntry {
@@ -58,19 +65,29 @@ export interface FeatureRegistry extends AsyncDisposable {
   versions(kind: DefinitionKind, name: string): Promise<readonly VersionEntry[]>;
   /** Definitions in force. @throws REQUEST_INVALID, INVALID_CURSOR */
   search(request?: SearchRequest): Promise<Page<DefinitionRecord>>;
-  /** Records that a training set was made of its service or views; `model` (`model:delay/3`) was made of it in turn. */
-  recordTrainingSet(manifest: TrainingManifest, options?: { readonly model?: string }): Promise<void>;
+  /**
+   * Records that a training set was made of its service or views; `model` (`model:delay/3`) was made of it in turn.
+   *
+   * @throws REQUEST_INVALID; ACCESS_DENIED when the authorizer refuses
+   */
+  recordTrainingSet(
+    manifest: TrainingManifest,
+    options?: RecordOptions & { readonly model?: string | undefined },
+  ): Promise<void>;
   /**
    * Keeps a profile of rows of a view's version, as `profile` of `/validate` makes it. `rows` names the rows.
    *
    * @returns its id
-   * @throws DEFINITION_NOT_FOUND for a version that was never applied; REQUEST_INVALID
+   * @throws DEFINITION_NOT_FOUND for a version that was never applied; REQUEST_INVALID; ACCESS_DENIED when the authorizer refuses
    */
-  recordProfile(record: Omit<ProfileRecord, "rows"> & { readonly rows?: string }): Promise<number>;
+  recordProfile(
+    record: Omit<ProfileRecord, "rows"> & { readonly rows?: string },
+    options?: RecordOptions,
+  ): Promise<number>;
   /** The profiles of a view, newest first. @throws REQUEST_INVALID */
   profiles(view: string, query?: ProfileQuery): Promise<readonly ProfileEntry[]>;
-  /** Records edges; those that exist are left. @throws REQUEST_INVALID */
-  link(edges: readonly LineageEdge[]): Promise<void>;
+  /** Records edges; those that exist are left. @throws REQUEST_INVALID; ACCESS_DENIED when the authorizer refuses one of them */
+  link(edges: readonly LineageEdge[], options?: RecordOptions): Promise<void>;
   /** What a node was made of (`upstream`, the default), or what was made of it. @throws REQUEST_INVALID */
   lineage(node: string, options?: { readonly direction?: "upstream" | "downstream" }): Promise<LineageGraph>;
 }
@@ -93,8 +110,12 @@ export function createFeatureRegistry({
     return opened;
   }
 
-  async function link(edges: readonly LineageEdge[]): Promise<void> {
-    assertEdges(edges);
+  async function assertMay(acts: readonly Act[], { by }: RecordOptions): Promise<void> {
+    if (authorizer === undefined) return;
+    await assertPermitted(authorizer, principalOf(by), acts);
+  }
+
+  async function addLinks(edges: readonly LineageEdge[]): Promise<void> {
     await (await open()).transaction((tx) => addEdges(tx, edges, clock.now()));
   }
 
@@ -111,7 +132,7 @@ export function createFeatureRegistry({
     async apply(plan, options) {
       assertPlan(plan);
       assertApplyOptions(options);
-      if (authorizer !== undefined) await assertPermitted(authorizer, options.by, plan);
+      if (authorizer !== undefined) await assertPermitted(authorizer, options.by, actsOfPlan(plan));
       return (await open()).transaction((tx) => applyPlan(tx, plan, options, clock.now()));
     },
     revision: async () => currentRevision(await open()),
@@ -127,13 +148,23 @@ export function createFeatureRegistry({
     get: async (kind, name, { version } = {}) => readVersion(await open(), kind, name, version),
     versions: async (kind, name) => listVersions(await open(), kind, name),
     search: async (request = {}) => search(await open(), request),
-    async recordTrainingSet(manifest, { model } = {}) {
+    async recordTrainingSet(manifest, { model, by } = {}) {
       const made = model === undefined ? [] : [{ from: `trainingSet:${manifest.digest}`, to: model }];
-      await link([...manifestEdges(manifest), ...made]);
+      const edges = [...manifestEdges(manifest), ...made];
+      assertEdges(edges);
+      await assertMay(actsOfTrainingSet(manifest, model), { by });
+      await addLinks(edges);
     },
-    recordProfile: async (record) => (await open()).transaction((tx) => recordProfile(tx, record, clock.now())),
+    async recordProfile(record, options = {}) {
+      await assertMay(actsOfProfile(record), options);
+      return (await open()).transaction((tx) => recordProfile(tx, record, clock.now()));
+    },
     profiles: async (view, query = {}) => listProfiles(await open(), view, query),
-    link,
+    async link(edges, options = {}) {
+      assertEdges(edges);
+      await assertMay(actsOfEdges(edges), options);
+      await addLinks(edges);
+    },
     lineage: async (node, { direction = "upstream" } = {}) => walk(await open(), node, direction),
     async [Symbol.asyncDispose]() {
       closed = true;
