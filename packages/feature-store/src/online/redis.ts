@@ -71,14 +71,12 @@ export function redis(
     const keys = entries.map(({ key }) => keyOf(key));
     const parts = partsOf(entries);
     await settled(
-      parts.map((part) =>
-        write.run(
-          connection,
-          "write",
-          part.map((i) => keys[i] as RedisArgument),
-          [keep, ...part.map((i) => bufferOf((entries[i] as OnlineEntry).vector))],
-        ),
-      ),
+      parts.map((part) => {
+        const names = part.map((i) => keys[i] as RedisArgument);
+        const vectors = part.map((i) => (entries[i] as OnlineEntry).vector);
+        const lengths = vectors.map(({ length }) => String(length));
+        return write.run(connection, "write", names, [keep, Buffer.concat(vectors), ...lengths]);
+      }),
     );
   }
 
