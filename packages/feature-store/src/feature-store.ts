@@ -177,7 +177,8 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
     options: NearestOptions<VectorFeature<View>>,
   ): Promise<readonly Neighbour[]>;
   /**
-   * Serves reads over HTTP: `POST /read` in JSON or Arrow, `POST /get-online-features` in Feast's shape, `GET /openapi.json`.
+   * Serves reads over HTTP: `POST /read` in JSON or Arrow, `POST /nearest`, `POST /get-online-features` in Feast's shape,
+   * `GET /openapi.json`.
    *
    * @throws REQUEST_INVALID for a limit out of range
    */

@@ -26,6 +26,7 @@ import type { PushEvent } from "./push/events.ts";
 import { consumeEvents, isPushed, pushEvents, type PushOptions } from "./push/push.ts";
 import { createSeeder } from "./push/seed.ts";
 import { createHandler } from "./serve/handler.ts";
+import type { FoundNearest } from "./serve/nearest.ts";
 import type { OnlineColumns } from "./serve/online-columns.ts";
 import { readColumns } from "./serve/read-columns.ts";
 import { readOnline, type Readings, type ReadRequest } from "./serve/read.ts";
@@ -105,6 +106,12 @@ export function createFeatureStore<const Views extends readonly View[]>(
       return { result: made, rows: () => made.rows() };
     });
 
+  async function findNearest(view: FeatureView, request: NearestOptions): Promise<FoundNearest> {
+    const { at = clock.now() } = request;
+    const served = await serving.byName(view);
+    return { view: served.view, neighbours: await nearest(online, served, { ...request, at }) };
+  }
+
   const push = (view: FeatureView, events: readonly PushEvent[], request: PushOptions = {}): Promise<PushResult> =>
     pushEvents(view, online, events, { ...request, now: clock.now() });
 
@@ -151,11 +158,9 @@ export function createFeatureStore<const Views extends readonly View[]>(
       const asked = askedOf(request, clock);
       return (await byColumns(asked.request, asked.views)) as OnlineColumns<never>;
     },
-    async nearest(view: FeatureView, request: NearestOptions) {
-      const { at = clock.now() } = request;
-      return await nearest(online, await serving.byName(view), { ...request, at });
-    },
-    handler: (request = {}) => createHandler({ views, read: byColumns, now: () => clock.now(), logger }, request),
+    nearest: async (view: FeatureView, request: NearestOptions) => (await findNearest(view, request)).neighbours,
+    handler: (request = {}) =>
+      createHandler({ views, read: byColumns, nearest: findNearest, now: () => clock.now(), logger }, request),
     async [Symbol.asyncDispose]() {
       for (const log of logs) await log[Symbol.asyncDispose]();
       await online[Symbol.asyncDispose]();

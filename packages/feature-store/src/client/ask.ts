@@ -1,31 +1,59 @@
 import { AshlarError, isAshlarError } from "@ashlar/core";
+import type { Neighbour } from "../nearest/nearest.ts";
 import type { Readings } from "../serve/read.ts";
 import { clientError } from "./errors.ts";
-import { fromJson } from "./from-json.ts";
+import { fromJson, neighboursFromJson } from "./from-json.ts";
 
 export interface Transport {
+  /** Where the handler is mounted, without a slash at the end. */
   readonly url: string;
   readonly format: "json" | "arrow";
   readonly headers: Readonly<Record<string, string>> | (() => Readonly<Record<string, string>>);
   readonly fetch: typeof fetch;
 }
 
+/** What every request has. */
 export interface Call {
+  readonly requestId?: string | undefined;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ReadCall extends Call {
   readonly entities: readonly Readonly<Record<string, unknown>>[];
   readonly features?: readonly string[];
   readonly service?: string;
   readonly at?: number;
-  readonly requestId?: string;
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal;
 }
 
 const media = { json: "application/json", arrow: "application/vnd.apache.arrow.stream" } as const;
 
-/** One request and its answer. */
-export async function ask(transport: Transport, call: Call): Promise<Readings[]> {
-  const { url, format, fetch: send } = transport;
-  const { entities, features, service, at, timeoutMs, signal } = call;
+/** One read and its answer. */
+export async function ask(transport: Transport, call: ReadCall): Promise<Readings[]> {
+  const { entities, features, service, at } = call;
+  const body = { entities, features, service, at, types: true };
+  return await post({ ...transport, path: "read" }, call, body, (response, url) =>
+    rowsOf(response, url, entities.length),
+  );
+}
+
+/** One search and its answer. */
+export async function askNearest(transport: Transport, call: Call, body: object): Promise<Neighbour[]> {
+  return await post({ ...transport, format: "json", path: "nearest" }, call, body, async (response, url) => {
+    const found = neighboursFromJson(await response.text());
+    if (typeof found === "string") throw clientError("RESPONSE_INVALID", { url, reason: found });
+    return found;
+  });
+}
+
+async function post<Answer>(
+  transport: Transport & { readonly path: string },
+  { requestId, timeoutMs, signal }: Call,
+  body: object,
+  take: (response: Response, url: string) => Promise<Answer>,
+): Promise<Answer> {
+  const { format, fetch: send } = transport;
+  const url = `${transport.url}/${transport.path}`;
   signal?.throwIfAborted();
   const deadline = AbortSignal.timeout(timeoutMs);
   const headers = typeof transport.headers === "function" ? transport.headers() : transport.headers;
@@ -36,13 +64,13 @@ export async function ask(transport: Transport, call: Call): Promise<Readings[]>
         ...headers,
         "content-type": media.json,
         accept: format === "json" ? media.json : `${media.arrow}, ${media.json};q=0.5`,
-        ...(call.requestId === undefined ? {} : { "x-request-id": call.requestId }),
+        ...(requestId === undefined ? {} : { "x-request-id": requestId }),
       },
-      body: JSON.stringify({ entities, features, service, at, types: true }, plain),
+      body: JSON.stringify(body, plain),
       signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
     });
     if (!response.ok) throw await failureOf(response, url);
-    return await rowsOf(response, url, entities.length);
+    return await take(response, url);
   } catch (error) {
     if (isAshlarError(error)) throw error;
     signal?.throwIfAborted();
@@ -90,6 +118,7 @@ async function failureOf(response: Response, url: string): Promise<Error> {
 
 /** What JSON has no number for goes as text, as it comes. */
 function plain(_: string, value: unknown): unknown {
+  if (value instanceof Float32Array) return Array.from(value);
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
 }

@@ -1,10 +1,13 @@
+import type { FeatureView } from "../define/feature-view.ts";
 import type { EntityRow, Selector, View } from "../define/selection.ts";
 import type { FeatureService } from "../define/service.ts";
 import { type Transform, transformer, transformInput } from "../define/transform.ts";
 import type { Value } from "../define/value-type.ts";
 import type { Reading, Readings } from "../serve/read.ts";
 import type { Vector } from "../feature-store.ts";
-import { ask, type Transport } from "./ask.ts";
+import type { Metric } from "../nearest/metric.ts";
+import type { Neighbour, VectorFeature } from "../nearest/nearest.ts";
+import { ask, askNearest, type Transport } from "./ask.ts";
 
 export interface FeatureClientOptions {
   /** Where the handler is mounted: `https://host/features`. */
@@ -21,15 +24,40 @@ export interface FeatureClientOptions {
   readonly fetch?: typeof fetch;
 }
 
-interface ClientRequest<Row> {
-  /** One row per entity: the keys of the selected views and the inputs of the selected on-demand views. */
-  readonly entities: readonly Row[];
+interface ClientCall {
   /** Epoch milliseconds that ages are reckoned at; default now, by the clock of the server. */
   readonly at?: number;
   /** Names the read in the logs of the server; default it makes one up. */
   readonly requestId?: string;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+}
+
+interface ClientRequest<Row> extends ClientCall {
+  /** One row per entity: the keys of the selected views and the inputs of the selected on-demand views. */
+  readonly entities: readonly Row[];
+}
+
+/** Views that have vectors. */
+type VectorView<Views extends readonly View[]> = Views[number] extends infer Each
+  ? Each extends FeatureView
+    ? [VectorFeature<Each>] extends [never]
+      ? never
+      : Each
+    : never
+  : never;
+
+export interface ClientNearestOptions<Of extends FeatureView, Name extends Of["name"]> extends ClientCall {
+  readonly view: Name;
+  readonly vector: Float32Array | readonly number[];
+  /** How many, from 1 to what the handler allows, 1,000 by default. */
+  readonly k: number;
+  /** @default "cosine" */
+  readonly metric?: Metric;
+  /** Which vector of the view; needed where it has several. */
+  readonly feature?: VectorFeature<Extract<Of, { readonly name: Name }>>;
+  /** The features that are told of each neighbour. @default all that are stored */
+  readonly values?: readonly (keyof Extract<Of, { readonly name: Name }>["features"] & string)[];
 }
 
 export interface ClientReadOptions<Row, Selection> extends ClientRequest<Row> {
@@ -64,6 +92,10 @@ export interface FeatureClient<
       Name
     >,
   ): Promise<Vector<ServiceOf<Services, Name>["views"], ServiceOf<Services, Name>["selection"][number]>[]>;
+  /** The entities whose vectors are nearest to one, as `FeatureStore.nearest` finds them. Throws what `read` does. */
+  nearest<const Name extends VectorView<Views>["name"]>(
+    options: ClientNearestOptions<VectorView<Views>, Name>,
+  ): Promise<readonly Neighbour[]>;
 }
 
 /**
@@ -76,7 +108,7 @@ export function createFeatureClient<
 >(options: FeatureClientOptions): FeatureClient<Views, Services> {
   const { url, format = "json", timeoutMs = 10_000, headers = {}, transforms = [] } = options;
   const base = String(url).replace(/\/+$/, "");
-  const transport: Transport = { url: `${base}/read`, format, headers, fetch: options.fetch ?? globalThis.fetch };
+  const transport: Transport = { url: base, format, headers, fetch: options.fetch ?? globalThis.fetch };
   const local = new Map(transforms.map((each) => [each.name, { transform: each, run: transformer(each) }]));
 
   async function read(
@@ -110,8 +142,13 @@ export function createFeatureClient<
     });
   }
 
-  // What a row is, the overloads say.
-  return { read: read as never };
+  return {
+    // What a row is, the overloads say.
+    read: read as never,
+    nearest({ requestId, timeoutMs: own = timeoutMs, signal, ...body }) {
+      return askNearest(transport, { requestId, timeoutMs: own, signal }, body);
+    },
+  };
 }
 
 const viewOf = (selector: string): string => selector.slice(0, selector.indexOf(":"));

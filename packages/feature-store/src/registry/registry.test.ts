@@ -236,7 +236,13 @@ describe("permissions", () => {
     const joined = { time: "at", knownAt: true, strict: false, onTie: "last", inputs: {}, output } as const;
     const options = { ...joined, lookBack: null, timezone: null };
     const manifest: TrainingManifest = {
-      ...{ digest: "d1", rows: 0, features: [], service: null, sources: {}, labels: null, options },
+      digest: "d1",
+      rows: 0,
+      features: [],
+      service: null,
+      sources: {},
+      labels: null,
+      options,
       views: { departures: first.version },
     };
     const edges = [{ from: "model:a/1", to: "report:q" }];

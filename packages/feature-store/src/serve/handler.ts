@@ -1,13 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { isAshlarError, type Logger } from "@ashlar/core";
+import type { FeatureView } from "../define/feature-view.ts";
 import { resolveSelection, type View } from "../define/selection.ts";
 import type { FeatureService } from "../define/service.ts";
 import { featureStoreError } from "../errors.ts";
+import type { NearestOptions } from "../nearest/nearest.ts";
 import { arrowMedia, jsonMedia, preferredMedia } from "./accept.ts";
 import { columnsToArrow } from "./columns-to-arrow.ts";
 import { rowsToJson } from "./columns-to-json.ts";
 import { type Asked, fromFeast, toFeast } from "./feast.ts";
 import { type HandlerLimits, handlerLimits } from "./limits.ts";
+import { type FoundNearest, nearestOf, nearestToJson } from "./nearest.ts";
 import { openFeatureApi } from "./openapi.ts";
 import type { OnlineColumns } from "./online-columns.ts";
 import type { ReadRequest } from "./read.ts";
@@ -21,6 +24,7 @@ export interface HandlerOptions extends HandlerLimits {
 export interface HandlerContext {
   readonly views: readonly View[];
   readonly read: (request: ReadRequest, views: readonly View[]) => Promise<OnlineColumns>;
+  readonly nearest: (view: FeatureView, options: NearestOptions) => Promise<FoundNearest>;
   readonly now: () => number;
   readonly logger: Logger;
 }
@@ -30,8 +34,8 @@ type Route = (request: Request, requestId: string) => Promise<Response>;
 const requestIdHeader = "x-request-id";
 
 /**
- * Serves `POST .../read`, Feast's `POST .../get-online-features` and `GET .../openapi.json`, under whatever path it is
- * mounted at. Every answer has an `x-request-id`, that of the request if it has one: the id of the read in logs.
+ * Serves `POST .../read`, `POST .../nearest`, Feast's `POST .../get-online-features` and `GET .../openapi.json`, under whatever
+ * path it is mounted at. Every answer has an `x-request-id`, that of the request if it has one: the id of the read in logs.
  */
 export function createHandler(
   context: HandlerContext,
@@ -42,6 +46,7 @@ export function createHandler(
   const routes: Readonly<Record<string, Route>> = {
     "POST /read": (request, id) => ownRead(context, { services, limits, id }, request),
     "POST /get-online-features": (request, id) => feastRead(context, { services, limits, id }, request),
+    "POST /nearest": (request) => nearest(context, limits, request),
     "GET /openapi.json": async () => Response.json(openFeatureApi({ views: context.views, services })),
   };
   return async (request) => {
@@ -90,6 +95,11 @@ async function feastRead(context: HandlerContext, scope: Scope, request: Request
     limits: scope.limits,
   });
   return json(toFeast(body, await read(context, scope, asked, request.signal), asked.at));
+}
+
+async function nearest(context: HandlerContext, limits: Required<HandlerLimits>, request: Request): Promise<Response> {
+  const { view, options, values } = nearestOf(context.views, await jsonBody(request, limits), limits);
+  return json(nearestToJson(await context.nearest(view, { ...options, signal: request.signal }), values));
 }
 
 async function read(

@@ -3,6 +3,8 @@ import type { FeatureService } from "../define/service.ts";
 import { dimensionsOf, type ScalarType, type ValueType } from "../define/value-type.ts";
 import { featureStoreErrors } from "../errors.ts";
 import { arrowMedia, jsonMedia } from "./accept.ts";
+import { nearestSchemas } from "./nearest-schemas.ts";
+import { hasVectors } from "./nearest.ts";
 import { featureType } from "./reading-columns.ts";
 
 /** A JSON Schema of the dialect of OpenAPI 3.1 (2020-12). */
@@ -76,6 +78,7 @@ export function openFeatureApi(options: OpenApiOptions): OpenApiDocument {
           [jsonMedia]: { schema: ref("FeastResponse") },
         }),
       },
+      ...(views.some(hasVectors) ? { "/nearest": { post: nearestOperation } } : {}),
       "/openapi.json": {
         get: {
           operationId: "openapi",
@@ -108,9 +111,13 @@ function operation(
       },
     ],
     requestBody: { required: true, content: { [jsonMedia]: { schema: ref(body) } } },
-    responses: { 200: { description: "A reading of every feature of every entity", content }, default: failed },
+    responses: { 200: { description: "What was found", content }, default: failed },
   };
 }
+
+const nearestOperation = operation("nearest", "Finds the entities whose vectors are nearest", "NearestRequest", {
+  [jsonMedia]: { schema: ref("NearestResponse") },
+});
 
 function schemas(views: readonly View[], services: readonly FeatureService[]): Record<string, ApiSchema> {
   const everything = [...views, ...services.flatMap((service) => service.views)];
@@ -168,6 +175,7 @@ function schemas(views: readonly View[], services: readonly FeatureService[]): R
         }),
       ),
     }),
+    ...nearestSchemas(views),
     Error: record({
       error: record({
         code: { type: "string", examples: Object.keys(featureStoreErrors) },
