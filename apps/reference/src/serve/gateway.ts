@@ -6,7 +6,7 @@ import { consoleHandler } from "../console/handler.ts";
 import type { ConsoleState } from "../console/state.ts";
 import type { Platform } from "../wire/platform.ts";
 import { auditHandler } from "./audit.ts";
-import { prometheusText } from "./metrics.ts";
+import { gatewayMetrics } from "./metrics.ts";
 import { mount } from "./mount.ts";
 import { predictHandler } from "./predict.ts";
 import { askedFor } from "./requests.ts";
@@ -78,7 +78,7 @@ export function referenceGateway({ platform, engine, state }: Served): Gateway {
 }
 
 function metrics(platform: Platform, gateway: Gateway): Response {
-  const text = prometheusText(gateway.statistics(), platform.inference.statistics());
+  const text = gatewayMetrics(gateway.statistics()) + platform.inference.metrics();
   return new Response(text, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { prometheusText } from "./metrics.ts";
+import { gatewayMetrics } from "./metrics.ts";
 
 const route = {
   route: '/a"b\\c\nd',
@@ -13,7 +13,7 @@ const route = {
 } as const;
 
 test("figures are in the Prometheus text format, with labels escaped", () => {
-  const text = prometheusText({ routes: [route], unrouted: {}, connections: 7 }, {});
+  const text = gatewayMetrics({ routes: [route], unrouted: {}, connections: 7 });
   const label = String.raw`route="/a\"b\\c\nd"`;
   expect(text).toContain(`ashlar_gateway_responses_total{${label},status="2xx"} 2\n`);
   expect(text).toContain(`ashlar_gateway_refusals_total{${label},code="RATE_LIMITED"} 4\n`);
@@ -22,7 +22,7 @@ test("figures are in the Prometheus text format, with labels escaped", () => {
 });
 
 test("every line is a comment or a sample, and every metric is introduced once", () => {
-  const text = prometheusText({ routes: [route, { ...route, route: "/b" }], unrouted: {}, connections: 0 }, {});
+  const text = gatewayMetrics({ routes: [route, { ...route, route: "/b" }], unrouted: {}, connections: 0 });
   expect(text.endsWith("\n")).toBe(true);
   const lines = text.trimEnd().split("\n");
   for (const line of lines) {

@@ -1,4 +1,3 @@
-import type { InferenceServer } from "@ashlar/compute/inference";
 import type { GatewayStatistics } from "@ashlar/networking";
 
 interface Metric {
@@ -8,14 +7,10 @@ interface Metric {
   readonly values: readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[];
 }
 
-/** The figures of the gateway and of the inference server in the Prometheus text format, version 0.0.4. */
-export function prometheusText(
-  gateway: GatewayStatistics,
-  inference: ReturnType<InferenceServer["statistics"]>,
-): string {
+/** The figures of the gateway in the Prometheus text format, version 0.0.4. */
+export function gatewayMetrics(gateway: GatewayStatistics): string {
   const perRoute = <Value>(values: (route: GatewayStatistics["routes"][number]) => Value[]): Value[] =>
     gateway.routes.flatMap(values);
-  const models = Object.entries(inference);
   const metrics: readonly Metric[] = [
     {
       name: "ashlar_gateway_responses_total",
@@ -47,18 +42,6 @@ export function prometheusText(
       type: "gauge",
       help: "Open connections.",
       values: [[{}, gateway.connections]],
-    },
-    {
-      name: "ashlar_inference_requests_total",
-      type: "counter",
-      help: "Inference requests by model.",
-      values: models.map(([model, { requests }]) => [{ model }, requests] as const),
-    },
-    {
-      name: "ashlar_inference_batches_total",
-      type: "counter",
-      help: "Batches run by model.",
-      values: models.map(([model, { batches }]) => [{ model }, batches] as const),
     },
   ];
   return `${metrics.map(format).join("\n")}\n`;
