@@ -1,5 +1,6 @@
 import { RecordBatch, type Schema, Table } from "apache-arrow";
 import type { ParquetCodec } from "../parquet/port.ts";
+import { withPlainLists } from "../parquet/plain-lists.ts";
 import { type OpenParquetFiles, openParquetFiles, ParquetFiles } from "./parquet-files.ts";
 
 /** Rows for a table: Arrow batches, or files that hold them. */
@@ -14,7 +15,7 @@ export interface IncomingRows extends AsyncDisposable {
   readonly files?: OpenParquetFiles;
 }
 
-/** @throws PARQUET_CORRUPT, TYPE_UNSUPPORTED */
+/** @throws PARQUET_CORRUPT, TYPE_UNSUPPORTED, VALUE_INVALID */
 export async function incomingRows(codec: ParquetCodec, rows: Rows): Promise<IncomingRows> {
   if (rows instanceof ParquetFiles) {
     const files = await openParquetFiles(codec, rows);
@@ -32,7 +33,7 @@ async function peek(rows: Exclude<Rows, ParquetFiles>): Promise<[RecordBatch | u
   const first = await iterator.next();
   async function* all(): AsyncGenerator<RecordBatch> {
     try {
-      for (let next = first; next.done !== true; next = await iterator.next()) yield next.value;
+      for (let next = first; next.done !== true; next = await iterator.next()) yield withPlainLists(next.value);
     } finally {
       await iterator.return?.();
     }
