@@ -19,8 +19,8 @@ export const onlineTraps: readonly OnlineTrap[] = [
   {
     id: "T14",
     title:
-      "a count of an unknown key is null, and not found online; one of a known key with nothing in the window is 0",
-    run: unknownKeyCounts,
+      "an unknown key has nulls, its counts too, and is not found online; a known one with an empty window counts 0",
+    run: unknownKey,
   },
   {
     id: "T19",
@@ -98,8 +98,8 @@ export async function missingKeyOnline(engine: OfflineEngine, online: OnlineStor
   deepStrictEqual(read?.["v:last"], { status: "MISSING_KEY", value: null, ageMs: null });
 }
 
-/** Of each key its status and count, in history and online. */
-async function unknownKeyCounts(engine: OfflineEngine, online: OnlineStore = memory()): Promise<void> {
+/** Of each key its status and values, in history and online. */
+async function unknownKey(engine: OfflineEngine, online: OnlineStore = memory()): Promise<void> {
   const hour = 3600 * second;
   const rows: TrapRows = [
     ["seen", second, 1, second],
@@ -110,10 +110,10 @@ async function unknownKeyCounts(engine: OfflineEngine, online: OnlineStore = mem
   await store.materialize(view, { until: (2 * hour) / 1000 });
   const ids = ["seen", "told late", "ahead", "unknown"];
   const labels = trapLabels(ids.map((id) => [id, 2 * hour]));
-  const set = await store.trainingSet({ labels, time: "at", features: ["v:count"] });
+  const set = await store.trainingSet({ labels, time: "at", features: ["v:count", "v:last"] });
   const read = await store.read({
     entities: ids.map((id) => ({ id })),
-    features: ["v:count"],
+    features: ["v:count", "v:last"],
     at: (2 * hour) / 1000,
   });
   const counts = [0, null, null, null];
@@ -124,6 +124,15 @@ async function unknownKeyCounts(engine: OfflineEngine, online: OnlineStore = mem
   deepStrictEqual(
     read.map((row) => row["v:count"].value),
     counts,
+  );
+  // What was last seen of the known key is past its ttl.
+  deepStrictEqual(
+    ids.map((_, i) => set.row(i)["v:last"]),
+    [null, null, null, null],
+  );
+  deepStrictEqual(
+    read.map((row) => row["v:last"].status),
+    ["EXPIRED", "NOT_FOUND", "NOT_FOUND", "NOT_FOUND"],
   );
   deepStrictEqual(
     read.map((row) => row["v:count"].status),

@@ -127,13 +127,6 @@ export const rowTraps: readonly Trap[] = [
     },
   },
   {
-    id: "T14",
-    title: "an unknown key has nulls",
-    async run(engine) {
-      deepStrictEqual(await lastValues(engine, { rows: [["a", 0, 1]], labels: [["z", second]] }), [null]);
-    },
-  },
-  {
     id: "T18",
     title: "two views may share a feature's name, and not their own",
     async run(engine) {
