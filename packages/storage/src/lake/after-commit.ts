@@ -3,6 +3,7 @@ import { storageError } from "../errors.ts";
 import type { Action } from "./actions.ts";
 import { writeCheckpoint } from "./checkpoint-write.ts";
 import { cleanUpLog } from "./clean-up.ts";
+import type { Moment } from "./latest-states.ts";
 import type { TableLog } from "./log.ts";
 import { checkpointInterval, cleansLog, logRetention } from "./properties.ts";
 import { assertWritable } from "./protocol.ts";
@@ -17,7 +18,12 @@ export async function afterCommit(
   context: LakeContext,
   log: TableLog,
   before: TableState,
-  entry: { readonly version: number; readonly actions: readonly Action[]; readonly info: ObjectInfo },
+  entry: {
+    readonly version: number;
+    readonly actions: readonly Action[];
+    readonly info: ObjectInfo;
+    readonly at: Moment;
+  },
 ): Promise<void> {
   const { version } = entry;
   try {
@@ -25,7 +31,7 @@ export async function afterCommit(
     state.apply(entry.actions, version, entry.info.key);
     const due = version > 0 && version % checkpointInterval(state.definition?.configuration ?? {}) === 0;
     if (due) await checkpoint(context, log, state);
-    context.states.remember(state, entry.info.etag);
+    context.states.remember(state, entry.info.etag, entry.at);
   } catch (error) {
     const { logger = silentLogger } = context;
     logger.warn({ table: before.table, version, error }, "a checkpoint could not be written");

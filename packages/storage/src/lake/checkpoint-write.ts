@@ -21,5 +21,8 @@ export async function writeCheckpoint(
   const { body, size } = state.checkpoints.encode(state);
   await objects.put(log.checkpointKeyOf(state.version), body);
   const last = { version: state.version, size, sizeInBytes: body.byteLength, numOfAddFiles: state.files.size };
-  await writeLastCheckpoint(objects, log.lastCheckpointKey, last, body);
+  await writeLastCheckpoint(objects, log.lastCheckpointKey, last, body, async (version) => {
+    const { checkpoints } = await log.list({ from: version, until: version });
+    return checkpoints.length > 0;
+  });
 }

@@ -4,6 +4,7 @@ import { afterCommit } from "./after-commit.ts";
 import { type Conflict, conflictOf, type ReadSet, shapeConflict, shapeOf } from "./conflict.ts";
 import { withProtocol } from "./features.ts";
 import type { TableLog } from "./log.ts";
+import { isPartOf, stateBeyond } from "./overtaken.ts";
 import { assertWritable } from "./protocol.ts";
 import type { LakeContext } from "./stage.ts";
 import { definitionOf, type TableState } from "./state.ts";
@@ -56,6 +57,10 @@ export interface CommitRequest {
  * commit stands behind it, or not, by the conflict rules of Delta. `state` is what the request was decided on; it is
  * moved on to what was found.
  *
+ * That the entry could be written does not prove that the version was free: others may have committed it and cleaned the
+ * log up since. Whoever does leaves a checkpoint beyond it, so that `_last_checkpoint` is asked before anything is
+ * acknowledged.
+ *
  * @returns the version, or "repeated" when the transaction had been committed before
  * @throws COMMIT_CONFLICT, PROTOCOL_UNSUPPORTED, TABLE_READ_ONLY
  */
@@ -74,12 +79,18 @@ export async function commit(
     if (state.protocol && state.definition) assertWritable(state.table, state.protocol, state.definition);
     const version = state.version + 1;
     const entry = entryOf({ ...request, actions: withProtocol(state.protocol, actions) }, commitId);
+    const at = context.states.moment();
+    const before = state.definition;
     const info = await log.write(version, entry, signal);
     if (info !== undefined) {
-      await afterCommit(context, log, state, { version, actions: entry, info });
-      return { version };
+      const passed = await stateBeyond(log, state.table, version);
+      if (passed === undefined) await afterCommit(context, log, state, { version, actions: entry, info, at });
+      if (passed === undefined || isPartOf(passed, entry)) return { version };
+      await log.withdraw(info);
+      state.become(passed);
+      assertStands(state, cleanedUp(before, state.definition, request), request);
+      continue;
     }
-    const before = state.definition;
     const winners: Action[][] = [];
     await state.advance(log, { ...(signal ? { signal } : {}), onEntry: (entry) => winners.push(entry) });
     // An answer may be lost after the entry was written: then the winner is this very commit.
@@ -106,6 +117,16 @@ function conflictAmong(
     if (conflict !== undefined) return conflict;
   }
   return shapeConflict(before, after);
+}
+
+/** Only a blind append can stand behind versions that nobody can look into any more. */
+function cleanedUp(
+  before: TableState["definition"],
+  after: TableState["definition"],
+  { read }: CommitRequest,
+): Conflict | undefined {
+  if (read === "nothing" && before !== undefined && after !== undefined) return shapeConflict(before, after);
+  return { kind: "logCleanedUp", reason: "what was committed since the table was read has been cleaned up" };
 }
 
 /** Somebody else created the table meanwhile: as this one would have, then only the rest of the actions is needed. */

@@ -6,7 +6,10 @@ import { expectationsKey } from "./kept-expectations.ts";
 import { decodedPath } from "./logical-file.ts";
 import type { Definition } from "./state.ts";
 
-/** The exceptions of Delta's own conflict checker, without their suffix. */
+/**
+ * The exceptions of Delta's own conflict checker, without their suffix; and `logCleanedUp`: what was committed since the
+ * table was read is no longer in the log, so that it cannot be checked.
+ */
 export type ConflictKind =
   | "protocolChanged"
   | "metadataChanged"
@@ -14,7 +17,8 @@ export type ConflictKind =
   | "concurrentDeleteRead"
   | "concurrentDeleteDelete"
   | "concurrentTransaction"
-  | "concurrentDomain";
+  | "concurrentDomain"
+  | "logCleanedUp";
 
 export interface Conflict {
   readonly kind: ConflictKind;

@@ -60,7 +60,7 @@ export interface Lake extends AsyncDisposable {
 export function openLake(options: LakeOptions): Lake {
   const { objects, clock = systemClock, logger = silentLogger } = options;
   const codec = options.codec ?? preferredCodec();
-  const context = { objects, codec, clock, logger, states: new LatestStates(objects) };
+  const context = { objects, codec, clock, logger, states: new LatestStates(objects, clock) };
   return {
     async table(name, tableOptions = {}) {
       assertTableName(name);

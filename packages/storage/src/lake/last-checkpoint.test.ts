@@ -23,7 +23,7 @@ describe("the hint of the last checkpoint", () => {
   const last = { version: 10, size: 13, sizeInBytes: bytes.byteLength, numOfAddFiles: 11 };
   const hintOf = async (text: (written: string) => string): Promise<Awaited<ReturnType<typeof readLastCheckpoint>>> => {
     const objects = memoryObjectStore();
-    await writeLastCheckpoint(objects, key, last, bytes);
+    await writeLastCheckpoint(objects, key, last, bytes, async () => false);
     const written = new TextDecoder().decode(await (await objects.get(key)).bytes());
     await objects.put(key, new TextEncoder().encode(text(written)));
     return readLastCheckpoint(objects, key);
@@ -35,6 +35,29 @@ describe("the hint of the last checkpoint", () => {
     expect(await hintOf((written) => written.replace('"size":13', '"size":14'))).toBeUndefined();
     expect(await hintOf((written) => written.replace(/,"checksum":"\w+"/, ""))).toEqual({ version: 10 });
     expect(await hintOf(() => "7")).toBeUndefined();
+  });
+
+  it("goes back only from a checkpoint that is not there", async () => {
+    const objects = memoryObjectStore();
+    const write = async (version: number, isThere: boolean): Promise<number | undefined> => {
+      await writeLastCheckpoint(objects, key, { ...last, version }, bytes, async () => isThere);
+      return (await readLastCheckpoint(objects, key))?.version;
+    };
+    expect(await write(20, true)).toBe(20);
+    expect(await write(10, true)).toBe(20);
+    expect(await write(30, true)).toBe(30);
+    expect(await write(10, false)).toBe(10);
+    await objects.put(key, new TextEncoder().encode("{"));
+    expect(await write(10, true)).toBe(10);
+  });
+
+  it("is the newest one's, whoever comes last", async () => {
+    const objects = memoryObjectStore();
+    const versions = Array.from({ length: 20 }, (_, index) => ((index * 7) % 20) + 1);
+    const write = (version: number): Promise<void> =>
+      writeLastCheckpoint(objects, key, { ...last, version }, bytes, async () => true);
+    await Promise.all(versions.map(write));
+    expect((await readLastCheckpoint(objects, key))?.version).toBe(20);
   });
 
   it("speaks against other bytes of the same size, and against other files", async () => {

@@ -34,8 +34,26 @@ const digestTag = "ashlar.sha256";
  * its own `checksum` is there and right.
  */
 export async function readLastCheckpoint(objects: ObjectStore, key: string): Promise<CheckpointHint | undefined> {
+  return (await findHint(objects, key)).hint;
+}
+
+/** The etag is undefined where there is no object; the hint where it says nothing. */
+async function findHint(
+  objects: ObjectStore,
+  key: string,
+): Promise<{ readonly etag?: string; readonly hint?: CheckpointHint | undefined }> {
   try {
-    const hint: unknown = JSON.parse(new TextDecoder().decode(await (await objects.get(key)).bytes()));
+    const object = await objects.get(key);
+    return { etag: object.info.etag, hint: parseHint(await object.bytes()) };
+  } catch (error) {
+    if (isAshlarError(error, "OBJECT_NOT_FOUND")) return {};
+    throw error;
+  }
+}
+
+function parseHint(bytes: Uint8Array): CheckpointHint | undefined {
+  try {
+    const hint: unknown = JSON.parse(new TextDecoder().decode(bytes));
     if (!isRecord(hint)) return undefined;
     const { version, checksum, tags } = hint;
     if (typeof version !== "number" || !Number.isSafeInteger(version) || version < 0) return undefined;
@@ -46,19 +64,35 @@ export async function readLastCheckpoint(objects: ObjectStore, key: string): Pro
     const noted = Object.fromEntries(numbers.map((name) => [name, Number(hint[name])]));
     return { version, noted: { version, ...noted, ...(typeof sha256 === "string" ? { sha256 } : {}) } };
   } catch (error) {
-    if (error instanceof SyntaxError || isAshlarError(error, "OBJECT_NOT_FOUND")) return undefined;
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
 
+/**
+ * Points to a checkpoint, but never back from a later one that is there: by the hint a writer learns that the log has
+ * moved on, though its entries were cleaned up.
+ */
 export async function writeLastCheckpoint(
   objects: ObjectStore,
   key: string,
   last: LastCheckpoint,
   checkpoint: Uint8Array,
+  isThere: (version: number) => Promise<boolean>,
 ): Promise<void> {
   const hint = { ...last, tags: { [digestTag]: digestOf(checkpoint) } };
-  await objects.put(key, new TextEncoder().encode(JSON.stringify({ ...hint, checksum: jsonChecksum(hint) })));
+  const body = new TextEncoder().encode(JSON.stringify({ ...hint, checksum: jsonChecksum(hint) }));
+  for (;;) {
+    const { etag, hint: before } = await findHint(objects, key);
+    if (before !== undefined && before.version > last.version && (await isThere(before.version))) return;
+    try {
+      await objects.put(key, body, etag === undefined ? { ifAbsent: true } : { ifMatch: etag });
+      return;
+    } catch (error) {
+      // Somebody else wrote one meanwhile, or this one, whose answer was lost.
+      if (!isAshlarError(error, "PRECONDITION_FAILED")) throw error;
+    }
+  }
 }
 
 /**

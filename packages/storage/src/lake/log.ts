@@ -11,6 +11,7 @@ export interface LogEntry {
   readonly version: number;
   /** When the store last changed it, epoch milliseconds. */
   readonly modified: number;
+  readonly etag: string;
 }
 
 /** What a log holds, ascending. */
@@ -56,12 +57,15 @@ export class TableLog {
     const checkpoints = new Map<string, CheckpointPart[]>();
     const checksums = new Set<string>();
     const startAfter = from > 0 ? { startAfter: this.prefix + digits(from) } : {};
-    for await (const { key, lastModified } of this.#objects.list(this.prefix, { ...startAfter, ...signalOf(signal) })) {
+    for await (const { key, lastModified, etag } of this.#objects.list(this.prefix, {
+      ...startAfter,
+      ...signalOf(signal),
+    })) {
       const name = key.slice(this.prefix.length);
       const version = Number(/^\d{20}(?=\.)/.exec(name)?.[0] ?? Number.NaN);
       // Everything that is not of a version sorts after the digits.
       if (version > until || name > ":") break;
-      if (/^\d{20}\.json$/.test(name)) commits.push({ version, modified: lastModified });
+      if (/^\d{20}\.json$/.test(name)) commits.push({ version, modified: lastModified, etag });
       if (/^\d{20}\.crc$/.test(name)) checksums.add(key);
       const part = checkpointPart(key, name);
       if (part !== undefined) checkpoints.set(part.of, [...(checkpoints.get(part.of) ?? []), part]);
@@ -104,6 +108,12 @@ export class TableLog {
       if (isAshlarError(error, "PRECONDITION_FAILED")) return undefined;
       throw error;
     }
+  }
+
+  /** Takes an entry away, if it is still the one that was written. */
+  async withdraw({ key, etag }: ObjectInfo): Promise<void> {
+    const found = await this.#objects.head(key);
+    if (found?.etag === etag) await this.#objects.delete(key);
   }
 }
 

@@ -79,15 +79,24 @@ export class TableState {
     const both = [...tombstones.keys()].find((key) => files.has(key));
     if (both !== undefined) throw corrupt(file, `it both adds and removes "${both}"`);
     if (fresh.definition !== undefined) assertPartitioned(fresh.definition, checkpoint.adds, file);
-    this.version = version;
-    this.protocol = fresh.protocol;
-    this.metadata = fresh.metadata;
-    this.definition = fresh.definition;
-    this.files = new SharedMap(files);
-    this.tombstones = new SharedMap(tombstones);
-    this.transactions = fresh.transactions;
-    this.domains = fresh.domains;
-    this.checkpoints = new CheckpointGroups(checkpoint);
+    fresh.version = version;
+    fresh.files = new SharedMap(files);
+    fresh.tombstones = new SharedMap(tombstones);
+    fresh.checkpoints = new CheckpointGroups(checkpoint);
+    this.become(fresh);
+  }
+
+  /** Takes over all that another state says, which is not to be used any more. */
+  become(other: TableState): void {
+    this.version = other.version;
+    this.protocol = other.protocol;
+    this.metadata = other.metadata;
+    this.definition = other.definition;
+    this.files = other.files;
+    this.tombstones = other.tombstones;
+    this.transactions = other.transactions;
+    this.domains = other.domains;
+    this.checkpoints = other.checkpoints;
   }
 
   /**

@@ -76,7 +76,7 @@ describe("time travel", () => {
 it("gives every version its own moment, in order", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(20), { minLength: 1 }), (modified) => {
-      const times = commitTimes(modified.map((time, version) => ({ version, modified: time })));
+      const times = commitTimes(modified.map((time, version) => ({ version, modified: time, etag: "" })));
       for (const [index, { version, timestamp }] of times.entries()) {
         expect(timestamp).toBeGreaterThan(times[index - 1]?.timestamp ?? -1);
         expect(timestamp).toBeGreaterThanOrEqual(modified[index] ?? 0);
