@@ -36,7 +36,8 @@ describe("a killed writer", () => {
     for (let kill = 0; kill < 15; kill++) {
       const child = start("./put-loop.ts");
       const exit = once(child, "exit");
-      await sleep(250 + Math.random() * 150);
+      await once(child, "message");
+      await sleep(Math.random() * 150);
       versions += await assertWhole(reader);
       child.kill("SIGKILL");
       await exit;
