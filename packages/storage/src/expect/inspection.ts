@@ -18,6 +18,7 @@ import {
   type Write,
 } from "./expectation.ts";
 import type { ExpectationResult } from "./result.ts";
+import { surelyHolds } from "./surely-holds.ts";
 
 export interface InspectionOptions extends Write {
   /** What becomes of violations where an expectation does not say. @default "fail" */
@@ -76,6 +77,8 @@ interface RowCheck {
   readonly expectation: ValueExpectation | RowExpectation;
   readonly severity: Severity;
   readonly test: RowTest;
+  /** The same as a condition on one column, where it is no more than that. */
+  readonly column: ColumnCheck | undefined;
   violations: number;
 }
 
@@ -94,7 +97,7 @@ function assertKnown(expectation: Expectation, { types }: InspectionOptions): vo
 async function checkOf(expectation: ValueExpectation | RowExpectation, options: InspectionOptions): Promise<RowCheck> {
   const severity = expectation.severity ?? options.onViolation ?? "fail";
   const test = expectation.level === "row" ? await expectation.test(options) : valueTest(expectation, options);
-  return { expectation, severity, test, violations: 0 };
+  return { expectation, severity, test, column: columnCheckOf(expectation, options.types), violations: 0 };
 }
 
 function valueTest(expectation: ValueExpectation, { types }: InspectionOptions): RowTest {
@@ -134,7 +137,7 @@ class WriteInspection implements Inspection {
   }
 
   get checks(): readonly ColumnCheck[] | undefined {
-    const checks = this.#checks.map(({ expectation }) => columnCheckOf(expectation, this.#options.types));
+    const checks = this.#checks.map(({ column }) => column);
     return this.#measured.length > 0 || checks.includes(undefined) ? undefined : (checks as readonly ColumnCheck[]);
   }
 
@@ -147,13 +150,14 @@ class WriteInspection implements Inspection {
     const reasons = this.#reasons(batch);
     this.#rows += batch.numRows;
     const rows = Int32Array.from(reasons.keys()).sort();
-    const others = without(batch.numRows, rows);
-    const kept = rows.length === 0 ? batch : others.length === 0 ? undefined : takeRows(batch, others);
-    this.#kept += others.length;
+    const left = batch.numRows - rows.length;
+    const kept = rows.length === 0 ? batch : left === 0 ? undefined : takeRows(batch, without(batch.numRows, rows));
+    this.#kept += left;
     if (kept !== undefined) for (const { measure } of this.#measured) measure.observe(kept);
+    if (rows.length === 0) return kept === undefined ? {} : { kept };
     const reasonsOf = Array.from(rows, (row) => reasons.get(row) ?? []);
     const quarantined = { rows: takeRows(batch, rows), numbers: rows, reasons: reasonsOf };
-    return { ...(kept === undefined ? {} : { kept }), ...(rows.length === 0 ? {} : { quarantined }) };
+    return { ...(kept === undefined ? {} : { kept }), quarantined };
   }
 
   /** Why each row that is to be set aside is: all reasons, in the order of the expectations. @throws EXPECTATION_FAILED */
@@ -171,6 +175,8 @@ class WriteInspection implements Inspection {
       else known.push(check.expectation.name);
     };
     for (const check of this.#checks) {
+      const { column: known } = check;
+      if (known !== undefined && surelyHolds(known, columns.get(known.test.column) as Column)) continue;
       const holds = check.test.of(columns);
       for (let row = 0; row < batch.numRows; row++) {
         if (!holds(row)) note(check, row);

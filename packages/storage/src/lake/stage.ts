@@ -50,7 +50,12 @@ interface OpenFile {
   readonly values: Readonly<Record<string, string | null>>;
   readonly writer: ParquetWriter;
   readonly statistics: FileStatistics;
+  /** Rows of the stage when it last got some. */
+  grown: number;
 }
+
+/** Rows that make a file worth storing, and rows of other files after which one is taken to have got all of its own. */
+const settledRows = 100_000;
 
 /** Files that are encoded and stored at the same time. */
 const filesAtOnce = 4;
@@ -70,6 +75,8 @@ export class Stage implements AsyncDisposable {
   readonly #finished: FinishedFile[] = [];
   readonly #written: string[] = [];
   readonly #files: AddFile[] = [];
+  /** Being encoded and stored while rows still come. */
+  readonly #early: Set<Promise<void>> = new Set();
   #names = 0;
   #offered = false;
 
@@ -90,9 +97,26 @@ export class Stage implements AsyncDisposable {
       const named = this.#physical(rows);
       file.statistics.observe(named);
       await file.writer.write(named);
+      file.grown = this.rows + batch.numRows;
       if (file.statistics.rows >= fileRows) await this.#store(file, signal);
     }
     this.rows += batch.numRows;
+    await this.#storeSettled(signal);
+  }
+
+  /** Rows mostly come in some order: a partition that gets no more of them is stored meanwhile. */
+  async #storeSettled(signal: AbortSignal | undefined): Promise<void> {
+    for (const file of this.#open.values()) {
+      if (file.statistics.rows < settledRows || this.rows - file.grown < settledRows) continue;
+      if (this.#early.size >= filesAtOnce) await Promise.race(this.#early);
+      const storing = this.#store(file, signal);
+      this.#early.add(storing);
+      // One that failed stays, for `finish` to tell of it.
+      storing.then(
+        () => this.#early.delete(storing),
+        () => {},
+      );
+    }
   }
 
   /** The batch under the names of the file. */
@@ -110,7 +134,7 @@ export class Stage implements AsyncDisposable {
     let file = this.#open.get(folder);
     if (file === undefined) {
       const writer = await this.#context.codec.create(this.#fileSchema);
-      file = { folder, values, writer, statistics: new FileStatistics() };
+      file = { folder, values, writer, statistics: new FileStatistics(), grown: this.rows };
       this.#open.set(folder, file);
     }
     return file;
@@ -124,6 +148,7 @@ export class Stage implements AsyncDisposable {
 
   /** Writes the files out and returns them for the log, in the order in which they were begun. */
   async finish(signal?: AbortSignal): Promise<readonly AddFile[]> {
+    await Promise.all(this.#early);
     const waiting = [
       ...this.#finished.splice(0).map((file) => () => this.#put(this.#names++, file, signal)),
       ...[...this.#open.values()].map((file) => () => this.#store(file, signal)),
@@ -182,6 +207,7 @@ export class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#early);
     for (const { writer } of this.#open.values()) await writer[Symbol.asyncDispose]();
     this.#open.clear();
     if (this.#offered) return;

@@ -2,7 +2,7 @@ import type { Data, RecordBatch, Struct } from "apache-arrow";
 import { type ColumnType, isNested } from "../parquet/column-type.ts";
 import { type Column, columnOf, columnsOf } from "../parquet/column.ts";
 import type { Bounds } from "../parquet/predicate.ts";
-import { ColumnBounds } from "./column-bounds.ts";
+import { ColumnBounds } from "../parquet/column-bounds.ts";
 import { isRecord } from "./schema.ts";
 import { boundText, parseBound, parseExactly } from "./statistics-text.ts";
 

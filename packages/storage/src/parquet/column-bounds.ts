@@ -1,7 +1,7 @@
 import { Type } from "apache-arrow";
-import type { Value } from "../parquet/column-type.ts";
-import type { Column } from "../parquet/column.ts";
-import { compare } from "../parquet/predicate.ts";
+import type { Value } from "./column-type.ts";
+import type { Column } from "./column.ts";
+import { compare } from "./predicate.ts";
 
 /** The smallest and the greatest value of a column, batch after batch. Strings compare by their UTF-8 bytes. */
 export class ColumnBounds {
@@ -33,13 +33,33 @@ type NullTest = ((row: number) => boolean) | undefined;
 
 function extremes(column: Column, isNull: NullTest): Extremes {
   const { data, numbers, length } = column;
-  if (numbers instanceof BigInt64Array) return ofHalves(numbers, isNull);
+  if (numbers instanceof BigInt64Array) return ofLongs(numbers, isNull) ?? ofHalves(numbers, isNull);
   if (numbers !== undefined) return ofNumbers(numbers, isNull);
   if (data.typeId === Type.Decimal) return ofWords(data.values as Uint32Array, 4, length, isNull);
   if (data.typeId === Type.Utf8 && data.valueOffsets instanceof Int32Array) {
     return ofBytes(data.values as Uint8Array, data.valueOffsets, length, isNull);
   }
   return ofValues(column, isNull);
+}
+
+/**
+ * 64-bit integers as doubles, which is fast; undefined where those are not exact. Rounding keeps the order, so that it is
+ * enough to look at the bounds.
+ */
+function ofLongs(numbers: BigInt64Array, isNull: NullTest): Extremes | undefined {
+  const found: Extremes = { min: -1, max: -1, unordered: false };
+  const low = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length * 2);
+  const high = new Int32Array(numbers.buffer, numbers.byteOffset, numbers.length * 2);
+  let [min, max] = [Infinity, -Infinity];
+  for (let row = 0; row < numbers.length; row++) {
+    const value = (high[2 * row + 1] as number) * 2 ** 32 + (low[2 * row] as number);
+    if (value >= min && value <= max) continue;
+    if (isNull?.(row) === true) continue;
+    if (value < min) [min, found.min] = [value, row];
+    if (value > max) [max, found.max] = [value, row];
+  }
+  const isExact = min >= Number.MIN_SAFE_INTEGER && max <= Number.MAX_SAFE_INTEGER;
+  return isExact || found.min < 0 ? found : undefined;
 }
 
 /** 64-bit integers by their halves: reading one as a bigint would make an object of it. */
