@@ -16,9 +16,18 @@ function open(root: string, hoursLater = 0): ArtifactStore {
   return createArtifactStore({ objects: fileSystem({ root }), clock });
 }
 
+/** More small blobs than make two packs. */
+const many = (name: string): Uint8Array[] => Array.from({ length: 80 }, (_, n) => text(`${name} ${n}`));
+
 /** The bytes of a blob, to the end and so verified; undefined when it is not there. */
 async function whole(store: ArtifactStore, digest: string): Promise<Uint8Array | undefined> {
   return (await store.has(digest)) ? await toBytes(await store.getBlob(digest)) : undefined;
+}
+
+/** By a process that knows nothing yet. */
+async function expectAll(folder: string, blobs: readonly Uint8Array[]): Promise<void> {
+  const store = open(folder);
+  for (const blob of blobs) expect(await whole(store, digestOf(blob))).toEqual(blob);
 }
 
 async function keysBelow(root: string, ...prefixes: readonly string[]): Promise<string[]> {
@@ -47,6 +56,7 @@ describe("an artifact store killed at any change of the objects below", () => {
     const upload = await store.createUpload({ digest: uploaded });
     uploadId = upload.id;
     await upload.putPart(1, text("first "));
+    await store.putBlobs(many("packed"));
   });
   afterAll(() => rm(root, { recursive: true, force: true, maxRetries: 5 }));
 
@@ -115,6 +125,39 @@ describe("an artifact store killed at any change of the objects below", () => {
     });
     expect(seen).toEqual(["done: there", "killed: absent", "killed: there"]);
   });
+
+  it("has many small blobs all, or none of them", { timeout: 120_000 }, async () => {
+    const seen = await killEverywhere("many", "fresh", async (folder) => {
+      const before = open(folder);
+      const there = await Promise.all(many("fresh").map((blob) => whole(before, digestOf(blob))));
+      const count = there.filter((blob) => blob !== undefined).length;
+      await open(folder).putBlobs(many("fresh"));
+      await expectAll(folder, many("fresh"));
+      return String(count);
+    });
+    expect(seen).toEqual(["done: 80", "killed: 0", "killed: 80"]);
+  });
+
+  it.each([1, 33])(
+    "keeps %i blobs of a pack through a collection that moves them",
+    { timeout: 120_000 },
+    async (count) => {
+      const moved = many("packed").slice(0, count);
+      const roots = [reached, ...moved.map(digestOf)];
+      const seen = await killEverywhere("collect", roots.join(","), async (folder) => {
+        await expectAll(folder, moved);
+        const rest = await whole(open(folder), digestOf(text("packed 79")));
+        await open(folder, 75).collect({ roots });
+        await expectAll(folder, moved);
+        expect(await keysBelow(folder, "condemned/", "blobs/packs/")).toHaveLength(count === 1 ? 0 : 1);
+        // The whole may come again.
+        await open(folder).putBlobs(many("packed"));
+        await expectAll(folder, many("packed"));
+        return rest === undefined ? "moved" : "there";
+      });
+      expect(seen).toEqual(["done: moved", "killed: moved", "killed: there"]);
+    },
+  );
 
   it("keeps what roots reach through a collection, and the next one ends its work", { timeout: 120_000 }, async () => {
     const seen = await killEverywhere("collect", reached, async (folder) => {

@@ -26,7 +26,8 @@ const things: Readonly<Record<string, () => Promise<unknown>>> = {
     const { digest } = await store.putBlob(new TextEncoder().encode("new"));
     return store.putManifest({ files: { a: digest, kept: subject as `sha256:${string}` } });
   },
-  collect: () => store.collect({ roots: [subject] }),
+  collect: () => store.collect({ roots: subject.split(",") }),
+  many: () => store.putBlobs(Array.from({ length: 80 }, (_, n) => new TextEncoder().encode(`${subject} ${n}`))),
 };
 await things[what]?.();
 process.stdout.write("done");

@@ -1,10 +1,22 @@
 import { isAshlarError, type ObjectInfo } from "@ashlar/core";
 import { type Duration, durationMs } from "../duration.ts";
 import { storageError } from "../errors.ts";
+import type { Blobs } from "./blobs.ts";
 import { concurrently } from "./concurrently.ts";
 import type { ContentsContext } from "./contents.ts";
 import { assertDigest, type Digest } from "./digest.ts";
-import { annexesOf, condemnedAt, digestAt, homeOf, type Kind, kinds, leasesOf, subjectOf } from "./places.ts";
+import type { PackEntry } from "./pack.ts";
+import {
+  annexesOf,
+  condemnedAt,
+  collectedPrefixes,
+  contentAt,
+  homeOf,
+  type Kind,
+  leasesOf,
+  type Subject,
+  subjectOf,
+} from "./places.ts";
 
 export type Roots = Iterable<string> | AsyncIterable<string>;
 
@@ -24,7 +36,7 @@ export interface CollectOptions {
 }
 
 export interface Collected {
-  readonly kind: Kind;
+  readonly kind: "blobs" | "manifests";
   readonly digest: Digest;
   /** Bytes in the object store. */
   readonly size: number;
@@ -41,8 +53,19 @@ export interface CollectResult {
 const callsAtOnce = 8;
 const nothing = new Uint8Array(0);
 
-/** The blobs that a manifest keeps; undefined when the digest is not that of a manifest. */
-export type FilesOf = (digest: Digest, signal?: AbortSignal) => Promise<readonly Digest[] | undefined>;
+/** What a collector asks of the store whose objects it deletes. */
+export interface CollectorStore {
+  /** The blobs that a manifest keeps; undefined when the digest is not that of a manifest. */
+  readonly filesOf: (digest: Digest, signal?: AbortSignal) => Promise<readonly Digest[] | undefined>;
+  readonly blobs: Blobs;
+}
+
+/** What is to be deleted. */
+interface Condemned extends Subject {
+  /** What of a pack roots reach, and is moved out before; what they do not, and goes with it. */
+  readonly alive?: readonly PackEntry[];
+  readonly dead?: readonly PackEntry[];
+}
 
 /**
  * Marks what the roots reach and deletes what they do not. `architecture/artifacts.md` has the argument why content that
@@ -50,7 +73,7 @@ export type FilesOf = (digest: Digest, signal?: AbortSignal) => Promise<readonly
  */
 export class Collector {
   readonly #context: ContentsContext;
-  readonly #filesOf: FilesOf;
+  readonly #store: CollectorStore;
   readonly #options: CollectOptions;
   readonly #graceMs: number;
   readonly #begun: number;
@@ -61,9 +84,9 @@ export class Collector {
   #spared = 0;
 
   /** @throws COLLECT_REFUSED, DURATION_INVALID */
-  constructor(context: ContentsContext, filesOf: FilesOf, options: CollectOptions) {
+  constructor(context: ContentsContext, store: CollectorStore, options: CollectOptions) {
     this.#context = context;
-    this.#filesOf = filesOf;
+    this.#store = store;
     this.#options = options;
     this.#graceMs = durationMs("grace", options.grace ?? context.graceMs);
     if (this.#graceMs < context.graceMs) {
@@ -80,8 +103,8 @@ export class Collector {
   /** @throws ARTIFACT_NOT_FOUND, ARTIFACT_CORRUPT, DIGEST_INVALID for a root; COLLECT_REFUSED when it took too long */
   async run(): Promise<CollectResult> {
     await this.#mark();
-    for (const kind of kinds) {
-      await concurrently(this.#unreachable(kind), callsAtOnce, (digest) => this.#collect(kind, digest));
+    for (const prefix of collectedPrefixes) {
+      await concurrently(this.#unreachable(prefix), callsAtOnce, (condemned) => this.#collect(condemned));
     }
     if (this.#options.dryRun !== true) await this.#tidy();
     const deleted = { blobs: this.#blobs, manifests: this.#manifests, bytes: this.#bytes };
@@ -93,22 +116,46 @@ export class Collector {
     for await (const root of typeof roots === "function" ? await roots() : roots) {
       signal?.throwIfAborted();
       assertDigest(root);
-      const files = await this.#filesOf(root, signal);
-      const isBlob = (await this.#locations("blobs", root)).length > 0;
+      const files = await this.#store.filesOf(root, signal);
+      const isBlob = await this.#isBlob(root, files === undefined);
       if (files === undefined && !isBlob) throw storageError("ARTIFACT_NOT_FOUND", { digest: root });
       if (files !== undefined) this.#reachable.add(homeOf("manifests", root));
       for (const digest of [...(files ?? []), ...(isBlob ? [root] : [])]) this.#reachable.add(homeOf("blobs", digest));
     }
   }
 
-  async *#unreachable(kind: Kind): AsyncIterable<Digest> {
+  /** Packs are looked into for what is nowhere else. */
+  async #isBlob(digest: Digest, isNothingElse: boolean): Promise<boolean> {
+    if ((await this.#locations("blobs", digest)).length > 0) return true;
+    return isNothingElse && this.#store.blobs.has(digest, this.#call());
+  }
+
+  async *#unreachable(prefix: string): AsyncIterable<Condemned> {
     let last: Digest | undefined;
-    for await (const { key, lastModified } of this.#context.objects.list(`${kind}/`, this.#call())) {
-      const digest = digestAt(key);
-      if (digest === undefined || digest === last || this.#isYoung(lastModified)) continue;
-      last = digest;
-      if (!this.#reachable.has(homeOf(kind, digest))) yield digest;
+    for await (const { key, lastModified } of this.#context.objects.list(prefix, this.#call())) {
+      const content = contentAt(key);
+      if (content === undefined || content.digest === last || this.#isYoung(lastModified)) continue;
+      last = content.digest;
+      const condemned = content.kind === "packs" ? await this.#sparse(content.digest) : this.#unreached(content);
+      if (condemned !== undefined) yield condemned;
     }
+  }
+
+  #unreached(content: Subject): Condemned | undefined {
+    return this.#reachable.has(homeOf(content.kind, content.digest)) ? undefined : content;
+  }
+
+  /** A pack of which roots reach less than half; one that cannot be read stays. */
+  async #sparse(digest: Digest): Promise<Condemned | undefined> {
+    const index = await this.#store.blobs.packs.index(digest, this.#call());
+    if (index === undefined) return undefined;
+    const alive: PackEntry[] = [];
+    const dead: PackEntry[] = [];
+    for (const entry of index.entries()) {
+      (this.#reachable.has(homeOf("blobs", entry.digest)) ? alive : dead).push(entry);
+    }
+    const aliveBytes = alive.reduce((sum, { size }) => sum + size, 0);
+    return 2 * aliveBytes < index.bodyBytes ? { kind: "packs", digest, alive, dead } : undefined;
   }
 
   /** Put, or leased, so late that its root may have been missed: see {@link CollectOptions.grace}. */
@@ -116,11 +163,12 @@ export class Collector {
     return lastModified > this.#begun - this.#graceMs;
   }
 
-  async #collect(kind: Kind, digest: Digest): Promise<void> {
+  async #collect(subject: Condemned): Promise<void> {
+    const { kind, digest } = subject;
     this.#assertInTime();
     if (this.#options.dryRun === true) {
       const locations = await this.#deletable(kind, digest);
-      return locations.length > 0 ? this.#count(kind, digest, locations) : undefined;
+      return locations.length > 0 ? this.#count(subject, locations) : undefined;
     }
     const { clock, objects } = this.#context;
     const condemnedSince = clock.now();
@@ -129,14 +177,28 @@ export class Collector {
       return;
     }
     // First the marker, then a look for leases: whoever leased before is seen, whoever comes later sees the marker.
-    const locations = await this.#deletable(kind, digest);
+    const deletable = await this.#deletable(kind, digest);
+    const locations = deletable.length > 0 && (await this.#movedOut(subject)) ? deletable : [];
     for (const { key } of locations) {
       if (!this.#holds(condemnedSince)) return;
       await objects.delete(key, this.#call());
     }
     if (this.#holds(condemnedSince)) await objects.delete(condemnedAt(kind, digest), this.#call());
     if (locations.length === 0) this.#spared += 1;
-    else this.#count(kind, digest, locations);
+    else this.#count(subject, locations);
+  }
+
+  /** Whether all that roots reach is kept elsewhere: a pack that is damaged stays with what is left of it. */
+  async #movedOut({ digest, alive = [] }: Condemned): Promise<boolean> {
+    if (alive.length === 0) return true;
+    try {
+      const digests = alive.map((entry) => entry.digest);
+      await this.#store.blobs.moveOut(digest, digests, this.#call());
+      return true;
+    } catch (error) {
+      if (isAshlarError(error, "ARTIFACT_CORRUPT") || isAshlarError(error, "ARTIFACT_NOT_FOUND")) return false;
+      throw error;
+    }
   }
 
   /** Puts the marker, or takes over one whose owner can do nothing any more. */
@@ -186,7 +248,15 @@ export class Collector {
     throw storageError("COLLECT_REFUSED", { problem, remedy: "What was deleted so far was rightly so. Run it again." });
   }
 
-  #count(kind: Kind, digest: Digest, locations: readonly ObjectInfo[]): void {
+  #count({ kind, digest, dead = [] }: Condemned, locations: readonly ObjectInfo[]): void {
+    if (kind === "packs") {
+      this.#blobs += dead.length;
+      for (const { digest: blob, size } of dead) {
+        this.#bytes += size;
+        this.#options.onCollected?.({ kind: "blobs", digest: blob, size });
+      }
+      return;
+    }
     const size = locations.reduce((sum, location) => sum + location.size, 0);
     if (kind === "blobs") this.#blobs += 1;
     else this.#manifests += 1;

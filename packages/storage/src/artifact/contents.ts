@@ -1,6 +1,7 @@
 import {
   type Bytes,
   type Clock,
+  type GetOptions,
   isAshlarError,
   type ObjectInfo,
   type ObjectStore,
@@ -10,7 +11,7 @@ import { storageError } from "../errors.ts";
 import { putAbsent } from "../object/put-absent.ts";
 import { concurrently } from "./concurrently.ts";
 import type { Digest } from "./digest.ts";
-import { annexesOf, annexOf, condemnedAt, digestAt, folderOf, homeOf, type Kind, leasesOf } from "./places.ts";
+import { annexesOf, annexOf, condemnedAt, contentAt, folderOf, homeOf, type Kind, leasesOf } from "./places.ts";
 
 /** What all who use the objects of one artifact store must agree on. */
 export interface ContentsContext {
@@ -22,6 +23,12 @@ export interface ContentsContext {
 
 interface CallOptions {
   readonly signal?: AbortSignal;
+}
+
+type Batch = ReadonlyMap<Digest, Uint8Array>;
+
+interface PublishAllOptions extends CallOptions {
+  readonly together?: (absent: Batch) => Promise<Batch>;
 }
 
 const maxAttempts = 8;
@@ -60,8 +67,9 @@ export class Contents {
   }
 
   /** @throws ARTIFACT_NOT_FOUND */
-  async open(digest: Digest, options: CallOptions = {}): Promise<StoredObject> {
+  async open(digest: Digest, options: GetOptions = {}): Promise<StoredObject> {
     const { objects } = this.#context;
+    const call = options.signal === undefined ? {} : { signal: options.signal };
     let key: string | undefined = homeOf(this.#kind, digest);
     for (let attempt = 0; key !== undefined && attempt < maxAttempts; attempt++) {
       try {
@@ -69,7 +77,7 @@ export class Contents {
       } catch (error) {
         if (!isAshlarError(error, "OBJECT_NOT_FOUND")) throw error;
       }
-      key = (await this.#annex(digest, options))?.key;
+      key = (await this.#annex(digest, call))?.key;
     }
     throw storageError("ARTIFACT_NOT_FOUND", { digest });
   }
@@ -120,18 +128,24 @@ export class Contents {
     throw storageError("ARTIFACT_CONTENDED", { digest, attempts: maxAttempts });
   }
 
-  /** As `publish`, for many small ones: each step is taken for all of them, and then the next. @throws ARTIFACT_CONTENDED */
-  async publishAll(contents: ReadonlyMap<Digest, Uint8Array>, options: CallOptions = {}): Promise<void> {
+  /**
+   * As `publish`, for many small ones: each step is taken for all of them, and then the next. What is not there is given
+   * to `together` first, which tells what of it is stored now. @throws ARTIFACT_CONTENDED
+   */
+  async publishAll(contents: Batch, { together, ...options }: PublishAllOptions = {}): Promise<void> {
     const { objects } = this.#context;
     const found = await this.#findAll([...contents.keys()], options);
     const condemned = new Set<string>();
     for await (const { key } of objects.list(condemnedAt(this.#kind, "sha256:"), options)) condemned.add(key);
-    const fresh = [...contents].flatMap(([digest, body]) => {
-      const isFree = found.get(digest) === undefined && !condemned.has(condemnedAt(this.#kind, digest));
+    const absent = [...contents].filter(([digest]) => found.get(digest) === undefined);
+    const stored = await together?.(new Map(absent));
+    const fresh = absent.flatMap(([digest, body]) => {
+      const isFree = stored?.has(digest) !== true && !condemned.has(condemnedAt(this.#kind, digest));
       return isFree ? [{ digest, key: homeOf(this.#kind, digest), body }] : [];
     });
     const put = await putAbsent(objects, fresh, options);
     const settled = new Set(fresh.filter((_, index) => put[index] !== undefined).map(({ digest }) => digest));
+    for (const digest of stored?.keys() ?? []) settled.add(digest);
     for (const [digest, info] of found) if (info !== undefined && this.#isYoung(info)) settled.add(digest);
     // What is old, condemned, or was put by others meanwhile is looked at one by one.
     const others = [...contents].filter(([digest]) => !settled.has(digest));
@@ -164,7 +178,7 @@ export class Contents {
     let seen = 0;
     for await (const info of this.#context.objects.list(prefix, options)) {
       if (++seen > longListing * digests.size) return undefined;
-      const digest = digestAt(info.key);
+      const digest = contentAt(info.key)?.digest;
       if (digest === undefined || !digests.has(digest)) continue;
       if (info.lastModified > (found.get(digest)?.lastModified ?? -Infinity)) found.set(digest, info);
     }

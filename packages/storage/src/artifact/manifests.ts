@@ -1,6 +1,7 @@
 import { type Bytes, toBytes } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import { concurrently } from "./concurrently.ts";
+import type { Blobs } from "./blobs.ts";
 import type { Contents } from "./contents.ts";
 import { corrupt, type Digest, Digesting, digestOf, drain, verified } from "./digest.ts";
 import {
@@ -34,9 +35,9 @@ const callsAtOnce = 16;
 /** Manifests in an artifact store, and what they promise of its blobs. */
 export class Manifests {
   readonly #manifests: Contents;
-  readonly #blobs: Contents;
+  readonly #blobs: Blobs;
 
-  constructor(manifests: Contents, blobs: Contents) {
+  constructor(manifests: Contents, blobs: Blobs) {
     this.#manifests = manifests;
     this.#blobs = blobs;
   }
@@ -52,7 +53,9 @@ export class Manifests {
       annotations,
     });
     const digests = new Set(given.map(([, { digest }]) => digest));
-    await concurrently(digests, callsAtOnce, (digest) => this.#keepBlob(digest));
+    const packed = await this.#blobs.keepPacked([...digests]);
+    const alone = [...digests].filter((digest) => !packed.has(digest));
+    await concurrently(alone, callsAtOnce, (digest) => this.#keepBlob(digest));
     const sized = await concurrently(given, callsAtOnce, async ([name, file]) => {
       return [name, described(file, file.size ?? (await this.#sizeOf(file.digest)))] as const;
     });
@@ -78,7 +81,7 @@ export class Manifests {
   }
 
   async #read(digest: Digest): Promise<ReadableStream<Uint8Array>> {
-    return verified((await this.#blobs.open(digest)).stream(), { digest });
+    return verified(await this.#blobs.open(digest), { digest });
   }
 
   /** Undefined when there is none. @throws ARTIFACT_CORRUPT */

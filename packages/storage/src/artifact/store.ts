@@ -1,6 +1,7 @@
 import { type Bytes, type Clock, type ObjectStore, systemClock } from "@ashlar/core";
 import { type Duration, durationMs } from "../duration.ts";
 import { storageError } from "../errors.ts";
+import { Blobs } from "./blobs.ts";
 import { type CollectOptions, type CollectResult, Collector } from "./collect.ts";
 import { concurrently } from "./concurrently.ts";
 import { Contents } from "./contents.ts";
@@ -37,7 +38,7 @@ export interface ArtifactStore {
   putBlob(body: Bytes, options?: PutBlobOptions): Promise<StoredBlob>;
   /**
    * Stores many, `concurrency` (16) at once; bodies of at most 64 KiB that follow one another count as one up to 1,024 of
-   * them, and share the waits for the disk. Results in the order of the bodies.
+   * them, and 32 or more that are not there yet become one object, a pack. Results in the order of the bodies.
    */
   putBlobs(
     bodies: Iterable<Bytes> | AsyncIterable<Bytes>,
@@ -50,7 +51,10 @@ export interface ArtifactStore {
    * stream that failed. @throws ARTIFACT_NOT_FOUND, ARTIFACT_CORRUPT, DIGEST_INVALID
    */
   getBlob(digest: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>>;
-  /** The key in the object store where a blob lies, and will for as long as a root reaches it. @throws ARTIFACT_NOT_FOUND, DIGEST_INVALID */
+  /**
+   * The key of an object that is this blob, and will be for as long as a root reaches it. Of a blob in a pack it is put
+   * now. @throws ARTIFACT_NOT_FOUND, ARTIFACT_CORRUPT, DIGEST_INVALID
+   */
   locate(digest: string, options?: CallOptions): Promise<string>;
   /** @throws DIGEST_INVALID */
   has(digest: string, options?: CallOptions): Promise<boolean>;
@@ -65,7 +69,8 @@ export interface ArtifactStore {
   /** Takes up an upload where it was left. @throws UPLOAD_NOT_FOUND */
   resumeUpload(id: string): Promise<Upload>;
   /**
-   * Deletes what no root reaches and is older than the grace; anybody may store and read meanwhile.
+   * Deletes what no root reaches and is older than the grace; anybody may store and read meanwhile. What is in a pack
+   * of which roots reach half of the bytes or more stays with it.
    * @throws COLLECT_REFUSED, ARTIFACT_NOT_FOUND for a root that is not there
    */
   collect(options: CollectOptions): Promise<CollectResult>;
@@ -93,7 +98,8 @@ const inMemoryBytes = 8 * 1024 * 1024;
 const defaultConcurrency = 16;
 
 /**
- * A content-addressed store. A blob is at `blobs/sha256/<2 digits>/<digest>`, a manifest at `manifests/sha256/...`. Long
+ * A content-addressed store. A blob is at `blobs/sha256/<2 digits>/<digest>`, or with others in a pack at
+ * `blobs/packs/...`, a manifest at `manifests/sha256/...`. Long
  * bodies whose digest is not known yet are put aside under `incoming/`, then published by an atomic put: after a crash a
  * blob is whole or not there. What a crash leaves under `incoming/` is never read, and swept once older than the lease.
  *
@@ -110,7 +116,7 @@ class ObjectArtifactStore implements ArtifactStore {
   readonly #clock: Clock;
   readonly #leaseMs: number;
   readonly #graceMs: number;
-  readonly #blobs: Contents;
+  readonly #blobs: Blobs;
   readonly #manifests: Manifests;
   #sweptAt = -Infinity;
 
@@ -120,7 +126,7 @@ class ObjectArtifactStore implements ArtifactStore {
     this.#leaseMs = leaseMs;
     this.#graceMs = graceMs;
     const context = { objects, clock, graceMs };
-    this.#blobs = new Contents("blobs", context);
+    this.#blobs = new Blobs(context);
     this.#manifests = new Manifests(new Contents("manifests", context), this.#blobs);
   }
 
@@ -221,19 +227,17 @@ class ObjectArtifactStore implements ArtifactStore {
 
   async getBlob(digest: string, options: CallOptions = {}): Promise<ReadableStream<Uint8Array>> {
     assertDigest(digest);
-    return verified((await this.#blobs.open(digest, options)).stream(), { digest });
+    return verified(await this.#blobs.open(digest, options), { digest });
   }
 
   async locate(digest: string, options: CallOptions = {}): Promise<string> {
     assertDigest(digest);
-    const found = await this.#blobs.find(digest, options);
-    if (found === undefined) throw storageError("ARTIFACT_NOT_FOUND", { digest });
-    return found.key;
+    return this.#blobs.locate(digest, options);
   }
 
   async has(digest: string, options: CallOptions = {}): Promise<boolean> {
     assertDigest(digest);
-    return (await this.#blobs.find(digest, options)) !== undefined;
+    return this.#blobs.has(digest, options);
   }
 
   async putManifest(manifest: ManifestInput): Promise<Digest> {
@@ -260,7 +264,7 @@ class ObjectArtifactStore implements ArtifactStore {
     assertDigest(file.digest);
     const { digest, size } = file;
     const stored = await this.#blobs.open(digest, options);
-    return verified(stored.stream(), { digest, ...(size === undefined ? {} : { size }) });
+    return verified(stored, { digest, ...(size === undefined ? {} : { size }) });
   }
 
   async createUpload(options: UploadOptions = {}): Promise<Upload> {
@@ -278,7 +282,7 @@ class ObjectArtifactStore implements ArtifactStore {
       const manifest = await this.#manifests.find(digest, signal === undefined ? {} : { signal });
       return manifest === undefined ? undefined : Object.values(manifest.files).map((file) => file.digest);
     };
-    const collector = new Collector(context, filesOf, options);
+    const collector = new Collector(context, { filesOf, blobs: this.#blobs }, options);
     if (options.dryRun !== true) await this.#sweep();
     return collector.run();
   }

@@ -1,6 +1,6 @@
 import { isAshlarError, type ObjectStore, toBytes } from "@ashlar/core";
 import { storageError } from "../errors.ts";
-import type { Contents } from "./contents.ts";
+import type { Blobs } from "./blobs.ts";
 import { assertDigest, type Digest, Digesting, digestOf, drain, mismatch, verified } from "./digest.ts";
 import { incomingAt } from "./incoming.ts";
 import { streamFrom } from "./streams.ts";
@@ -50,7 +50,7 @@ const utf8 = new TextEncoder();
 /** @throws DIGEST_INVALID, UPLOAD_INVALID */
 export async function beginUpload(
   objects: ObjectStore,
-  blobs: Contents,
+  blobs: Blobs,
   { digest, size }: UploadOptions,
 ): Promise<Upload> {
   const id = crypto.randomUUID();
@@ -64,7 +64,7 @@ export async function beginUpload(
 }
 
 /** @throws UPLOAD_NOT_FOUND */
-export async function resumeUpload(objects: ObjectStore, blobs: Contents, id: string): Promise<Upload> {
+export async function resumeUpload(objects: ObjectStore, blobs: Blobs, id: string): Promise<Upload> {
   if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) throw storageError("UPLOAD_NOT_FOUND", { id });
   const upload = new ObjectUpload(objects, blobs, id);
   await upload.assertThere();
@@ -78,9 +78,9 @@ export async function resumeUpload(objects: ObjectStore, blobs: Contents, id: st
 class ObjectUpload implements Upload {
   readonly id: string;
   readonly #objects: ObjectStore;
-  readonly #blobs: Contents;
+  readonly #blobs: Blobs;
 
-  constructor(objects: ObjectStore, blobs: Contents, id: string) {
+  constructor(objects: ObjectStore, blobs: Blobs, id: string) {
     this.id = id;
     this.#objects = objects;
     this.#blobs = blobs;

@@ -1,0 +1,192 @@
+import { isAshlarError, toBytes } from "@ashlar/core";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { everyOrder, type Kill, type Waiting, World } from "../../test/explorer.ts";
+import { type Digest, digestOf } from "./digest.ts";
+import { type ArtifactStore, createArtifactStore } from "./index.ts";
+
+const grace = 24 * 3_600_000;
+
+/** Just enough bodies for a pack, of which one listing tells where they are. */
+const bodies = ((): Uint8Array[] => {
+  const found: Uint8Array[] = [];
+  for (let n = 10_000; found.length < 33; n++) {
+    const body = new TextEncoder().encode(String(n));
+    if (digestOf(body).startsWith("sha256:2c")) found.push(body);
+  }
+  return found;
+})();
+const digests = bodies.map(digestOf);
+const [rooted, found] = digests as [Digest, Digest];
+
+type Upload = "all" | "blob" | "manifest";
+
+/** Processes around a pack whose first blob a root reaches from the beginning. */
+class Scene {
+  readonly world: World = new World();
+  readonly published: Set<string> = new Set([rooted]);
+  readonly #manifests: Set<string> = new Set();
+  readonly #stores: Map<string, ArtifactStore> = new Map();
+
+  store(actor: string): ArtifactStore {
+    const store =
+      this.#stores.get(actor) ?? createArtifactStore({ objects: this.world.storeOf(actor), clock: this.world.clock });
+    this.#stores.set(actor, store);
+    return store;
+  }
+
+  /** Stores what is in the pack again, or names it, and makes it reachable. */
+  async upload(actor: string, as: Upload): Promise<void> {
+    const store = this.store(actor);
+    if (as === "all") await store.putBlobs(bodies);
+    if (as === "blob") await store.putBlob(bodies[1] as Uint8Array);
+    const manifest = as === "manifest" ? await this.#manifest(store) : undefined;
+    if (as === "manifest" && manifest === undefined) return;
+    if (manifest !== undefined) this.#manifests.add(manifest);
+    const roots = manifest === undefined ? [found] : [manifest];
+    await this.world.step(actor, "publish", () => roots.forEach((root) => this.published.add(root)));
+  }
+
+  /** Undefined when what it names was collected before: nothing reached it, and nothing was promised. */
+  async #manifest(store: ArtifactStore): Promise<string | undefined> {
+    try {
+      return await store.putManifest({ files: { a: found, b: rooted } });
+    } catch (error) {
+      if (isAshlarError(error, "ARTIFACT_NOT_FOUND") && error.details["digest"] === found) return undefined;
+      throw error;
+    }
+  }
+
+  async collect(actor: string): Promise<void> {
+    await this.store(actor).collect({ roots: () => this.world.step(actor, "roots", () => [...this.published]) });
+  }
+
+  /** What was published and cannot be read, now or after collectors have run on what is left; markers that stay. */
+  async losses(): Promise<readonly string[]> {
+    this.world.free();
+    const losses: string[] = [];
+    for (let days = 0; days < 4; days++) {
+      for (const root of this.published) if (!(await this.isReadable(root))) losses.push(`${root} after ${days} days`);
+      if (losses.length > 0) return [...losses, ...this.world.trace];
+      this.world.now += 25 * 3_600_000;
+      await this.collect("later");
+    }
+    for await (const { key } of this.world.storeOf("later").list("condemned/")) losses.push(key);
+    return losses;
+  }
+
+  async isReadable(root: string): Promise<boolean> {
+    const store = createArtifactStore({ objects: this.world.storeOf("reader"), clock: this.world.clock });
+    try {
+      const expected = root === rooted ? bodies[0] : bodies[1];
+      const body = this.#manifests.has(root) ? await store.getFile(root, "a") : await store.getBlob(root);
+      return Buffer.from(await toBytes(body)).equals(expected as Uint8Array);
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** A world in which the pack is stored since some time. */
+async function sceneWith(age: number): Promise<Scene> {
+  const scene = new Scene();
+  const done = scene.store("first").putBlobs(bodies);
+  await scene.world.run(() => ({ next: 0 }));
+  await done;
+  scene.world.trace.length = 0;
+  scene.world.now += age;
+  return scene;
+}
+
+/** The next call of whoever runs, until another is chosen to, at most `switches` times. */
+function fewSwitches(choose: (options: number) => number, switches: number): (waiting: readonly Waiting[]) => number {
+  let left = switches;
+  let running: string | undefined;
+  return (waiting) => {
+    const same = waiting.findIndex(({ actor }) => actor === running);
+    const other = waiting.findIndex(({ actor }) => actor !== running);
+    const isSwitch = same < 0 || (other >= 0 && left > 0 && choose(2) === 1);
+    const next = isSwitch ? other : same;
+    if (isSwitch && same >= 0) left -= 1;
+    running = waiting[next]?.actor;
+    return next;
+  };
+}
+
+describe("in every order of calls with few changes of turn", () => {
+  it.each<Upload>(["all", "blob", "manifest"])(
+    "an uploader (%s) and a collector that moves a blob out of a pack lose nothing",
+    async (as) => {
+      const runs = await everyOrder(async (choose) => {
+        const scene = await sceneWith(2 * grace);
+        const done = Promise.all([scene.upload("uploader", as), scene.collect("collector")]);
+        const turn = fewSwitches(choose, 2);
+        await scene.world.run((waiting) => ({ next: turn(waiting) }));
+        await done;
+        expect(await scene.losses()).toEqual([]);
+      });
+      expect(runs).toBeGreaterThan(100);
+    },
+    60_000,
+  );
+});
+
+it.each<Kill>(["before", "after", "under way", "sent twice"])(
+  "a collector of packs killed at any call (%s), and then an uploader and a collector, lose nothing",
+  async (kill) => {
+    let killed = true;
+    for (let at = 0; killed && at < 60; at++) {
+      killed = false;
+      await everyOrder(async (choose) => {
+        const scene = await sceneWith(2 * grace);
+        let calls = 0;
+        void scene.collect("collector");
+        await scene.world.run(() => {
+          if (scene.world.died("collector")) return undefined;
+          return calls++ === at ? { next: 0, kill } : { next: 0 };
+        });
+        killed ||= scene.world.died("collector");
+        const as = (["all", "blob", "manifest"] as const)[at % 3] ?? "all";
+        const done = Promise.all([scene.upload("uploader", as), scene.collect("second")]);
+        const turn = fewSwitches(choose, 1);
+        await scene.world.run((waiting) => ({ next: turn(waiting) }));
+        await done;
+        expect(await scene.losses()).toEqual([]);
+      });
+    }
+    expect(killed).toBe(false);
+  },
+  60_000,
+);
+
+it("in random orders, two uploaders and two collectors of packs, one of which is killed, lose nothing", async () => {
+  const uploads = fc.constantFrom<Upload>("all", "blob", "manifest");
+  const choices = fc.array(fc.record({ next: fc.nat(6), minutes: fc.nat(10) }), { minLength: 40, maxLength: 80 });
+  const death = fc.record({
+    at: fc.nat(90),
+    kill: fc.constantFrom<Kill>("before", "after", "under way", "sent twice"),
+  });
+  const ages = fc.constantFrom(0.3, 0.49, 0.51, 0.99, 1.001, 1.4, 2, 3);
+  const property = fc.asyncProperty(uploads, uploads, choices, death, ages, async (...args) => {
+    const [one, two, order, { at, kill }, age] = args;
+    const scene = await sceneWith(age * grace);
+    const running = [
+      scene.upload("uploader 1", one),
+      scene.upload("uploader 2", two),
+      scene.collect("collector 1"),
+      scene.collect("collector 2"),
+    ];
+    let steps = 0;
+    await scene.world.run((waiting) => {
+      const { next, minutes } = order[steps % order.length] ?? { next: 0, minutes: 0 };
+      // A run of a few hundred calls takes less than half a grace: that much is asked of the machines.
+      scene.world.now += minutes * 10_000;
+      const chosen = { next: next % waiting.length };
+      return steps++ === at ? { ...chosen, kill } : chosen;
+    });
+    const names = ["uploader 1", "uploader 2", "collector 1", "collector 2"];
+    await Promise.all(running.filter((_, index) => !scene.world.died(names[index] ?? "")));
+    expect(await scene.losses()).toEqual([]);
+  });
+  await fc.assert(property, { numRuns: 400 });
+}, 60_000);
