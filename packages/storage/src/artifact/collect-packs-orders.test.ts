@@ -7,26 +7,50 @@ import { type ArtifactStore, createArtifactStore } from "./index.ts";
 
 const grace = 24 * 3_600_000;
 
-/** Just enough bodies for a pack, of which one listing tells where they are. */
-const bodies = ((): Uint8Array[] => {
+/** Just enough bodies for two packs and more, of which one listing tells where they are. */
+const many = ((): Uint8Array[] => {
   const found: Uint8Array[] = [];
-  for (let n = 10_000; found.length < 33; n++) {
+  for (let n = 10_000; found.length < 66; n++) {
     const body = new TextEncoder().encode(String(n));
     if (digestOf(body).startsWith("sha256:2c")) found.push(body);
   }
   return found;
 })();
-const digests = bodies.map(digestOf);
-const [rooted, found] = digests as [Digest, Digest];
+const digests = many.map(digestOf);
+const [rooted, found] = digests.toSpliced(1, 64) as [Digest, Digest];
 
 type Upload = "all" | "blob" | "manifest";
 
-/** Processes around a pack whose first blob a root reaches from the beginning. */
+/** How many blobs of a pack are reached: one, which is moved to a place of its own, or enough for another pack. */
+type Reached = 1 | 32;
+
+/** Processes around a pack whose first blobs a root reaches from the beginning. */
 class Scene {
   readonly world: World = new World();
-  readonly published: Set<string> = new Set([rooted]);
-  readonly #manifests: Set<string> = new Set();
+  readonly published: Set<string> = new Set();
+  readonly #bodies: readonly Uint8Array[];
+  readonly #reached: readonly Digest[];
+  /** The first and the last file of each. */
+  readonly #manifests: Map<string, readonly [Digest, Digest]> = new Map();
   readonly #stores: Map<string, ArtifactStore> = new Map();
+
+  constructor(reached: Reached) {
+    this.#bodies = reached === 1 ? many.slice(-33).toSpliced(0, 1, many[0] as Uint8Array) : many;
+    this.#reached = digests.slice(0, reached);
+  }
+
+  async begin(): Promise<void> {
+    const store = this.store("first");
+    await store.putBlobs(this.#bodies);
+    this.published.add(await this.#putManifest(store, this.#reached));
+  }
+
+  async #putManifest(store: ArtifactStore, files: readonly Digest[]): Promise<string> {
+    const named = files.map((digest, n) => [String(n), { digest, size: 5 }] as const);
+    const manifest = await store.putManifest({ files: Object.fromEntries(named) });
+    this.#manifests.set(manifest, [files[0] ?? rooted, files.at(-1) ?? rooted]);
+    return manifest;
+  }
 
   store(actor: string): ArtifactStore {
     const store =
@@ -38,11 +62,10 @@ class Scene {
   /** Stores what is in the pack again, or names it, and makes it reachable. */
   async upload(actor: string, as: Upload): Promise<void> {
     const store = this.store(actor);
-    if (as === "all") await store.putBlobs(bodies);
-    if (as === "blob") await store.putBlob(bodies[1] as Uint8Array);
+    if (as === "all") await store.putBlobs(this.#bodies);
+    if (as === "blob") await store.putBlob(many[65] as Uint8Array);
     const manifest = as === "manifest" ? await this.#manifest(store) : undefined;
     if (as === "manifest" && manifest === undefined) return;
-    if (manifest !== undefined) this.#manifests.add(manifest);
     const roots = manifest === undefined ? [found] : [manifest];
     await this.world.step(actor, "publish", () => roots.forEach((root) => this.published.add(root)));
   }
@@ -50,7 +73,7 @@ class Scene {
   /** Undefined when what it names was collected before: nothing reached it, and nothing was promised. */
   async #manifest(store: ArtifactStore): Promise<string | undefined> {
     try {
-      return await store.putManifest({ files: { a: found, b: rooted } });
+      return await this.#putManifest(store, [found, rooted]);
     } catch (error) {
       if (isAshlarError(error, "ARTIFACT_NOT_FOUND") && error.details["digest"] === found) return undefined;
       throw error;
@@ -77,10 +100,12 @@ class Scene {
 
   async isReadable(root: string): Promise<boolean> {
     const store = createArtifactStore({ objects: this.world.storeOf("reader"), clock: this.world.clock });
+    const expected = this.#manifests.get(root) ?? [found];
     try {
-      const expected = root === rooted ? bodies[0] : bodies[1];
-      const body = this.#manifests.has(root) ? await store.getFile(root, "a") : await store.getBlob(root);
-      return Buffer.from(await toBytes(body)).equals(expected as Uint8Array);
+      if (this.#manifests.has(root)) await store.getManifest(root);
+      // What has another digest fails before its end.
+      for (const digest of expected) await toBytes(await store.getBlob(digest));
+      return true;
     } catch {
       return false;
     }
@@ -88,9 +113,9 @@ class Scene {
 }
 
 /** A world in which the pack is stored since some time. */
-async function sceneWith(age: number): Promise<Scene> {
-  const scene = new Scene();
-  const done = scene.store("first").putBlobs(bodies);
+async function sceneWith(age: number, reached: Reached = 1): Promise<Scene> {
+  const scene = new Scene(reached);
+  const done = scene.begin();
   await scene.world.run(() => ({ next: 0 }));
   await done;
   scene.world.trace.length = 0;
@@ -138,7 +163,7 @@ it.each<Kill>(["before", "after", "under way", "sent twice"])(
     for (let at = 0; killed && at < 60; at++) {
       killed = false;
       await everyOrder(async (choose) => {
-        const scene = await sceneWith(2 * grace);
+        const scene = await sceneWith(2 * grace, at % 2 === 0 ? 1 : 32);
         let calls = 0;
         void scene.collect("collector");
         await scene.world.run(() => {
@@ -167,9 +192,10 @@ it("in random orders, two uploaders and two collectors of packs, one of which is
     kill: fc.constantFrom<Kill>("before", "after", "under way", "sent twice"),
   });
   const ages = fc.constantFrom(0.3, 0.49, 0.51, 0.99, 1.001, 1.4, 2, 3);
-  const property = fc.asyncProperty(uploads, uploads, choices, death, ages, async (...args) => {
-    const [one, two, order, { at, kill }, age] = args;
-    const scene = await sceneWith(age * grace);
+  const reached = fc.constantFrom<Reached>(1, 32);
+  const property = fc.asyncProperty(uploads, uploads, choices, death, ages, reached, async (...args) => {
+    const [one, two, order, { at, kill }, age, count] = args;
+    const scene = await sceneWith(age * grace, count);
     const running = [
       scene.upload("uploader 1", one),
       scene.upload("uploader 2", two),
