@@ -1,8 +1,7 @@
 import { createPublicKey } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ObjectStore } from "@ashlar/core";
-import { createFeatureStore, type FeatureLog, featureLog, type FeatureStore } from "@ashlar/feature-store";
-import { duckdb as offlineEngine } from "@ashlar/feature-store/duckdb";
+import { arrow, createFeatureStore, type FeatureLog, featureLog, type FeatureStore } from "@ashlar/feature-store";
 import { createInferenceServer, type InferenceServer } from "@ashlar/compute/inference";
 import { createModelRegistry, type ModelRegistry, sqlite as registryDatabase } from "@ashlar/model-registry";
 import {
@@ -111,7 +110,7 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
     const views = flightViews(recentMonths((await lake.table("flights")).at(version)));
     const log = featureLog({ views, features: modelFeatures, sink: await lake.table("feature_log"), batchRows: 2_000 });
     const online = onlineStore(directory);
-    return { store: createFeatureStore({ views, offline: offlineEngine(), online, logs: [log] }), log };
+    return { store: createFeatureStore({ views, offline: arrow(), online, logs: [log] }), log };
   }
   function onlineOf(version: number): Promise<OnlineStore> {
     const opened = stores.get(version) ?? openOnline(version);
@@ -135,7 +134,7 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
     tableAt: async (version) => (await lake.table("flights")).at(version),
     async featureStore(version) {
       const views = flightViews((await lake.table("flights")).at(version));
-      return createFeatureStore({ views, offline: offlineEngine() });
+      return createFeatureStore({ views, offline: arrow() });
     },
     onlineStore: async (version) => (await onlineOf(version)).store,
     async servedTable(version) {

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { createFeatureStore } from "@ashlar/feature-store";
-import { duckdb as offlineEngine } from "@ashlar/feature-store/duckdb";
+import { arrow, createFeatureStore } from "@ashlar/feature-store";
 import {
   createFeatureRegistry,
   type FeatureRegistry,
@@ -51,11 +50,11 @@ export async function openFeatures(data: string): Promise<FeatureWorkspace> {
   const registry = opening.use(
     createFeatureRegistry({ database: registryDatabase({ path: directory.file("features.db") }) }),
   );
-  const offline = opening.use(createFeatureStore({ views, offline: offlineEngine() }));
+  const offline = opening.use(createFeatureStore({ views, offline: arrow() }));
   const online = opening.use(
     createFeatureStore({
       views: flightViews(recentMonths(table)),
-      offline: offlineEngine(),
+      offline: arrow(),
       online: onlineStore(directory),
     }),
   );
