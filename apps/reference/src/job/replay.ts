@@ -42,11 +42,12 @@ const connections = 16;
 const tickMs = 15 * 60_000;
 /** Live requests on which a model is compared before it takes over. */
 const comparedBySwap = 100;
+const mostSwaps = 4;
 
 /**
  * Lives through some days of June. Every quarter of an hour, the features of days and weeks are brought up to what was
  * known, and the flights that land in it are pushed into the features of hours, which a read computes as of its own time;
- * then the flights of that quarter are asked for. Every day begins with a swap of the model under its traffic.
+ * then the flights of that quarter are asked for. Some days begin with a swap of the model under its traffic.
  */
 export async function replay(
   platform: Platform,
@@ -69,17 +70,19 @@ export async function replay(
     connections,
   });
   const { latencies } = traffic.answers;
-  const swaps = new Map<number, Promise<number>>();
+  const swaps = swapsUnderTraffic(platform);
+  let day = Number.NaN;
 
   for (const [index, [time, due]] of ticks.entries()) {
     context.signal.throwIfAborted();
     await features.advance(time);
-    const day = Math.floor(time / dayMs);
-    if (!swaps.has(day)) swaps.set(day, swapUnderTraffic(platform, [...swaps.values()].at(-1)));
+    const today = Math.floor(time / dayMs);
+    if (today !== day) swaps.begin();
+    day = today;
     await traffic.ask(due);
     context.progress(index / ticks.length, `${latencies.length.toLocaleString("en")} requests answered`);
   }
-  const compared = await Promise.all(swaps.values());
+  const swapped = await swaps.done();
   await features.catchUp(juneEnds);
 
   latencies.sort((a, b) => a - b);
@@ -93,21 +96,43 @@ export async function replay(
     auc: score(labels, probabilities).auc,
     offlineAuc: await offlineAuc(platform, set, served, flights),
     streamed: features.streamed,
-    swaps: { made: compared.length, compared: compared.reduce((sum, count) => sum + count, 0) },
+    swaps: swapped,
     ids: traffic.ids,
   };
 }
 
-/** Swaps the model when the swap before is done. @returns the live requests it was compared on */
-function swapUnderTraffic(platform: Platform, before: Promise<number> | undefined): Promise<number> {
-  const swap = async (): Promise<number> => {
-    await before;
-    return (await platform.serving.redeploy({ requests: comparedBySwap })).compared;
+interface Swaps {
+  /** Begins a swap, unless one is under way or there were enough. */
+  begin(): void;
+  /** Resolves when the last one is done. */
+  done(): Promise<Replayed["swaps"]>;
+}
+
+function swapsUnderTraffic(platform: Platform): Swaps {
+  const begun: Promise<number>[] = [];
+  let underWay = false;
+
+  async function swap(): Promise<number> {
+    underWay = true;
+    try {
+      return (await platform.serving.redeploy({ requests: comparedBySwap })).compared;
+    } finally {
+      underWay = false;
+    }
+  }
+  return {
+    begin() {
+      if (underWay || begun.length === mostSwaps) return;
+      const made = swap();
+      // It is awaited when the last request has been answered; until then a failure must not count as unhandled.
+      made.catch(() => undefined);
+      begun.push(made);
+    },
+    async done() {
+      const compared = await Promise.all(begun);
+      return { made: compared.length, compared: compared.reduce((sum, count) => sum + count, 0) };
+    },
   };
-  const done = swap();
-  // It is awaited when the last request has been answered; until then a failure must not count as unhandled.
-  done.catch(() => undefined);
-  return done;
 }
 
 /** Keeps the online store up to the time of the replay. */
