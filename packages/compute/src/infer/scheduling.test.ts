@@ -86,12 +86,13 @@ describe("queue policy", () => {
       queue: { priorities: { "2": { timeoutMs: 10, timeoutAction } } },
     });
     const order: string[] = [];
-    const ask = (name: string, priority: number) =>
-      server.infer("product", big, { priority }).then(
+    const ask = (name: string, priority: number, inputs = big) =>
+      server.infer("product", inputs, { priority }).then(
         () => order.push(name),
         (error: { code: string }) => order.push(`${name}: ${error.code}`),
       );
-    const first = ask("first", 5);
+    // It must still be running when the others are there, on a busy machine too.
+    const first = ask("first", 5, { a: square(1500), b: square(1500) });
     await turn();
     const late = ask("late", 2);
     const second = ask("second", 5);
