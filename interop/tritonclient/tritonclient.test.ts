@@ -14,6 +14,8 @@ import {
 import * as grpc from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 
+import { identityOf } from "../../packages/compute/test/onnx-models.ts";
+
 const root = new URL("../../", import.meta.url);
 const python = process.env["ASHLAR_PYTHON"] ?? fileURLToPath(new URL(".venv/bin/python", root));
 
@@ -74,23 +76,6 @@ const typeCodes = {
   float64: 11,
   string: 8,
 };
-
-/** `y = x` of any type: the bytes of the float model with another type code in its two tensor infos. */
-function identityOf(code: number): Uint8Array {
-  const bytes = encodeOnnx(
-    onnxModel({
-      name: "identity",
-      nodes: [onnxNode("Identity", ["x"], ["y"])],
-      inputs: [tensorInfo("x", "float32", ["n", 2])],
-      outputs: [tensorInfo("y", "float32", ["n", 2])],
-    }),
-  );
-  // TypeProto.Tensor begins with elem_type, field 1, a varint: 08 01, followed by the shape, field 2: 12.
-  for (let at = 0; at + 2 < bytes.length; at++) {
-    if (bytes[at] === 0x08 && bytes[at + 1] === 0x01 && bytes[at + 2] === 0x12) bytes[at + 1] = code;
-  }
-  return bytes;
-}
 
 async function load(server: InferenceServer): Promise<void> {
   await server.load("m", { onnx: identity, version: "3", labels: { y: ["first", "second"] } });
