@@ -27,7 +27,7 @@ export interface Surroundings {
 }
 
 /** A change to the stages that makes earlier results useless is a new version: it starts a new run. */
-const jobVersion = 4;
+const jobVersion = 5;
 const renewCredentialsMs = 30 * 60_000;
 const allRows = 3_000_000;
 

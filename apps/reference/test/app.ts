@@ -1,13 +1,16 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { Agent, request } from "undici";
 import type { ConsoleState } from "../src/console/state.ts";
 
+/** What `npx ashlar` runs. */
+export const commandEntry = fileURLToPath(new URL("../src/ashlar.ts", import.meta.url));
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const nodeFlags = ["--conditions=@ashlar/source", "--disable-warning=ExperimentalWarning"];
 
@@ -79,6 +82,22 @@ export function startApp(...flags: readonly string[]): App {
 export async function runToEnd(...flags: readonly string[]): Promise<Exit> {
   await using app = startApp(...flags);
   return await app.exited;
+}
+
+/** How `ashlar features` ended. */
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `ashlar features` in a process of its own. */
+export async function ashlarFeatures(...args: readonly string[]): Promise<Ended> {
+  const run = promisify(execFile)(process.execPath, [...nodeFlags, commandEntry, "features", ...args]);
+  return await run.then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: unknown) => error as Ended,
+  );
 }
 
 function collect(child: ChildProcess): { stdout: string; stderr: string } {

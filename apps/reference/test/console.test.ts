@@ -65,6 +65,9 @@ describe.skipIf(isMissing && !isRequired)(`the console in Chromium (${executable
     const model = (await page.locator("#model").textContent()) ?? "";
     expect(model).toContain("delay@champion");
     for (const trainer of ["logistic", "mlp", "trees"]) expect(model).toMatch(new RegExp(`${trainer}.*0\\.\\d{4}`));
+    const features = (await page.locator("#features").textContent()) ?? "";
+    expect(features).toMatch(/online, before anything was served[\d,]{5,}0as served/);
+    expect(features).toMatch(/[\d,]+ landings were pushed.*calendar:day_of_year\d+\.\d\d/);
     expect(await page.locator("#audit").textContent()).toMatch(/[\d,]+ entries/);
     expect(await page.locator("#refusals li").count()).toBeGreaterThan(3);
 

@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { fileSystem } from "@ashlar/storage/file-system";
 import { batchFrom, openLake } from "@ashlar/storage/lake";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,30 +7,13 @@ import { openDataDirectory } from "../src/cli/data-directory.ts";
 import { runFeatures } from "../src/cli/features/command.ts";
 import { flightSchema } from "../src/flights/batches.ts";
 import { landedAt } from "../src/flights/landing.ts";
-import { readJson, temporaryFolder } from "./app.ts";
+import { ashlarFeatures, commandEntry, type Ended, readJson, temporaryFolder } from "./app.ts";
 
-const entry = fileURLToPath(new URL("../src/ashlar.ts", import.meta.url));
 const folder = temporaryFolder();
 const data = folder.file("data");
 afterAll(() => folder[Symbol.dispose]());
 
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs `ashlar features` in a process of its own. */
-async function ashlar(...args: readonly string[]): Promise<Ended> {
-  const flags = ["--conditions=@ashlar/source", "--disable-warning=ExperimentalWarning"];
-  const run = promisify(execFile)(process.execPath, [...flags, entry, "features", ...args]);
-  return await run.then(
-    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-    (error: unknown) => error as Ended,
-  );
-}
-
-/** The same in this process, which starts a second sooner. */
+/** `ashlar features` in this process, which starts a second sooner. */
 async function here(...args: readonly string[]): Promise<Ended> {
   const said = { stdout: "", stderr: "" };
   const out = { write: (text: string) => (said.stdout += text) };
@@ -41,7 +22,7 @@ async function here(...args: readonly string[]): Promise<Ended> {
   return { code, ...said };
 }
 
-const inChild = (...args: readonly string[]): Promise<Ended> => ashlar(...args, "--data", data);
+const inChild = (...args: readonly string[]): Promise<Ended> => ashlarFeatures(...args, "--data", data);
 const onData = (...args: readonly string[]): Promise<Ended> => here(...args, "--data", data);
 const json = async (...args: readonly string[]): Promise<Record<string, unknown>> =>
   JSON.parse((await onData(...args, "--json")).stdout) as Record<string, unknown>;
@@ -150,7 +131,7 @@ describe("ashlar features", () => {
     [["online", "calendar", "--key", "distance=far", "--data", data], 2, "OPTION_INVALID"],
     [["online", "from_origin", "--data", data], 1, "ENTITY_KEY_INVALID"],
     [["online", "from_nowhere:x", "--data", data], 1, "FEATURE_UNKNOWN"],
-    [["apply", "--by", "ada", "--plan", entry, "--data", data], 2, "OPTION_INVALID"],
+    [["apply", "--by", "ada", "--plan", commandEntry, "--data", data], 2, "OPTION_INVALID"],
     [["search", "--limit", "0", "--data", data], 2, "OPTION_INVALID"],
     [["history", "--profiles", "--data", data], 2, "OPTION_INVALID"],
   ])("of %j ends with %d and says %s", async (args, code, said) => {
@@ -161,7 +142,7 @@ describe("ashlar features", () => {
   });
 
   it("shows help with its exit codes, and is what the package's bin names", async () => {
-    const help = await ashlar("--help");
+    const help = await ashlarFeatures("--help");
     expect(help.code).toBe(0);
     expect(help.stdout).toContain("Exit codes: 0 done, 1 failed, 2 wrong command line, 3 found");
     for (const name of ["plan", "apply", "materialize", "history", "online", "drift", "search"]) {
@@ -170,7 +151,7 @@ describe("ashlar features", () => {
     const manifest = readJson<{ bin: Record<string, string> }>(
       fileURLToPath(new URL("../package.json", import.meta.url)),
     );
-    expect(entry.endsWith(manifest.bin["ashlar"] as string)).toBe(true);
-    expect(readFileSync(entry, "utf8")).toMatch(/^#!/);
+    expect(commandEntry.endsWith(manifest.bin["ashlar"] as string)).toBe(true);
+    expect(readFileSync(commandEntry, "utf8")).toMatch(/^#!/);
   });
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stages } from "../src/job/stages.ts";
 import type { Report } from "../src/report/report.ts";
-import { type App, type Exit, readJson, runToEnd, startApp, temporaryFolder } from "./app.ts";
+import { type App, ashlarFeatures, type Exit, readJson, runToEnd, startApp, temporaryFolder } from "./app.ts";
 
 // Enough for the trees to beat the baseline by more than the gate asks for.
 const rows = "100000";
@@ -109,6 +109,17 @@ test("the report holds every field that is promised, with true figures", () => {
   }
   expect(report.totalSeconds).toBeGreaterThan(10);
   expect(report.unchanged).toBe(false);
+});
+
+test("the registry of features has the definitions, what was made of them, and profiles of their values", async () => {
+  const features = (...args: readonly string[]) => ashlarFeatures(...args, "--data", data);
+  expect(await features("plan", "--check")).toMatchObject({ code: 0, stdout: "Nothing would change.\n" });
+  expect((await features("history")).stdout).toMatch(/^1 +\S+ +Service::pipeline +add .* for flights@0$/m);
+  const profiles = JSON.parse((await features("history", "on_route", "--profiles", "--json")).stdout) as object[];
+  expect(profiles).toMatchObject([
+    { of: "served", profile: { rows: report.watched.logged } },
+    { of: "training", profile: { columns: { "on_route:mean_delay_24h": { kind: "number" } } } },
+  ]);
 });
 
 test("killed between stages and in training, it goes on and ends with the same champion", async () => {

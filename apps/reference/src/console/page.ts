@@ -74,6 +74,38 @@ function showModel(model: ConsoleState["model"]): void {
   element("model").replaceChildren(head, scores, digest);
 }
 
+function showFeatures(features: ConsoleState["features"]): void {
+  if (features === undefined) return;
+  const { online, served, streamed, drifted } = features;
+  const count = (value: number): string => value.toLocaleString("en");
+  const causes = served.causes.map(({ cause, values }) => `${count(values)} ${cause}`).join(", ");
+  const held = tableOf(
+    ["held to history, value by value", "values", "differ"],
+    [
+      ["online, before anything was served", count(online.values), count(online.different)],
+      [`as served${causes === "" ? "" : `: ${causes}`}`, count(served.values), count(served.different)],
+    ],
+  );
+  const pushed = make("p", `${count(streamed)} landings were pushed while requests were answered.`, "detail");
+  const moved = tableOf(
+    ["spread otherwise than in training", "PSI"],
+    drifted.map(({ feature, psi }) => [feature, psi.toFixed(2)]),
+  );
+  element("features").replaceChildren(held, pushed, ...(drifted.length === 0 ? [] : [moved]));
+}
+
+/** Text first, then numbers. */
+function tableOf(heading: readonly string[], rows: readonly (readonly string[])[]): HTMLElement {
+  const table = make("table");
+  const line = (tag: string, cells: readonly string[]): HTMLElement => {
+    const row = make("tr");
+    row.append(...cells.map((cell, index) => make(tag, cell, index === 0 ? "" : "number")));
+    return row;
+  };
+  table.append(line("th", heading), ...rows.map((cells) => line("td", cells)));
+  return table;
+}
+
 function chartOf(id: string, series: readonly { readonly label: string; readonly stroke: string }[]): uPlotType {
   const ink = getComputedStyle(document.body).color;
   const grid = { stroke: "#88888833", width: 1 };
@@ -149,6 +181,7 @@ async function refresh(): Promise<void> {
     showStages(state.stages);
     showLineage(state.lineage);
     showModel(state.model);
+    showFeatures(state.features);
     showTraffic(state.traffic);
     showAudit(state.audit);
   } catch {

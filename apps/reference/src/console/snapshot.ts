@@ -2,10 +2,11 @@ import type { Gateway } from "@ashlar/networking";
 import type { JobResult } from "../report/assemble.ts";
 import type { Platform } from "../wire/platform.ts";
 import type { StageBoard } from "./observe.ts";
-import type { ConsoleState, LineageNode, TrafficSample } from "./state.ts";
+import type { ConsoleState, FeaturesView, LineageNode, TrafficSample } from "./state.ts";
 
 const keptSamples = 300;
 const shownRefusals = 12;
+const shownDrifted = 5;
 
 interface Watched {
   readonly board: StageBoard;
@@ -31,6 +32,7 @@ export async function consoleState({ board, platform, gateway, result, failed }:
     stages,
     lineage: lineageOf(result),
     model: result === undefined ? undefined : modelOf(result),
+    features: result === undefined ? undefined : featuresOf(result),
     traffic: trafficOf(gateway),
     audit: { entries: platform.audit.size, refusals: result?.proven.refusals.slice(0, shownRefusals) ?? [] },
   };
@@ -41,6 +43,17 @@ function modelOf({ champion, models }: JobResult): ConsoleState["model"] {
     .map(({ name, june }) => ({ name, auc: june.auc }))
     .sort((a, b) => Number(b.name === champion.trainer) - Number(a.name === champion.trainer) || b.auc - a.auc);
   return { name: champion.name, version: champion.version, alias: champion.alias, digest: champion.digest, scores };
+}
+
+function featuresOf({ deployed, served, watched }: JobResult): FeaturesView {
+  const { compared, different, causes } = watched.skew;
+  const found = Object.entries(causes).filter(([, values]) => values > 0);
+  return {
+    online: deployed.parity,
+    served: { values: compared, different, causes: found.map(([cause, values]) => ({ cause, values })) },
+    streamed: served.streamed,
+    drifted: watched.drifted.slice(0, shownDrifted),
+  };
 }
 
 function lineageOf(result: JobResult | undefined): ConsoleState["lineage"] {

@@ -27,6 +27,21 @@ export interface ModelView {
   readonly scores: readonly { readonly name: string; readonly auc: number }[];
 }
 
+/** Feature values held to history: before anything was served, and as they were served. */
+export interface FeaturesView {
+  readonly online: { readonly values: number; readonly different: number };
+  readonly served: {
+    readonly values: number;
+    readonly different: number;
+    /** Why values differ, with the number of them; only what occurred. */
+    readonly causes: readonly { readonly cause: string; readonly values: number }[];
+  };
+  /** Events pushed while requests were answered. */
+  readonly streamed: number;
+  /** Spread otherwise than in the training set, by population stability index, the most changed first. */
+  readonly drifted: readonly { readonly feature: string; readonly psi: number }[];
+}
+
 /** Traffic since the sample before. */
 export interface TrafficSample {
   /** Epoch seconds. */
@@ -49,6 +64,7 @@ export interface ConsoleState {
     readonly edges: readonly { readonly from: string; readonly to: string }[];
   };
   readonly model: ModelView | undefined;
+  readonly features: FeaturesView | undefined;
   readonly traffic: { readonly total: number; readonly refused: number; readonly samples: readonly TrafficSample[] };
   readonly audit: {
     readonly entries: number;

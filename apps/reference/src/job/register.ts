@@ -164,6 +164,7 @@ export async function loadTrained(platform: Platform, trained: Trained): Promise
 
 async function linkSources(platform: Platform, set: JoinedFeatures, version: number): Promise<void> {
   const views = Object.keys(set.views).map((view) => `features:${view}`);
+  await platform.features.link([{ from: `trainingSet:${set.digest}`, to: `model:${modelName}/${version}` }]);
   await platform.registry.linkLineage([
     { from: "source:flights-3m.parquet", to: "table:flights", relation: "ingested" },
     ...views.map((view) => ({ from: "table:flights", to: view, relation: "aggregated" })),

@@ -3,6 +3,7 @@ import { driftBetween } from "@ashlar/feature-store/validate";
 import type { StepContext } from "@ashlar/orchestration";
 import type { LakeTableView } from "@ashlar/storage/lake";
 import { modelFeatures } from "../flights/features.ts";
+import { keepProfiles } from "../flights/keep-profiles.ts";
 import type { RequestIds } from "../serve/traffic.ts";
 import type { Platform } from "../wire/platform.ts";
 import type { JoinedFeatures } from "./features.ts";
@@ -31,6 +32,8 @@ export async function watch(
   context.progress(0.6, "comparing with the training set");
   const training = partRows(platform, set.parts.sample)();
   const { comparisons } = await driftBetween({ training, served }, { signal });
+  context.progress(0.8, "keeping profiles");
+  await keepProfiles(platform.features, store.views, { training, served });
   const columns = comparisons[0]?.report.columns ?? [];
   return {
     logged: rows,

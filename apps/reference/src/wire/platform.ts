@@ -2,6 +2,7 @@ import { createPublicKey } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ObjectStore } from "@ashlar/core";
 import { arrow, createFeatureStore, type FeatureLog, featureLog, type FeatureStore } from "@ashlar/feature-store";
+import type { FeatureRegistry } from "@ashlar/feature-store/registry";
 import { createInferenceServer, type InferenceServer } from "@ashlar/compute/inference";
 import { createModelRegistry, type ModelRegistry, sqlite as registryDatabase } from "@ashlar/model-registry";
 import {
@@ -23,6 +24,7 @@ import type { DataDirectory } from "../cli/data-directory.ts";
 import { flightViews, modelFeatures } from "../flights/features.ts";
 import { recentMonths } from "../flights/recent.ts";
 import type { MemoryWatch } from "../report/memory.ts";
+import { featureRegistry } from "./feature-registry.ts";
 import { type Client, createIdentities, type Identities } from "./identities.ts";
 import { guardRegistry, type GuardedRegistry } from "./guarded-registry.ts";
 import { keyFile } from "./keys.ts";
@@ -41,6 +43,7 @@ export interface Platform extends AsyncDisposable {
   readonly checkpoints: ObjectStore;
   readonly inference: InferenceServer;
   readonly registry: ModelRegistry;
+  readonly features: FeatureRegistry;
   readonly audit: AuditLog;
   readonly authorizer: ReturnType<typeof createAuthorizer>;
   readonly identities: Identities;
@@ -92,6 +95,7 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
     }),
   );
 
+  const features = stack.use(featureRegistry(directory));
   const signer = ed25519Signer({
     name: "ashlar.reference/audit",
     privateKey: keyFile(directory.file("keys", "audit.pem")),
@@ -126,6 +130,7 @@ export async function openPlatform(directory: DataDirectory, memory: MemoryWatch
     checkpoints,
     inference,
     registry,
+    features,
     audit,
     authorizer,
     identities,

@@ -1,11 +1,12 @@
 import { isAshlarError } from "@ashlar/core";
-import type { TableSource, View } from "@ashlar/feature-store";
+import type { TableSource } from "@ashlar/feature-store";
 import type { ProfileSubject } from "@ashlar/feature-store/registry";
-import { type Batches, type ColumnProfile, driftBetween, profile } from "@ashlar/feature-store/validate";
+import { type Batches, driftBetween } from "@ashlar/feature-store/validate";
 import type { LakeTable } from "@ashlar/storage/lake";
 import type { RecordBatch } from "apache-arrow";
 import { evenSample } from "../../flights/batches.ts";
 import { modelFeatures } from "../../flights/features.ts";
+import { keepProfiles } from "../../flights/keep-profiles.ts";
 import { labelSource } from "../../flights/labels.ts";
 import type { FeatureWorkspace } from "./open.ts";
 import { type Outcome, textTable } from "./outcome.ts";
@@ -21,7 +22,7 @@ export interface DriftOptions {
 
 /** Compares the features of flights before and after a moment, and of what was served, where anything was. */
 export async function drift(workspace: FeatureWorkspace, { split, every, record }: DriftOptions): Promise<Outcome> {
-  const { flights, offline, served } = workspace;
+  const { flights, offline, registry, served, views } = workspace;
   const at = BigInt(split) * 1000n;
   const joined = async (where: { lt: bigint } | { gte: bigint }) =>
     offline.trainingSet({
@@ -35,7 +36,7 @@ export async function drift(workspace: FeatureWorkspace, { split, every, record 
   };
   if (await exists(served)) sets.served = served;
   const { drifted, comparisons } = await driftBetween(sets);
-  if (record) await keepProfiles(workspace, sets);
+  if (record) await keepProfiles(registry, views, sets);
   const rows = comparisons.flatMap(({ reference, current, report }) =>
     report.columns.map(({ column, psi, jensenShannon, nulls, reasons }) => [
       `${reference} to ${current}`,
@@ -48,22 +49,6 @@ export async function drift(workspace: FeatureWorkspace, { split, every, record 
   );
   const heading = ["sets", "feature", "psi", "js", "nulls", "drifted because"];
   return { json: { drifted, comparisons }, text: textTable(heading, rows), found: drifted };
-}
-
-async function keepProfiles(
-  { registry, views }: FeatureWorkspace,
-  sets: Readonly<Partial<Record<ProfileSubject, Batches>>>,
-): Promise<void> {
-  for (const [of, rows] of Object.entries(sets)) {
-    const names = (view: View): string[] =>
-      Object.keys(view.kind === "view" ? view.features : view.output).map((feature) => `${view.name}:${feature}`);
-    const made = await profile(rows, { columns: views.flatMap(names) });
-    for (const view of views) {
-      const columns = Object.fromEntries(names(view).map((name) => [name, made.columns[name] as ColumnProfile]));
-      const { name, version } = view;
-      await registry.recordProfile({ view: name, version, of: of as ProfileSubject, profile: { ...made, columns } });
-    }
-  }
 }
 
 function flightsOf(flights: LakeTable, date: { lt: bigint } | { gte: bigint }, every: number): TableSource {

@@ -1,17 +1,14 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { arrow, createFeatureStore } from "@ashlar/feature-store";
-import {
-  createFeatureRegistry,
-  type FeatureRegistry,
-  sqlite as registryDatabase,
-} from "@ashlar/feature-store/registry";
+import type { FeatureRegistry } from "@ashlar/feature-store/registry";
 import { duckdb } from "@ashlar/storage/duckdb";
 import { fileSystem } from "@ashlar/storage/file-system";
 import { type LakeTable, openLake } from "@ashlar/storage/lake";
 import { referenceError } from "../../errors.ts";
 import { flightViews } from "../../flights/features.ts";
 import { recentMonths } from "../../flights/recent.ts";
+import { featureRegistry } from "../../wire/feature-registry.ts";
 import { onlineStore } from "../../wire/online-store.ts";
 import type { FlightStore } from "../../wire/platform.ts";
 import { type DataDirectory, openDataDirectory } from "../data-directory.ts";
@@ -47,9 +44,7 @@ export async function openFeatures(data: string): Promise<FeatureWorkspace> {
   const flights = await lake.table("flights");
   const table = flights.at((await flights.snapshot()).version);
   const views = flightViews(table);
-  const registry = opening.use(
-    createFeatureRegistry({ database: registryDatabase({ path: directory.file("features.db") }) }),
-  );
+  const registry = opening.use(featureRegistry(directory));
   const offline = opening.use(createFeatureStore({ views, offline: arrow() }));
   const online = opening.use(
     createFeatureStore({
