@@ -15,6 +15,7 @@ import {
   featureView,
   first,
   fromRows,
+  last,
   lastNonNull,
   max,
   mean,
@@ -91,6 +92,12 @@ const makeView = (source: TableSource, known: boolean) =>
       max_2s: window("2s", max("delay", "int64")),
       kinds_2s: window("2s", countDistinct("delay")),
       median_2s: window("2s", median("delay")),
+      rows_hopping: window("4s", count(), { hop: "3s" }),
+      mean_hopping: window("4s", mean("delay"), { hop: "3s" }),
+      weight_hopping: window("4s", sum("weight"), { hop: "3s" }),
+      kinds_hopping: window("4s", countDistinct("delay"), { hop: "3s" }),
+      max_hopping: window("4s", max("delay", "int64"), { hop: "3s" }),
+      last_hopping: window("4s", last("delay"), { hop: "3s" }),
     },
   });
 const types = { delay: "integer", weight: "float" } as const;
@@ -227,6 +234,6 @@ describe.skipIf(!existsSync(python) && process.env["CI"] === undefined)("the par
       dialect,
     });
     const { stdout } = await promisify(execFile)(python, ["-c", parse, name, sql]);
-    expect(Number(stdout)).toBe(9);
+    expect(Number(stdout)).toBe(11);
   });
 });

@@ -18,7 +18,12 @@ const view = featureView({
   eventTime: "at",
   knownAt: "known",
   ttl: "1d",
-  features: { last: column("value"), when: column("at", "timestamp"), mean: window("6h", mean("value")) },
+  features: {
+    last: column("value"),
+    when: column("at", "timestamp"),
+    mean: window("6h", mean("value")),
+    hopping: window("6h", mean("value"), { hop: "5h" }),
+  },
 });
 const labels = arrowTable({ id: ["string", ["a", "b", "a"]], at: ["naive", [9 * hour, 9 * hour, 4 * hour]] });
 for (const offline of [arrow(), duckdb()]) {

@@ -1,6 +1,7 @@
 import { featureStoreError } from "../errors.ts";
 import { type Duration, durationMicros } from "./duration.ts";
 import type { Features } from "./feature-view.ts";
+import { longestReach } from "./hop.ts";
 
 /** That a view takes events one by one as they happen, and how it keeps them. */
 export interface PushSource {
@@ -8,7 +9,7 @@ export interface PushSource {
   readonly id: string;
   /** How much of an entity's time one tile holds, in microseconds. */
   readonly tile: number;
-  /** The longest window, in microseconds; 0 for none, and then no tiles are kept. */
+  /** How far back the longest window reaches, in microseconds; 0 for none, and then no tiles are kept. */
   readonly reach: number;
   /** How many tiles an entity has: enough that one is used anew only when every window has left it. */
   readonly tiles: number;
@@ -34,7 +35,7 @@ export function pushSource(view: string, features: Features, options: PushSource
   for (const [name, feature] of Object.entries(features)) {
     if (feature.kind !== "window") continue;
     if (feature.width === Infinity) throw invalid(name, "an endless window would have to keep every event");
-    reach = Math.max(reach, feature.width);
+    reach = Math.max(reach, longestReach(feature));
   }
   const tile =
     options.tile === undefined

@@ -1,6 +1,7 @@
 import type { Predicate } from "./column.ts";
 import { featureStoreError } from "../errors.ts";
 import { type Duration, durationMicros, ttlMicros } from "./duration.ts";
+import { hopMicros, type Span } from "./hop.ts";
 import type { ScalarType } from "./value-type.ts";
 
 /** What is computed over the rows of a window. */
@@ -11,10 +12,9 @@ export type Aggregate<Type extends ScalarType = ScalarType> =
   | { readonly aggregate: "count"; readonly type: Type }
   | { readonly aggregate: "share"; readonly predicate: Predicate; readonly type: Type };
 
-/** An aggregate over the rows of the last `width` microseconds; Infinity for all there are. */
-export interface WindowFeature<Type extends ScalarType = ScalarType> {
+/** An aggregate over the rows of a span of time that ends at the moment asked for. */
+export interface WindowFeature<Type extends ScalarType = ScalarType> extends Span {
   readonly kind: "window";
-  readonly width: number;
   readonly of: Aggregate<Type>;
   readonly type: Type;
 }
@@ -142,8 +142,18 @@ export function lastNonNull(
  * An aggregate over a sliding window. At time `t` a source row counts if and only if `event > t - width`, `event <= t`
  * and, where the view has `knownAt`, `known <= t`.
  *
- * @throws DURATION_INVALID
+ * With a `hop` it is a sawtooth window: its head is as exact, while its tail moves by whole hops, so that it holds up to a
+ * hop more: `event >= t - width + 1us`, rounded down to a multiple of `hop` since 1970 in UTC. What has left the head of such
+ * a window is kept as one partial result for each hop in a view with a push source. `"auto"` is a day for windows of 12 days
+ * and more, an hour for those of 12 hours and more, else five minutes.
+ *
+ * @throws DURATION_INVALID, for a hop that is longer than its window too
  */
-export function window<Type extends ScalarType>(width: Duration, of: Aggregate<Type>): WindowFeature<Type> {
-  return { kind: "window", width: durationMicros(width, "window"), of, type: of.type };
+export function window<Type extends ScalarType>(
+  width: Duration,
+  of: Aggregate<Type>,
+  { hop }: { readonly hop?: Duration | "auto" } = {},
+): WindowFeature<Type> {
+  const micros = durationMicros(width, "window");
+  return { kind: "window", width: micros, hop: hopMicros(hop, micros), of, type: of.type };
 }

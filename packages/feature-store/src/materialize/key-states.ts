@@ -1,7 +1,7 @@
 import type { Feature, FeatureView } from "../define/feature-view.ts";
 import type { Value } from "../define/value-type.ts";
 import { type Aggregation, aggregations } from "../offline/aggregation.ts";
-import { byWidth, readerOf } from "../offline/join.ts";
+import { bySpan, readerOf } from "../offline/join.ts";
 import { WindowSweep } from "../offline/sweep.ts";
 import type { Timeline } from "../offline/timeline.ts";
 import { visibility } from "../offline/visibility.ts";
@@ -30,18 +30,18 @@ export class KeyStates {
     this.#entering = timeline.starts.slice(0, timeline.keys.size);
     this.#latest = new Int32Array(timeline.keys.size).fill(-1);
     this.#readers = plainReaders(view, timeline);
-    const widths = byWidth(view, Object.keys(view.features));
-    if (widths.size === 0) return;
+    const spans = bySpan(view, Object.keys(view.features));
+    if (spans.length === 0) return;
     const aggregation = aggregations(timeline, view);
     this.#windows = Array.from({ length: timeline.keys.size }, (_, key): KeyWindows => {
       const aggregates = new Map<string, Aggregation>();
-      const sweeps = [...widths].map(([width, members]) => {
+      const sweeps = spans.map(({ span, members }) => {
         const own = members.map(({ name, feature }) => {
           const made = aggregation(feature);
           aggregates.set(name, made);
           return made.state;
         });
-        const sweep = new WindowSweep(timeline, visible, width, own);
+        const sweep = new WindowSweep(timeline, visible, span, own);
         sweep.begin(timeline.starts[key] as number, timeline.starts[key + 1] as number);
         return sweep;
       });

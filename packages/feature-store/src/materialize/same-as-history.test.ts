@@ -68,6 +68,7 @@ it.each([
           greatest: window("4s", max("value")),
           distinct: window("4s", countDistinct("value")),
           lastNonNull: lastNonNull("value", { maxAge: ttl }),
+          hopping: window("4s", sum("value"), { hop: "3s" }),
         },
       });
       const store = createFeatureStore({ views: [view], offline: engine() });
@@ -78,7 +79,8 @@ it.each([
           const label = { key: [name], time: at };
           const all = oracle(told, label, { ttl: micros, width, knownAt: true, strict: false });
           const { last, count: counted, sum: total, greatest, distinct, lastNonNull: past } = all;
-          const values = { last, count: counted, sum: total, greatest, distinct, lastNonNull: past };
+          const hops = oracle(told, label, { ttl: micros, width, hop: 3 * step, knownAt: true, strict: false });
+          const values = { last, count: counted, sum: total, greatest, distinct, lastNonNull: past, hopping: hops.sum };
           return Object.fromEntries(Object.entries(values).map(([feature, value]) => [`v:${feature}`, value]));
         });
         const labels = arrowTable({ id: ["string", names], at: ["timestamp", names.map(() => at)] });

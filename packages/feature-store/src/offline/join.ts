@@ -1,5 +1,6 @@
 import type { ColumnFeature } from "../define/column.ts";
 import type { Feature, FeatureView } from "../define/feature-view.ts";
+import type { Span } from "../define/hop.ts";
 import type { Value } from "../define/value-type.ts";
 import type { WindowFeature } from "../define/window.ts";
 import { type Aggregation, aggregations } from "./aggregation.ts";
@@ -38,20 +39,28 @@ export const timelineColumns = (view: FeatureView, { columns = [] }: TimelineOpt
   ...new Set([...inputColumns(view), ...columns]),
 ];
 
-/** The windowed features among those asked for, by width: one sweep serves all of a width. */
-export function byWidth(
-  view: FeatureView,
-  features: readonly string[],
-): Map<number, { name: string; feature: WindowFeature }[]> {
-  const widths = new Map<number, { name: string; feature: WindowFeature }[]>();
-  for (const name of features) {
-    const feature = view.features[name] as Feature;
-    if (feature.kind === "window") widths.set(feature.width, [...(widths.get(feature.width) ?? []), { name, feature }]);
-  }
-  return widths;
+/** Windowed features of one span: one sweep serves them all. */
+export interface SpanMembers {
+  readonly span: Span;
+  readonly members: { readonly name: string; readonly feature: WindowFeature }[];
 }
 
-/** Fills the windowed features of a request: one sweep per width over all keys. */
+/** The windowed features among those asked for, by their span. */
+export function bySpan(view: FeatureView, features: readonly string[]): SpanMembers[] {
+  const spans = new Map<string, SpanMembers>();
+  for (const name of features) {
+    const feature = view.features[name] as Feature;
+    if (feature.kind !== "window") continue;
+    const { width, hop } = feature;
+    const id = `${width} ${hop}`;
+    const found = spans.get(id) ?? { span: { width, hop }, members: [] };
+    found.members.push({ name, feature });
+    spans.set(id, found);
+  }
+  return [...spans.values()];
+}
+
+/** Fills the windowed features of a request: one sweep per span over all keys. */
 export function joinWindows(
   request: JoinRequest,
   timeline: Timeline,
@@ -61,14 +70,14 @@ export function joinWindows(
   const { view, output, signal } = request;
   const columns = new Map<string, FeatureColumn>();
   const aggregation = aggregations(timeline, view);
-  for (const [width, members] of byWidth(view, request.features)) {
+  for (const { span, members } of bySpan(view, request.features)) {
     signal?.throwIfAborted();
     const lanes = members.map(({ name, feature }) => ({
       column: new FeatureColumn(`${view.name}:${name}`, feature.type, labels.rows, output),
       aggregation: aggregation(feature),
     }));
     members.forEach(({ name }, i) => columns.set(name, (lanes[i] as Lane).column));
-    sweepKeys(timeline, visible, labels, width, lanes);
+    sweepKeys(timeline, visible, labels, span, lanes);
   }
   return columns;
 }
@@ -78,11 +87,11 @@ interface Lane {
   readonly aggregation: Aggregation;
 }
 
-function sweepKeys(timeline: Timeline, visible: Visibility, labels: GroupedLabels, width: number, lanes: Lane[]): void {
+function sweepKeys(timeline: Timeline, visible: Visibility, labels: GroupedLabels, span: Span, lanes: Lane[]): void {
   const sweep = new WindowSweep(
     timeline,
     visible,
-    width,
+    span,
     lanes.map((lane) => lane.aggregation.state),
   );
   const { starts, order, time } = labels;

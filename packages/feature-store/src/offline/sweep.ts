@@ -1,3 +1,4 @@
+import { leavesAt, type Span } from "../define/hop.ts";
 import type { Accumulator } from "./accumulator.ts";
 import type { Timeline } from "./timeline.ts";
 import type { Visibility } from "./visibility.ts";
@@ -5,25 +6,26 @@ import type { Visibility } from "./visibility.ts";
 /**
  * The exact contents of one sliding window over the rows of one key, while time moves on.
  *
- * A row counts at `t` if and only if it is visible (`enter <= t`) and young enough (`event + width > t`), so it is in for
- * `t` of `[enter, event + width)` and rows with `event + width <= enter` never get in. Rows enter in order of `enter` and
- * leave in order of event time: two cursors, each row touched twice, however many moments are asked about.
+ * A row counts at `t` if and only if it is visible (`enter <= t`) and young enough (`leaves > t`, where `leaves` is
+ * `event + width`, or with a hop the last moment of its hop and the width). So it is in for `t` of `[enter, leaves)`, and rows
+ * with `leaves <= enter` never get in. Rows enter in order of `enter` and leave in order of event time: two cursors, each row
+ * touched twice, however many moments are asked about.
  */
 export class WindowSweep {
   readonly #event: Float64Array;
   readonly #enter: Float64Array;
   readonly #order: Uint32Array;
-  readonly #width: number;
+  readonly #span: Span;
   readonly #accumulators: readonly Accumulator[];
   #entering = 0;
   #leaving = 0;
   #end = 0;
 
-  constructor(timeline: Timeline, { enter, order }: Visibility, width: number, accumulators: readonly Accumulator[]) {
+  constructor(timeline: Timeline, { enter, order }: Visibility, span: Span, accumulators: readonly Accumulator[]) {
     this.#event = timeline.event;
     this.#enter = enter;
     this.#order = order;
-    this.#width = width;
+    this.#span = span;
     this.#accumulators = accumulators;
   }
 
@@ -40,7 +42,7 @@ export class WindowSweep {
     const event = this.#event;
     const enter = this.#enter;
     const order = this.#order;
-    const width = this.#width;
+    const span = this.#span;
     const end = this.#end;
     const accumulators = this.#accumulators;
     let changed = false;
@@ -49,13 +51,13 @@ export class WindowSweep {
       const from = enter[row] as number;
       if (from > time) break;
       this.#entering++;
-      if ((event[row] as number) + width <= from) continue;
+      if (leavesAt(span, event[row] as number) <= from) continue;
       for (let i = 0; i < accumulators.length; i++) (accumulators[i] as Accumulator).add(row);
       changed = true;
     }
     while (this.#leaving < end) {
       const row = this.#leaving;
-      const until = (event[row] as number) + width;
+      const until = leavesAt(span, event[row] as number);
       if (until > time) break;
       this.#leaving++;
       if (until <= (enter[row] as number)) continue;

@@ -1,9 +1,10 @@
 import type { FeatureView } from "../define/feature-view.ts";
+import { windowStart } from "../define/hop.ts";
 import type { PushSource } from "../define/push-source.ts";
 import type { Value } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import { aggregations } from "../offline/aggregation.ts";
-import { byWidth } from "../offline/join.ts";
+import { bySpan } from "../offline/join.ts";
 import { WindowSweep } from "../offline/sweep.ts";
 import { buildTimeline, type Timeline } from "../offline/timeline.ts";
 import { seenSince, visibility } from "../offline/visibility.ts";
@@ -34,17 +35,17 @@ export async function readWindows(
   online: OnlineStore,
   { at, signal }: { readonly at: number; readonly signal?: AbortSignal | undefined },
 ): Promise<WindowValues> {
-  const widths = byWidth(view, features);
+  const groups = bySpan(view, features);
   const values = new Map<string, (Value | null)[]>();
-  if (widths.size === 0 || entities.length === 0) return { values, seen: [] };
+  if (groups.length === 0 || entities.length === 0) return { values, seen: [] };
   const time = Math.floor(at * 1000);
-  const spans = spansOf(view.push, Math.max(...widths.keys()), time);
+  const spans = spansOf(view.push, Math.min(...groups.map(({ span }) => windowStart(span, time))), time);
   const keys = entities.flatMap((entity) => spans.map((span) => tileKey(view.push, entity, span)));
   const { vectors } = await online.read(tileNamespace(view), keys, { signal });
   const timeline = timelineOf(view, vectors, spans, at);
   const visible = visibility(timeline, { knownAt: true, strict: false });
   const aggregation = aggregations(timeline, view);
-  for (const [width, members] of widths) {
+  for (const { span, members } of groups) {
     const lanes = members.map(({ name, feature }) => {
       const own: (Value | null)[] = [];
       values.set(name, own);
@@ -53,7 +54,7 @@ export async function readWindows(
     const sweep = new WindowSweep(
       timeline,
       visible,
-      width,
+      span,
       lanes.map((lane) => lane.aggregation.state),
     );
     for (let entity = 0; entity < entities.length; entity++) {

@@ -9,9 +9,9 @@ export const tileNamespace = (view: FeatureView): string => `${namespaceOf(view)
 /** The number of the span of time an event lies in. */
 export const spanOf = ({ tile }: PushSource, event: number): number => Math.floor(event / tile);
 
-/** The spans that a window of `width` microseconds touches at `time`, in order. */
-export function spansOf(push: PushSource, width: number, time: number): number[] {
-  const first = spanOf(push, time - width + 1);
+/** The spans that the times from `start` to `time` touch, in order. */
+export function spansOf(push: PushSource, start: number, time: number): number[] {
+  const first = spanOf(push, start);
   return Array.from({ length: spanOf(push, time) - first + 1 }, (_, i) => first + i);
 }
 

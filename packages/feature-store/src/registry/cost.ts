@@ -1,4 +1,5 @@
 import type { FeatureView } from "../define/feature-view.ts";
+import { longestReach } from "../define/hop.ts";
 import type { View } from "../define/selection.ts";
 
 /** What bringing a new version of a view online takes: at most, since a source may read less. */
@@ -30,5 +31,5 @@ export async function backfill(view: View, now: number): Promise<Backfill | null
 function reach({ ttl, features }: FeatureView): number {
   const all = Object.values(features);
   const plain = all.some(({ kind }) => kind === "column") ? ttl : 0;
-  return all.reduce((most, feature) => (feature.kind === "window" ? Math.max(most, feature.width) : most), plain);
+  return all.reduce((most, each) => (each.kind === "window" ? Math.max(most, longestReach(each)) : most), plain);
 }

@@ -14,6 +14,8 @@ export interface OracleLabel {
 export interface OracleOptions {
   readonly ttl: number;
   readonly width: number;
+  /** The tail of the window moves in whole hops since 1970; default none. */
+  readonly hop?: number;
   readonly knownAt: boolean;
   readonly strict: boolean;
 }
@@ -53,7 +55,7 @@ export function oracle(rows: readonly OracleRow[], label: OracleLabel, options: 
     const seen = { ...row, event };
     if (isLater(seen, last)) last = seen;
     if (row.value !== null && isLater(seen, lastNonNull)) lastNonNull = seen;
-    if (event <= label.time - options.width) continue;
+    if (event < firstMoment(label.time, options)) continue;
     inWindow.push(row);
     if (row.value !== null && isLater(seen, lastInWindow)) lastInWindow = seen;
     if (row.value !== null && (first === undefined || !isLater(seen, first))) first = seen;
@@ -81,6 +83,11 @@ export function oracle(rows: readonly OracleRow[], label: OracleLabel, options: 
     ninth: interpolated(sorted, 0.9),
     lastNonNull: young(lastNonNull),
   };
+}
+
+function firstMoment(time: number, { width, hop }: OracleOptions): number {
+  const first = time - width + 1;
+  return hop === undefined ? first : Math.floor(first / hop) * hop;
 }
 
 type Seen = OracleRow & { readonly event: number };

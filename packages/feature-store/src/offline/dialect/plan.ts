@@ -1,5 +1,6 @@
 import type { Predicate } from "../../define/column.ts";
 import type { Feature, FeatureView } from "../../define/feature-view.ts";
+import type { Span } from "../../define/hop.ts";
 import { resolveSelection, type SelectedView, type View } from "../../define/selection.ts";
 import { dimensionsOf, type ScalarType } from "../../define/value-type.ts";
 import type { Aggregate } from "../../define/window.ts";
@@ -87,13 +88,12 @@ export interface LatestFeature {
   readonly feature: string;
   readonly column: string;
   readonly type: ScalarType;
-  /** How old its event may be, inclusive; Infinity for ever. */
-  readonly maxAge: number;
+  /** Which events count. */
+  readonly span: Span;
 }
 
 export interface WindowPlan {
-  /** Infinity for all rows there are. */
-  readonly width: number;
+  readonly span: Span;
   readonly features: readonly WindowedFeature[];
 }
 
@@ -149,8 +149,8 @@ function viewPlan(
     strict,
     inputs: [...new Set([...looked, ...windows.flatMap(({ column }) => column ?? [])])],
     latest,
-    sweeps: byWidth(windows.filter(isWhole)),
-    pairs: byWidth(windows.filter((each) => !isWhole(each))),
+    sweeps: bySpan(windows.filter(isWhole)),
+    pairs: bySpan(windows.filter((each) => !isWhole(each))),
   };
 }
 
@@ -162,11 +162,11 @@ function latestPlans(chosen: readonly { name: string; feature: Feature }[], ttl:
     if (feature.kind === "column") {
       const { column, type } = feature;
       if (dimensionsOf(type) !== undefined) throw refused(name, "vectors are joined by trainingSet only");
-      plain.push({ feature: name, column, type: type as ScalarType, maxAge: ttl });
+      // A window leaves out its older end, and a ttl does not.
+      plain.push({ feature: name, column, type: type as ScalarType, span: { width: ttl + 1 } });
     } else if (feature.of.aggregate === "last") {
       const { column, type } = feature.of;
-      // Times are whole microseconds: event > t - width is event >= t - (width - 1).
-      const look = { feature: name, column, type, maxAge: feature.width - 1 };
+      const look = { feature: name, column, type, span: { width: feature.width, hop: feature.hop } };
       past.set(column, [...(past.get(column) ?? []), look]);
     }
   }
@@ -174,23 +174,24 @@ function latestPlans(chosen: readonly { name: string; feature: Feature }[], ttl:
   return plain.length === 0 ? looks : [{ notNull: undefined, features: plain }, ...looks];
 }
 
-type Windowed = WindowedFeature & { readonly width: number };
+type Windowed = WindowedFeature & { readonly span: Span };
 
 function windowed(view: FeatureView, name: string, feature: Feature, source: SqlSource): Windowed[] {
   if (feature.kind !== "window" || feature.of.aggregate === "last") return [];
-  const { of, width } = feature;
-  if (of.aggregate === "count") return [{ feature: name, of, width, column: undefined, type: undefined }];
+  const { of } = feature;
+  const span = { width: feature.width, hop: feature.hop };
+  if (of.aggregate === "count") return [{ feature: name, of, span, column: undefined, type: undefined }];
   const column = of.aggregate === "share" ? of.predicate.column : of.column;
   const type = source.types !== undefined && Object.hasOwn(source.types, column) ? source.types[column] : undefined;
   const matters = of.aggregate === "share" || of.aggregate === "sum" || of.aggregate === "mean";
-  if (!matters) return [{ feature: name, of, width, column, type: undefined }];
+  if (!matters) return [{ feature: name, of, span, column, type: undefined }];
   if (type === undefined) throw refused(column, `"tables" of "${view.source.name}" gives no type for this column`);
   if (of.aggregate === "share") assertComparable(of.predicate, type);
   else if (type !== "integer" && (type !== "float" || of.type === "int64")) {
     const wanted = of.type === "int64" ? "integers" : "numbers";
     throw refused(column, `${of.aggregate} is of ${wanted}, and the column holds ${type}s`);
   }
-  return [{ feature: name, of, width, column, type }];
+  return [{ feature: name, of, span, column, type }];
 }
 
 function assertComparable({ column, value }: Predicate, type: SqlColumnType): void {
@@ -206,8 +207,13 @@ function isWhole({ of, type }: WindowedFeature): boolean {
   return (of.aggregate === "sum" || of.aggregate === "mean") && type === "integer";
 }
 
-function byWidth(windows: readonly Windowed[]): WindowPlan[] {
-  const widths = new Map<number, WindowedFeature[]>();
-  for (const { width, ...feature } of windows) widths.set(width, [...(widths.get(width) ?? []), feature]);
-  return [...widths].map(([width, features]) => ({ width, features }));
+function bySpan(windows: readonly Windowed[]): WindowPlan[] {
+  const spans = new Map<string, { readonly span: Span; readonly features: WindowedFeature[] }>();
+  for (const { span, ...feature } of windows) {
+    const id = `${span.width} ${span.hop}`;
+    const found = spans.get(id) ?? { span, features: [] };
+    found.features.push(feature);
+    spans.set(id, found);
+  }
+  return [...spans.values()];
 }

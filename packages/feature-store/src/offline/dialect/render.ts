@@ -1,4 +1,5 @@
 import type { Predicate } from "../../define/column.ts";
+import type { Span } from "../../define/hop.ts";
 import { featureStoreError } from "../../errors.ts";
 import type { SqlDialect } from "./dialect.ts";
 import type { JoinPlan, LatestPlan, SqlName, SqlTime, ViewPlan, WindowedFeature, WindowPlan } from "./plan.ts";
@@ -149,9 +150,10 @@ function latestParts(
   const keys = keyNames(view);
   const counted = notNull === undefined ? "" : ` WHERE ${inputName(view, notNull)} IS NOT NULL`;
   const seen = `seen_${i}_${j}`;
-  const columns = features.map(({ column, type, maxAge }, f) => {
+  const columns = features.map(({ column, type, span }, f) => {
     const typed = cast(`r.${inputName(view, column)}`, dialect.types[type]);
-    return `${maxAge === Infinity ? typed : `CASE WHEN r.event >= s.t - ${maxAge} THEN ${typed} END`} AS f${f}`;
+    const endless = span.width === Infinity;
+    return `${endless ? typed : `CASE WHEN r.event >= ${startSql(span, "s.t")} THEN ${typed} END`} AS f${f}`;
   });
   const match = view.keys.map((_, k) => `r.k${k} = s.k${k}`);
   return [
@@ -176,6 +178,17 @@ function latestParts(
     },
   ];
 }
+
+/** `windowStart` and `leavesAt`, in SQL: MOD has the sign of what is divided everywhere. */
+function startSql({ width, hop }: Span, time: string): string {
+  if (hop === undefined) return `${time} - ${width - 1}`;
+  return `${floorSql(`${time} - ${width - 1}`, hop)}`;
+}
+
+const leavesSql = ({ width, hop }: Span, event: string): string =>
+  hop === undefined ? `${event} + ${width}` : `${floorSql(event, hop)} + ${hop + width - 1}`;
+
+const floorSql = (time: string, hop: number): string => `${time} - MOD(MOD(${time}, ${hop}) + ${hop}, ${hop})`;
 
 const cast = (value: string, type: string | undefined): string =>
   type === undefined ? value : `CAST(${value} AS ${type})`;
@@ -218,17 +231,18 @@ function holds({ compare, value }: Predicate, column: string, float: boolean, di
   return float && dialect.isNaN !== undefined ? `${test} AND NOT (${dialect.isNaN(column)})` : test;
 }
 
-/** A row's terms come in when it enters, and go out when it is as old as the window is wide: event > t - width. */
+/** A row's terms come in when it enters, and go out when it leaves the window. */
 function sweepPart(view: ViewPlan, sweep: WindowPlan, name: string, i: number, dialect: SqlDialect): FeaturePart {
   const keys = keyNames(view);
   const terms = sweep.features.flatMap((feature, f) => termsOf(view, feature, f, dialect));
   const entering = terms.map(({ name: term, value }) => `${value} AS ${term}`).join(", ");
   const leaving = terms.map(({ name: term, value }) => `-(${value}) AS ${term}`).join(", ");
-  const endless = sweep.width === Infinity;
-  const counted = endless ? `FROM rows_${i}` : `FROM rows_${i} WHERE enter < event + ${sweep.width}`;
+  const endless = sweep.span.width === Infinity;
+  const leaves = leavesSql(sweep.span, "event");
+  const counted = endless ? `FROM rows_${i}` : `FROM rows_${i} WHERE enter < ${leaves}`;
   const departures = `
       UNION ALL
-      SELECT ${keys}, event + ${sweep.width} AS t, 0 AS asked, ${leaving} ${counted}`;
+      SELECT ${keys}, ${leaves} AS t, 0 AS asked, ${leaving} ${counted}`;
   const { float64, int32, int64 } = dialect.types;
   const columns = sweep.features.map(({ of }, f) => {
     if (of.aggregate === "count") return `CAST(n${f} AS ${int32}) AS f${f}`;
@@ -292,7 +306,7 @@ function pairsPart(view: ViewPlan, pairs: WindowPlan, name: string, i: number, d
     (feature, f) => `${aggregate(feature, `r.${inputName(view, feature.column as string)}`, dialect)} AS f${f}`,
   );
   const match = view.keys.map((_, k) => `r.k${k} = a.k${k}`);
-  if (pairs.width !== Infinity) match.push(`r.event > a.t - ${pairs.width}`);
+  if (pairs.span.width !== Infinity) match.push(`r.event >= ${startSql(pairs.span, "a.t")}`);
   return {
     name,
     keys: view.keys,

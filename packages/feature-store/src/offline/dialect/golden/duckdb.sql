@@ -49,7 +49,7 @@ sweep_0_0 AS (
 ),
 pairs_0_0 AS (
   SELECT a.k0, a.k1, a.t, STDDEV_POP(CAST(r.c0 AS DOUBLE)) AS f0
-  FROM asks_0 AS a JOIN rows_0 AS r ON r.k0 = a.k0 AND r.k1 = a.k1 AND r.event > a.t - 4000000 AND r.enter <= a.t
+  FROM asks_0 AS a JOIN rows_0 AS r ON r.k0 = a.k0 AND r.k1 = a.k1 AND r.event >= a.t - 3999999 AND r.enter <= a.t
   GROUP BY a.k0, a.k1, a.t
 ),
 since_0 AS (
