@@ -36,13 +36,15 @@ export async function killAtCall(fatal: number): Promise<{ arm(): void; calls():
   ];
   for (const name of synchronous) counted(fs, name);
   for (const name of ["open", "rm", "mkdir", "readdir", "stat"]) counted(promises, name);
-  for (const name of ["utimes", "sync", "close"]) counted(prototype, name);
+  for (const name of ["utimes", "sync", "datasync", "close"]) counted(prototype, name);
   // A write is broken off in the middle.
-  counted(prototype, "writeFile", function (this: unknown, [chunk]): void {
-    const { fd } = this as FileHandle;
-    const bytes = chunk as Uint8Array;
-    fs.writeSync(fd, bytes.subarray(0, bytes.byteLength >> 1));
-  });
+  for (const name of ["write", "writeFile"]) {
+    counted(prototype, name, function (this: unknown, [chunk]): void {
+      const { fd } = this as FileHandle;
+      const bytes = chunk as Uint8Array;
+      fs.writeSync(fd, bytes.subarray(0, bytes.byteLength >> 1));
+    });
+  }
   syncBuiltinESMExports();
   return { arm: () => void (armed = true), calls: () => calls };
 }

@@ -20,18 +20,19 @@ async function run(root: string, what: string, call: number): Promise<{ acknowle
 }
 
 /** What stands under a key: 0 for nothing, and the byte of a version that is whole. */
-async function versionOf(root: string, key: string): Promise<number> {
+async function versionOf(root: string, key: string, sizes: readonly number[]): Promise<number> {
   const store = fileSystem({ root });
   if ((await store.head(key)) === undefined) return 0;
   const bytes = await (await store.get(key)).bytes();
   const version = bytes[0] ?? -1;
-  expect(bytes.byteLength).toBe(version === 1 ? 50_000 : 200_000);
+  expect(bytes.byteLength).toBe(sizes[version]);
   expect(bytes.every((byte) => byte === version)).toBe(true);
   return version;
 }
 
 it.each([
   ["replace", "a/b/k", 1, 2],
+  ["replaceLarge", "a/b/k", 1, 2],
   ["ifMatch", "a/b/k", 1, 2],
   ["ifAbsent", "a/b/new", 0, 2],
   ["together", "a/b/new", 0, 2],
@@ -40,13 +41,14 @@ it.each([
   "a %s that is killed at any of its calls is done or not done, and never half",
   async (what, key, before, after) => {
     const seen = new Set<number>();
+    const sizes = what === "replaceLarge" ? [0, 5 * 1024 * 1024, 24 * 1024 * 1024] : [0, 50_000, 200_000];
     let call = 1;
     for (; call <= maxCalls; call++) {
       const root = await mkdtemp(join(tmpdir(), "ashlar-kill-put-"));
       try {
-        await fileSystem({ root }).put("a/b/k", new Uint8Array(50_000).fill(1));
+        await fileSystem({ root }).put("a/b/k", new Uint8Array(sizes[1] ?? 0).fill(1));
         const { acknowledged, killed } = await run(root, what, call);
-        const version = await versionOf(root, key);
+        const version = await versionOf(root, key, sizes);
         expect([before, after]).toContain(version);
         // What was acknowledged is there.
         expect(acknowledged && version !== after).toBe(false);

@@ -1,35 +1,29 @@
 import type { PullStreamOptions } from "./pull-stream.ts";
 
-const noBytes = new Uint8Array();
+/** Bytes that are made into the memory they are wanted in. */
+export interface ByteSource {
+  /** Waits until there are bytes to give, and tells how many there are now; 0 at the end. */
+  ready(): Promise<number>;
+  /** Gives of the bytes that are ready as many as there is room for, and tells how many. */
+  readInto(into: Uint8Array): number;
+}
 
-/**
- * A stream of the bytes of pieces, as `pullStream`. A piece is copied before the next is asked for, into memory of the
- * reader where it brings some, so that the memory of pieces can be used again.
- */
-export function byteStream(
-  pieces: AsyncGenerator<Uint8Array>,
-  { signal, release }: PullStreamOptions,
-): ReadableStream<Uint8Array> {
+/** New memory for a reader that brings none of its own has so many bytes at most. */
+const ownBytes = 512 * 1024;
+
+/** A stream of bytes, as `pullStream`, made straight into the memory of the reader where it brings some. */
+export function byteStream(source: ByteSource, { signal, release }: PullStreamOptions): ReadableStream<Uint8Array> {
   const onAbort = (): void => void release(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   const settle = (): void => signal?.removeEventListener("abort", onAbort);
-  let held: Uint8Array = noBytes;
-  const next = async (): Promise<boolean> => {
-    while (held.byteLength === 0) {
-      const { value, done } = await pieces.next();
-      if (done === true) return false;
-      held = value;
-    }
-    return true;
-  };
   return new ReadableStream({
     type: "bytes",
     async pull(controller) {
       try {
         signal?.throwIfAborted();
-        const isMore = await next();
+        const ready = await source.ready();
         const request = controller.byobRequest;
-        if (!isMore) {
+        if (ready === 0) {
           settle();
           controller.close();
           // A read that found nothing left is still waiting for its answer.
@@ -37,11 +31,12 @@ export function byteStream(
           return;
         }
         const view = request?.view;
-        const bytes = held.subarray(0, view?.byteLength);
-        held = held.subarray(bytes.byteLength);
-        if (view == null) return controller.enqueue(new Uint8Array(bytes));
-        new Uint8Array(view.buffer, view.byteOffset).set(bytes);
-        request?.respond(bytes.byteLength);
+        if (view != null) {
+          request?.respond(source.readInto(new Uint8Array(view.buffer, view.byteOffset, view.byteLength)));
+          return;
+        }
+        const bytes = new Uint8Array(Math.min(ready, ownBytes));
+        controller.enqueue(bytes.subarray(0, source.readInto(bytes)));
       } catch (error) {
         settle();
         await release(error);

@@ -1,4 +1,4 @@
-import { randomBytes, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import {
   type CipherOptions,
   type CiphertextSource,
@@ -14,12 +14,12 @@ import { type ByteReader, byteReader } from "./byte-reader.ts";
 import { byteStream } from "./byte-stream.ts";
 import { contextDigest } from "./context.ts";
 import { cachedDataKeys, type DataKeyCacheOptions, type DataKeys, freshDataKeys } from "./data-key-cache.ts";
-import { deriveMessageKey, encodePrefix, type Header, type MessageKey, readHeader } from "./header.ts";
-import { oneAhead } from "./one-ahead.ts";
+import { deriveMessageKey, type Header, type MessageKey, readHeader } from "./header.ts";
 import { pullStream } from "./pull-stream.ts";
 import { decryptRange, type DecryptRangeOptions, type RangeSource } from "./range.ts";
+import { Sealing } from "./sealing.ts";
 import { openedCiphertext, readLayout } from "./seek.ts";
-import { maxSegmentSize, minSegmentSize, openSegment, sealSegment, tagLength } from "./segments.ts";
+import { maxSegmentSize, minSegmentSize, openSegment, tagLength } from "./segments.ts";
 
 export interface EnvelopeOptions {
   /** Wraps the data keys: a local key ring, AWS KMS, a provider of yours. */
@@ -67,8 +67,8 @@ export function createEnvelope(options: EnvelopeOptions): Envelope {
     plaintextSize: async (source) => (await readLayout(source)).layout.size,
     encrypt(plaintext, given = {}) {
       const reader = byteReader(plaintext);
-      const pieces = oneAhead(encrypted(reader, { dataKeys, segmentSize, ...given }));
-      return byteStream(pieces, { signal: given.signal, release: (reason) => reader.cancel(reason) });
+      const sealing = new Sealing(reader, { dataKeys, segmentSize, ...given });
+      return byteStream(sealing, { signal: given.signal, release: (reason) => reader.cancel(reason) });
     },
     decrypt(ciphertext, given = {}) {
       const reader = byteReader(ciphertext);
@@ -78,42 +78,6 @@ export function createEnvelope(options: EnvelopeOptions): Envelope {
     decryptRange: (source, given) => decryptRange((opened) => open(opened, given), source, given),
     [Symbol.dispose]: () => dataKeys[Symbol.dispose](),
   };
-}
-
-/** Segments that are sealed at once, at most. */
-const perPiece = (segmentSize: number): number => Math.max(1, Math.floor((512 * 1024) / segmentSize));
-
-async function* encrypted(
-  reader: ByteReader,
-  { dataKeys, segmentSize, context = {}, signal }: CipherOptions & { dataKeys: DataKeys; segmentSize: number },
-): AsyncGenerator<Uint8Array> {
-  const digest = contextDigest(context);
-  const dataKey = await dataKeys.forEncryption({ context, signal });
-  const salt = randomBytes(32);
-  const prefix = encodePrefix({ segmentSize, salt, keyId: dataKey.keyId, wrapped: dataKey.wrapped });
-  const message = deriveMessageKey(dataKey.plaintext, { prefix, salt, context: digest });
-  dataKey.plaintext.fill(0);
-  yield Buffer.concat([prefix, message.commitment]);
-  // A piece is copied before the one after the next is made: two of them share their memory with all others.
-  const memory = Array.from({ length: 2 }, () => new Uint8Array(perPiece(segmentSize) * (segmentSize + tagLength)));
-  for (let index = 0, turn = 0, last = false; !last; turn ^= 1) {
-    // What is there already is sealed at once: a piece costs its reader about the same whatever its size.
-    await reader.atEnd();
-    const count = Math.min(perPiece(segmentSize), Math.max(1, Math.floor(reader.atHand / segmentSize)));
-    const plaintext = await reader.read(count * segmentSize);
-    last = await reader.atEnd();
-    // A cancelled body ends early: that must not become a message that is whole, and short.
-    signal?.throwIfAborted();
-    dataKey.used(plaintext.byteLength);
-    const piece = memory[turn] as Uint8Array;
-    let sealed = 0;
-    for (let n = 0; n < count; n++, index++) {
-      const segment = plaintext.subarray(n * segmentSize, (n + 1) * segmentSize);
-      const position = { index, last: last && n === count - 1 };
-      sealed += sealSegment(message, position, segment, piece.subarray(sealed)).byteLength;
-    }
-    yield piece.subarray(0, sealed);
-  }
 }
 
 async function* decrypted(

@@ -30,8 +30,8 @@ export async function* chunksOf(body: Bytes, signal?: AbortSignal): AsyncGenerat
 }
 
 /**
- * As {@link chunksOf}, for who is done with a chunk before he asks for the next: a byte stream is read into the same memory
- * time after time.
+ * As {@link chunksOf}, for who is done with a chunk before he asks for the one after the next: a byte stream is read into the
+ * same two pieces of memory time after time, and each is full but the last.
  */
 export async function* passingChunksOf(body: Bytes, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   signal?.throwIfAborted();
@@ -39,19 +39,19 @@ export async function* passingChunksOf(body: Bytes, signal?: AbortSignal): Async
   if (reader === undefined) return yield* chunksOf(body, signal);
   const onAbort = (): void => void reader.cancel(signal?.reason).catch(() => {});
   signal?.addEventListener("abort", onAbort, { once: true });
-  let memory = new ArrayBuffer(passingBytes);
+  const memory: ArrayBuffer[] = [];
   let ended = false;
   try {
-    for (;;) {
-      const { value, done }: ReadableStreamReadResult<Uint8Array<ArrayBuffer>> = await reader.read(
-        new Uint8Array(memory),
-      );
+    for (let turn = 0; !ended; turn ^= 1) {
+      const view = new Uint8Array(memory[turn] ?? new ArrayBuffer(passingBytes));
+      const { value, done } = await reader.read(view, { min: passingBytes });
       signal?.throwIfAborted();
       ended = done;
-      if (done) return;
-      yield value;
+      if (value === undefined) return;
+      // The end may come with the last bytes.
+      if (value.byteLength > 0) yield value;
       // The memory comes back in another object.
-      memory = value.buffer;
+      memory[turn] = value.buffer;
     }
   } finally {
     signal?.removeEventListener("abort", onAbort);

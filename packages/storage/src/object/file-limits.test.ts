@@ -88,4 +88,19 @@ describe.skipIf(process.platform === "win32")("a file system that refuses", () =
     }
     expect((await readdir("/proc/self/fd")).length).toBeLessThan(before + 5);
   });
+
+  it.runIf(process.platform === "linux")(
+    "no handle of a large file that is replaced or deleted stays open",
+    async () => {
+      const store = fileSystem({ root });
+      const large = new Uint8Array(5 * 1024 * 1024);
+      await store.put("k", large);
+      const before = (await readdir("/proc/self/fd")).length;
+      for (let n = 0; n < 8; n++) await store.put("k", large.fill(n));
+      expect(await (await store.get("k")).bytes()).toEqual(large);
+      await store.delete("k");
+      expect(await store.head("k")).toBeUndefined();
+      expect((await readdir("/proc/self/fd")).length).toBeLessThan(before + 5);
+    },
+  );
 });

@@ -16,6 +16,7 @@ import { hasCode, isMissing, namedFileError } from "./file-errors.ts";
 import { Folders, makeFolders } from "./file-folders.ts";
 import { etagOf, infoOf } from "./file-info.ts";
 import { openObject } from "./file-read.ts";
+import { HeldFiles } from "./file-release.ts";
 import { walk } from "./file-walk.ts";
 import { NameGuard } from "./name-guard.ts";
 import { pathOfKey, reservedFolder } from "./path-encoding.ts";
@@ -96,8 +97,9 @@ class FileSystem implements FileSystemStore {
       if (options.ifAbsent === true && this.#names.isExact)
         this.#place(key, path, options, () => linkSync(staged, path));
       else {
-        const commit = options.ifAbsent === true ? linkSync : renameSync;
-        await this.#lock.hold(() => this.#place(key, path, options, () => commit(staged, path)));
+        const commit = options.ifAbsent === true ? linkSync : replaceSync;
+        await using replaced = new HeldFiles();
+        await this.#lock.hold(() => this.#place(key, path, options, () => commit(staged, path, replaced)));
       }
       await this.#folders.sync([dirname(path)]);
       return info;
@@ -155,7 +157,8 @@ class FileSystem implements FileSystemStore {
   async #delete(key: string, path: string): Promise<void> {
     if ((await this.#info(key, path)) === undefined) return;
     makeFolders(key, dirname(join(this.#root, reservedFolder, "lock")));
-    const kept = await this.#lock.hold(() => this.#remove(path));
+    await using removed = new HeldFiles();
+    const kept = await this.#lock.hold(() => this.#remove(path, removed));
     await this.#folders.sync([kept]);
   }
 
@@ -203,7 +206,8 @@ class FileSystem implements FileSystemStore {
   }
 
   /** Removes a file and the folders it leaves empty; returns the nearest folder that stays. */
-  #remove(path: string): string {
+  #remove(path: string, removed: HeldFiles): string {
+    removed.hold(path);
     try {
       unlinkSync(path);
     } catch (error) {
@@ -219,6 +223,11 @@ class FileSystem implements FileSystemStore {
     }
     return folder;
   }
+}
+
+function replaceSync(staged: string, path: string, replaced: HeldFiles): void {
+  replaced.hold(path);
+  renameSync(staged, path);
 }
 
 /** Links a file into its place; false when there is one. */

@@ -14,8 +14,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Bytes } from "@ashlar/core";
-import { passingChunksOf } from "./body.ts";
 import { isMissing } from "./file-errors.ts";
+import { writeBody } from "./file-write.ts";
 
 const dayMilliseconds = 24 * 60 * 60 * 1000;
 
@@ -83,7 +83,7 @@ export class Staging {
 async function writeDurably(path: string, body: Bytes, signal: AbortSignal | undefined): Promise<void> {
   const file = await open(path, "wx");
   try {
-    for await (const chunk of passingChunksOf(body, signal)) await file.writeFile(chunk);
+    await writeBody(file, body, signal);
     signal?.throwIfAborted();
     const stamp = nextStamp();
     await file.utimes(stamp, stamp);
