@@ -1,4 +1,5 @@
 export type { About, AboutOptions } from "./define/about.ts";
+export { approxCountDistinct, approxQuantile } from "./define/approximate.ts";
 export { type Column, column, type ColumnFeature, type Predicate } from "./define/column.ts";
 export type { Duration } from "./define/duration.ts";
 export { type Entity, entity, type KeyShape, type KeyType } from "./define/entity.ts";
@@ -81,7 +82,14 @@ export type { Candidate, NearestOptions, Neighbour, VectorFeature } from "./near
 export { arrow } from "./offline/arrow.ts";
 export type { ColumnData } from "./offline/column-data.ts";
 export type { FeatureColumn, OutputOptions } from "./offline/feature-column.ts";
-export type { EngineOptions, JoinRequest, LabelSession, OfflineEngine, TimelineOptions } from "./offline/port.ts";
+export type {
+  EngineOptions,
+  JoinRequest,
+  LabelOptions,
+  LabelPart,
+  OfflineEngine,
+  TimelineOptions,
+} from "./offline/port.ts";
 export type { IgnoredRows, Timeline } from "./offline/timeline.ts";
 export { memory } from "./online/memory.ts";
 export type {

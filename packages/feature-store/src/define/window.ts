@@ -9,6 +9,19 @@ export type Aggregate<Type extends ScalarType = ScalarType> =
   | { readonly aggregate: "mean" | "stddev" | "sum" | "countDistinct"; readonly column: string; readonly type: Type }
   | { readonly aggregate: "min" | "max" | "first" | "last"; readonly column: string; readonly type: Type }
   | { readonly aggregate: "quantile"; readonly column: string; readonly q: number; readonly type: Type }
+  | {
+      readonly aggregate: "approxCountDistinct";
+      readonly column: string;
+      readonly precision: number;
+      readonly type: Type;
+    }
+  | {
+      readonly aggregate: "approxQuantile";
+      readonly column: string;
+      readonly q: number;
+      readonly bits: number;
+      readonly type: Type;
+    }
   | { readonly aggregate: "count"; readonly type: Type }
   | { readonly aggregate: "share"; readonly predicate: Predicate; readonly type: Type };
 

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import {
+  approxCountDistinct,
+  approxQuantile,
   column,
   count,
   countDistinct,
@@ -66,6 +68,8 @@ describe("a window", () => {
           median: window("4s", median("value")),
           tenth: window("7s", quantile("value", 0.1)),
           lastNonNull: lastNonNull("value", { maxAge: "forever" }),
+          about: window("4s", approxCountDistinct("value", { standardError: 0.26 })),
+          near: window("4s", approxQuantile("value", 0.4, { relativeError: 0.1 })),
         },
       });
       const store = createFeatureStore({ views: [view] });
@@ -106,6 +110,9 @@ describe("a window", () => {
         first: window("1d", first("text", "string")),
         last: window("1d", last("text", "string")),
         texts: window("1d", countDistinct("text")),
+        aboutTexts: window("1d", approxCountDistinct("text")),
+        aboutNumbers: window("1d", approxCountDistinct("n")),
+        nearNumber: window("1d", approxQuantile("n", 0.5)),
         least: window("1d", min("n", "int64")),
         greatest: window("1d", max("n", "int64")),
         newest: window("1d", max("at", "timestamp")),
@@ -121,6 +128,9 @@ describe("a window", () => {
       "v:first": "x",
       "v:last": "x",
       "v:texts": 2,
+      "v:aboutTexts": 2,
+      "v:aboutNumbers": 3,
+      "v:nearNumber": 9077022504777744,
       "v:least": big - 1n,
       "v:greatest": big + 1n,
       "v:newest": 4n,
@@ -138,6 +148,7 @@ describe("a window", () => {
   it.each([
     ["min of a text", window("1d", min("text"))],
     ["quantile of a text", window("1d", median("text"))],
+    ["approximate quantile of a text", window("1d", approxQuantile("text", 0.5))],
     ["float64 last of a text", window("1d", last("text"))],
   ])("refuses the %s", async (_, feature) => {
     const table = arrowTable({ id: ["string", ["a"]], at: ["timestamp", [1]], text: ["string", ["x"]] });
@@ -151,6 +162,13 @@ describe("a window", () => {
     });
     const asked = createFeatureStore({ views: [view] }).trainingSet({ labels: table, time: "at", features: ["v:*"] });
     await expect(asked).rejects.toMatchObject({ code: "COLUMN_TYPE_MISMATCH" });
+  });
+
+  it("refuses errors that no sketch has", () => {
+    const invalid = expect.objectContaining({ code: "DEFINITION_INVALID" });
+    expect(() => approxQuantile("value", 2)).toThrow(invalid);
+    expect(() => approxQuantile("value", 0.5, { relativeError: 0 })).toThrow(invalid);
+    expect(() => approxCountDistinct("value", { standardError: 0.5 })).toThrow(invalid);
   });
 
   it.each([-0.1, 1.1, NaN])("refuses the quantile %d", (q) => {

@@ -1,9 +1,11 @@
 import type { FeatureView } from "../define/feature-view.ts";
 import type { Value, ValueType } from "../define/value-type.ts";
 import type { WindowFeature } from "../define/window.ts";
+import { bucketOf, valueOfBucket } from "../sketch/log-buckets.ts";
 import { type Accumulator, accumulator, type NumberAccumulator, type RowAccumulator } from "./accumulator.ts";
 import type { ColumnData } from "./column-data.ts";
 import { columnReader } from "./column-reader.ts";
+import { ApproximateDistinct, type RegisterCodes, registerCodes } from "./approximate-distinct.ts";
 import { Distinct } from "./distinct.ts";
 import type { FeatureColumn } from "./feature-column.ts";
 import { type Measure, measure, orderedSeries, series } from "./measure.ts";
@@ -23,8 +25,8 @@ export interface Aggregation {
 /** Makes the aggregations of a view; what several need of one column is made once. */
 export function aggregations(timeline: Timeline, view: FeatureView): (feature: WindowFeature) => Aggregation {
   const table = view.source.name;
-  const kept = new Map<string, Measure | Series | Ranks>();
-  const once = <Made extends Measure | Series | Ranks>(key: string, make: () => Made): Made => {
+  const kept = new Map<string, Measure | Series | Ranks | RegisterCodes>();
+  const once = <Made extends Measure | Series | Ranks | RegisterCodes>(key: string, make: () => Made): Made => {
     const made = (kept.get(key) as Made | undefined) ?? make();
     kept.set(key, made);
     return made;
@@ -47,7 +49,21 @@ export function aggregations(timeline: Timeline, view: FeatureView): (feature: W
       }
       case "quantile": {
         const ranks = once(`ranks ${of.column}`, () => rankWithinKeys(measure(timeline, of, table), timeline.starts));
-        return computed(new Quantile(ranks, of.q), type, false);
+        return computed(new Quantile(ranks, of.q, true), type, false);
+      }
+      case "approxQuantile": {
+        const { column, bits, q } = of;
+        const ranks = once(`buckets ${bits} ${column}`, () => {
+          const { values, ...rest } = measure(timeline, of, table);
+          const bucketed = values.map((value) => valueOfBucket(bucketOf(value, bits), bits));
+          return rankWithinKeys({ ...rest, values: bucketed }, timeline.starts);
+        });
+        return computed(new Quantile(ranks, q, false), type, false);
+      }
+      case "approxCountDistinct": {
+        const { column, precision } = of;
+        const codes = once(`codes ${precision} ${column}`, () => registerCodes(timeline, column, precision));
+        return computed(new ApproximateDistinct(codes, precision), type, true);
       }
       case "countDistinct":
         return computed(new Distinct(once(`series ${of.column}`, () => series(timeline, of.column))), type, true);

@@ -19,7 +19,11 @@ export interface Measure {
 }
 
 type Measured =
-  | { readonly aggregate: "mean" | "sum" | "stddev" | "quantile"; readonly column: string; readonly type: ScalarType }
+  | {
+      readonly aggregate: "mean" | "sum" | "stddev" | "quantile" | "approxQuantile";
+      readonly column: string;
+      readonly type: ScalarType;
+    }
   | { readonly aggregate: "share"; readonly predicate: Predicate };
 
 /** @throws COLUMN_TYPE_MISMATCH when the column cannot be aggregated so */

@@ -51,14 +51,17 @@ export class Quantile implements NumberAccumulator {
   size = 0;
   readonly #ranks: Ranks;
   readonly #q: number;
+  readonly #between: boolean;
   #tree = new Uint32Array(0);
   #length = 1;
   #start = 0;
   #top = 0;
 
-  constructor(ranks: Ranks, q: number) {
+  /** @param between whether to interpolate linearly between the closest ranks, or to take the lower */
+  constructor(ranks: Ranks, q: number, between: boolean) {
     this.#ranks = ranks;
     this.#q = q;
+    this.#between = between;
   }
   reset(start: number, end: number): void {
     this.size = 0;
@@ -79,7 +82,7 @@ export class Quantile implements NumberAccumulator {
     const below = Math.floor(at);
     const low = this.#nth(below);
     const part = at - below;
-    if (part === 0) return low;
+    if (part === 0 || !this.#between) return low;
     const high = this.#nth(below + 1);
     return low === high ? low : low + (high - low) * part;
   }

@@ -75,6 +75,9 @@ const noNumbers = new Float32Array(0);
 
 const kinds = { string: "string", boolean: "boolean", timestamp: "time" } as const;
 
+/** Aggregates that take columns of every kind. */
+const anyKind: ReadonlySet<string> = new Set(["countDistinct", "approxCountDistinct"]);
+
 function declaredKind(view: FeatureView, column: string): Kind {
   for (const feature of Object.values(view.features)) {
     if (feature.kind === "column") {
@@ -86,7 +89,7 @@ function declaredKind(view: FeatureView, column: string): Kind {
     if (of.aggregate === "share") {
       const type = typeof of.predicate.value;
       if (of.predicate.column === column && type !== "number") return type as Kind;
-    } else if (of.aggregate !== "count" && of.aggregate !== "countDistinct" && of.column === column) {
+    } else if (of.aggregate !== "count" && !anyKind.has(of.aggregate) && of.column === column) {
       return kinds[of.type as keyof typeof kinds] ?? "number";
     }
   }

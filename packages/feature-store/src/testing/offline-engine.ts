@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { approxCountDistinct, approxQuantile } from "../define/approximate.ts";
 import { column } from "../define/column.ts";
 import { entity } from "../define/entity.ts";
 import { featureView } from "../define/feature-view.ts";
@@ -88,6 +89,8 @@ const sawtooth = {
   "first.hop": window("4s", first("value"), hops),
   "lastInWindow.hop": window("4s", last("value"), hops),
   "distinct.hop": window("4s", countDistinct("value"), hops),
+  "about.hop": window("4s", approxCountDistinct("value"), hops),
+  "near.hop": window("4s", approxQuantile("value", 0.9), hops),
   "median.hop": window("4s", median("value"), hops),
   "ninth.hop": window("4s", quantile("value", 0.9), hops),
 };
@@ -115,6 +118,8 @@ async function agree(engine: OfflineEngine, { rows, labels, known, cut, strict, 
       first: window("4s", first("value")),
       lastInWindow: window("4s", last("value")),
       distinct: window("4s", countDistinct("value")),
+      about: window("4s", approxCountDistinct("value")),
+      near: window("4s", approxQuantile("value", 0.9)),
       median: window("4s", median("value")),
       ninth: window("4s", quantile("value", 0.9)),
       lastNonNull: lastNonNull("value", { maxAge: "3s" }),

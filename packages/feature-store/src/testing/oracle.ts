@@ -1,3 +1,6 @@
+import { HyperLogLog } from "../sketch/hyperloglog.ts";
+import { QuantileSketch } from "../sketch/quantile-sketch.ts";
+
 /** One row of a source as the oracle sees it: times in microseconds, null where absent. */
 export interface OracleRow {
   readonly key: readonly (string | null)[];
@@ -33,6 +36,9 @@ export interface OracleAnswer {
   readonly first: number | null;
   readonly lastInWindow: number | null;
   readonly distinct: number | null;
+  /** The estimates of a HyperLogLog and of a sketch of quantiles, at nine tenths, that had the values of the window. */
+  readonly about: number | null;
+  readonly near: number | null;
   /** At a half and at nine tenths, by linear interpolation. */
   readonly median: number | null;
   readonly ninth: number | null;
@@ -79,6 +85,8 @@ export function oracle(rows: readonly OracleRow[], label: OracleLabel, options: 
     first: first?.value ?? null,
     lastInWindow: lastInWindow?.value ?? null,
     distinct: last === undefined ? null : new Set(values).size,
+    about: last === undefined ? null : sketched(new HyperLogLog(12), values, "addNumber").estimate,
+    near: values.length === 0 ? null : sketched(new QuantileSketch(6), values, "add").quantile(0.9),
     median: interpolated(sorted, 0.5),
     ninth: interpolated(sorted, 0.9),
     lastNonNull: young(lastNonNull),
@@ -96,6 +104,15 @@ type Seen = OracleRow & { readonly event: number };
 function isLater(row: Seen, than: Seen | undefined): boolean {
   if (than === undefined || row.event !== than.event) return than === undefined || row.event > than.event;
   return (row.known ?? Infinity) >= (than.known ?? Infinity);
+}
+
+function sketched<Name extends string, Sketch extends Readonly<Record<Name, (value: number) => void>>>(
+  sketch: Sketch,
+  values: readonly number[],
+  add: Name,
+): Sketch {
+  for (const value of values) sketch[add](value);
+  return sketch;
 }
 
 function interpolated(sorted: readonly number[], q: number): number | null {

@@ -4,7 +4,7 @@ import { readColumn } from "../offline/arrow-columns.ts";
 import type { ColumnData } from "../offline/column-data.ts";
 import { type Batches, batchesOf, type ScanOptions } from "./batches.ts";
 import { Frequent } from "./frequent.ts";
-import { HyperLogLog } from "./hyperloglog.ts";
+import { HyperLogLog } from "../sketch/hyperloglog.ts";
 import { Moments } from "./moments.ts";
 import { quantileOf } from "./quantile.ts";
 import { Reservoir } from "./reservoir.ts";

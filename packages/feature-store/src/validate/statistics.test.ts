@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Frequent } from "./frequent.ts";
-import { HyperLogLog } from "./hyperloglog.ts";
+import { HyperLogLog } from "../sketch/hyperloglog.ts";
 import { chiSquare, jensenShannon, kolmogorovSmirnov, populationStability } from "./index.ts";
 import { quantileOf } from "./quantile.ts";
 import { Reservoir } from "./reservoir.ts";

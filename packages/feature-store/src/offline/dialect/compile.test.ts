@@ -1,6 +1,7 @@
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { approxCountDistinct, approxQuantile } from "../../define/approximate.ts";
 import { column } from "../../define/column.ts";
 import { entity } from "../../define/entity.ts";
 import { featureView } from "../../define/feature-view.ts";
@@ -242,7 +243,14 @@ describe("the join compiled to DuckDB", () => {
       const told = known ? rows : rows.map((row) => ({ ...row, known: 0 }));
       const options = { ttl: 3_000_000, width: 4_000_000, hop: 1_500_000, knownAt: known && cut, strict };
       const wanted = labels.map((label) => {
-        const { last: _last, lastNonNull: _past, ninth: _ninth, ...values } = oracle(told, label, options);
+        const {
+          last: _last,
+          lastNonNull: _past,
+          ninth: _ninth,
+          about: _about,
+          near: _near,
+          ...values
+        } = oracle(told, label, options);
         return Object.fromEntries(
           Object.entries(values).map(([name, value]) => [
             `v:${name}`,
@@ -365,6 +373,10 @@ describe("a join compiled to SQL", () => {
       "a quantile where the database has none",
       { ...asked, views: [featureView({ ...base, features: { x: window("1s", median("value")) } })], dialect: "trino" },
     ],
+    ...[approxCountDistinct("value"), approxQuantile("value", 0.5)].map((of): [string, CompileJoinOptions] => [
+      `an estimate by ${of.aggregate}, which no database makes as we do`,
+      { ...asked, views: [featureView({ ...base, features: { x: window("1s", of) } })], dialect: "spark" },
+    ]),
     [
       "a mean of text",
       {

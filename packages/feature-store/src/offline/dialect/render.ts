@@ -294,6 +294,13 @@ function aggregate({ of }: WindowedFeature, column: string, dialect: SqlDialect)
         value: of,
         rule: `${dialect.name} has no exact quantile as an aggregate`,
       });
+    case "approxCountDistinct":
+    case "approxQuantile":
+      throw featureStoreError("DEFINITION_INVALID", {
+        of: "A join in SQL",
+        value: of,
+        rule: `no database estimates as ${of.aggregate} does; take the exact aggregate, or trainingSet`,
+      });
     case "count":
     case "share":
     case "last":
