@@ -1,8 +1,8 @@
 import type { View } from "@ashlar/feature-store";
 import type { FeatureRegistry, ProfileSubject } from "@ashlar/feature-store/registry";
-import { type Batches, type ColumnProfile, profile } from "@ashlar/feature-store/validate";
+import { type Batches, profile } from "@ashlar/feature-store/validate";
 
-/** Profiles each set of rows, and keeps of every view the columns that are its features, under its version. */
+/** Profiles each set of rows, which is read once, and keeps of every view the columns that are its features, under its version. */
 export async function keepProfiles(
   registry: FeatureRegistry,
   views: readonly View[],
@@ -11,7 +11,9 @@ export async function keepProfiles(
   for (const [of, rows] of Object.entries(sets)) {
     const made = await profile(rows, { columns: views.flatMap(columnsOf) });
     for (const view of views) {
-      const columns = Object.fromEntries(columnsOf(view).map((name) => [name, made.columns[name] as ColumnProfile]));
+      const columns = Object.fromEntries(
+        Object.entries(made.columns).filter(([name]) => columnsOf(view).includes(name)),
+      );
       const { name, version } = view;
       await registry.recordProfile({ view: name, version, of: of as ProfileSubject, profile: { ...made, columns } });
     }

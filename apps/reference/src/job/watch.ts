@@ -30,10 +30,10 @@ export async function watch(
   const store = await platform.onlineStore(table);
   const { rows, compared, different, causes } = await store.checkSkew({ served, features: modelFeatures, signal });
   context.progress(0.6, "comparing with the training set");
-  const training = partRows(platform, set.parts.sample)();
-  const { comparisons } = await driftBetween({ training, served }, { signal });
+  const training = partRows(platform, set.parts.sample);
+  const { comparisons } = await driftBetween({ training: training(), served }, { signal });
   context.progress(0.8, "keeping profiles");
-  await keepProfiles(platform.features, store.views, { training, served });
+  await keepProfiles(platform.features, store.views, { training: training(), served });
   const columns = comparisons[0]?.report.columns ?? [];
   return {
     logged: rows,
