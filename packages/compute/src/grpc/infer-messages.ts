@@ -1,9 +1,10 @@
 import { computeError } from "../errors.ts";
 import type { ModelSignature } from "../infer/signature.ts";
-import { arrayConstructor, elementCount, type Tensor, type TensorData } from "../infer/tensor.ts";
+import { arrayConstructor, elementCount, type NamedTensor, type TensorData } from "../infer/tensor.ts";
 import { readBinaryData, writeBinaryData } from "../protocol/binary-data.ts";
 import { type Datatype, datatypeOf, elementTypeOf } from "../protocol/datatypes.ts";
 import {
+  addInput,
   checkInput,
   type InferRequest,
   type RequestedOutput,
@@ -27,7 +28,7 @@ export function readInferMessage(message: Message, signature: ModelSignature): I
   if (raw.length > 0 && raw.length !== list.length) {
     throw invalid(`there are ${raw.length} raw contents for ${list.length} inputs`, "there is one for each, or none");
   }
-  const inputs = new Map<string, Tensor>();
+  const inputs: NamedTensor[] = [];
   for (const [index, input] of list.entries()) {
     const parameters = plain(input["parameters"] as Message);
     const shape = (input["shape"] as readonly (number | bigint)[]).map(Number);
@@ -36,21 +37,20 @@ export function readInferMessage(message: Message, signature: ModelSignature): I
       { ...input, datatype: input["datatype"] ?? "", shape },
       parameters,
     );
-    if (inputs.has(spec.name)) throw invalid(`the input "${spec.name}" is given twice`, "each input is given once");
     const bytes = raw[index];
     const data =
       bytes === undefined
         ? readContents(spec.name, datatype, shape, (input["contents"] ?? {}) as Message)
-        : readBinaryData(spec.name, datatype, shape, bytes);
+        : readBinaryData(spec.name, datatype, shape, new Uint8Array(bytes));
     if (raw.length > 0 && input["contents"] !== undefined) {
       throw invalid(`the input "${spec.name}" has contents and raw contents`, "a request uses one of the two");
     }
-    inputs.set(spec.name, { shape, data });
+    addInput(inputs, { name: spec.name, shape, data });
   }
   const id = String(message["id"] ?? "");
   return {
     id: id === "" ? null : id,
-    inputs: Object.fromEntries(inputs),
+    inputs,
     outputs: readOutputs(message["outputs"] as Messages, signature),
     ...readParameters(plain(message["parameters"] as Message)),
   };

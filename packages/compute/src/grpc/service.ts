@@ -1,6 +1,8 @@
 import { isAshlarError } from "@ashlar/core";
 
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
+import type { Caller } from "../infer/pending-request.ts";
+import { prepareTensors } from "../infer/request.ts";
 import { modelConfiguration } from "../protocol/configuration.ts";
 import { inferAnswer, inferOptions } from "../protocol/infer.ts";
 import { type ProtocolOptions, resolveProtocolOptions, type ResolvedProtocolOptions } from "../protocol/options.ts";
@@ -77,7 +79,7 @@ export function grpcService(server: WorkerInferenceServer, options: ProtocolOpti
   );
   const unary = Object.entries(answers(context)).map(([name, answer]) => [name, handler(answer)] as const);
   const stream = (call: StreamCall): void =>
-    serveStream(call, async (request, signal) => inferMessage(server, request, () => signal, undefined));
+    serveStream(call, async (request, signal) => inferMessage(server, request, { signal }, undefined));
   return { definition, implementation: { ...Object.fromEntries(unary), ModelStreamInfer: stream } };
 }
 
@@ -146,7 +148,8 @@ function answers(context: {
     ModelMetadata: async (request) => metadata(server, await named(request)) as Message,
     ModelInfer: (request, call) => {
       const deadline = Number(call.getDeadline()) - Date.now();
-      return inferMessage(server, request, () => cancellation(call), Number.isFinite(deadline) ? deadline : undefined);
+      const caller = new UnaryCaller(call);
+      return inferMessage(server, request, caller, Number.isFinite(deadline) ? deadline : undefined);
     },
     ModelConfig: async (request) => ({ config: configMessage(modelConfiguration(await named(request))) }),
     ModelStatistics: async (request) => {
@@ -174,7 +177,7 @@ function answers(context: {
 async function inferMessage(
   server: WorkerInferenceServer,
   request: Message,
-  signal: () => AbortSignal,
+  caller: Caller,
   deadlineMs: number | undefined,
 ): Promise<Message> {
   const name = String(request["model_name"] ?? "");
@@ -184,17 +187,25 @@ async function inferMessage(
   const own = message.deadlineMs ?? Number.POSITIVE_INFINITY;
   const limited =
     deadlineMs === undefined ? message : { ...message, deadlineMs: Math.max(0, Math.min(own, deadlineMs)) };
-  const options = inferOptions(limited, signal, version);
+  const options = inferOptions(limited, caller, version);
   const model = entry.choose(options);
-  const outputs = await entry.inferOn(model, message.inputs, options, true);
+  const outputs = await entry.inferOn(model, prepareTensors(model, message.inputs, null), options);
   return writeInferMessage(inferAnswer(model, message, outputs));
 }
 
-function cancellation(call: UnaryCall): AbortSignal {
-  const controller = new AbortController();
-  if (call.cancelled) controller.abort();
-  else call.on("cancelled", () => controller.abort());
-  return controller.signal;
+class UnaryCaller implements Caller {
+  readonly #call: UnaryCall;
+
+  constructor(call: UnaryCall) {
+    this.#call = call;
+  }
+
+  get signal(): AbortSignal {
+    const controller = new AbortController();
+    if (this.#call.cancelled) controller.abort();
+    else this.#call.on("cancelled", () => controller.abort());
+    return controller.signal;
+  }
 }
 
 /** Enumerations go over the wire as numbers. */

@@ -6,6 +6,8 @@ export interface BatchLayout {
   readonly inputs: readonly (number | null)[];
   /** Every output is cut along its axis, so each has one. */
   readonly outputs: readonly number[];
+  /** Inputs of which the model fixes every axis but the joined one. */
+  readonly fixed: readonly boolean[];
 }
 
 /**
@@ -21,7 +23,8 @@ export function batchLayout(
   if (!batchable) return null;
   if (batchAxes === null) {
     if (!signature.batchable) return null;
-    return { inputs: signature.inputs.map(() => 0), outputs: signature.outputs.map(() => 0) };
+    const inputs = signature.inputs.map(() => 0);
+    return { inputs, outputs: signature.outputs.map(() => 0), fixed: fixedInputs(signature, inputs) };
   }
   const names = new Set([...signature.inputs, ...signature.outputs].map(({ name }) => name));
   const unknown = Object.keys(batchAxes).find((name) => !names.has(name));
@@ -40,5 +43,12 @@ export function batchLayout(
   if (inputs.every((axis) => axis === null)) {
     throw invalidOption("batchAxes", "null for every input", "an axis for one input at least");
   }
-  return { inputs, outputs };
+  return { inputs, outputs, fixed: fixedInputs(signature, inputs) };
+}
+
+function fixedInputs(signature: ModelSignature, axes: readonly (number | null)[]): boolean[] {
+  return signature.inputs.map(({ shape }, index) => {
+    const joined = axes[index] ?? null;
+    return joined !== null && shape.every((length, axis) => axis === joined || length !== null);
+  });
 }

@@ -51,7 +51,7 @@ test("requests joined along any axis are told apart again", () => {
       });
       const spec = { name: "t", type, shape: shape.map(() => null) };
       const signature = { inputs: [spec], outputs: [spec], batchable: true };
-      const layout = { inputs: [axis], outputs: [axis] };
+      const layout = { inputs: [axis], outputs: [axis], fixed: [false] };
       const [joined] = joinRequests(signature, layout, requests, true) as [Tensor];
       const lists = requests.map(({ tensors: [tensor] }) => nested(tensor?.data ?? [], tensor?.shape ?? []));
       expect(nested(joined.data, joined.shape)).toEqual(concat(lists, axis));
@@ -64,7 +64,7 @@ test("requests joined along any axis are told apart again", () => {
 test("buffers are given away only when they are the request's own and whole", () => {
   const spec = { name: "t", type: "float32", shape: [null] } as const;
   const signature = { inputs: [spec], outputs: [spec], batchable: true };
-  const layout = { inputs: [0], outputs: [0] };
+  const layout = { inputs: [0], outputs: [0], fixed: [true] };
   const given = Float32Array.of(1, 2);
   const bufferOf = (owned: boolean, data: Float32Array, transferred: boolean, repeatable = false) => {
     const request = { tensors: [{ data, shape: [data.length] }], rows: data.length, shapeKey: "", owned };

@@ -24,8 +24,7 @@ export function joinRequests(
 ): readonly Tensor[] {
   const [first, second] = requests;
   if (first === undefined) return [];
-  const givable = first.owned && !repeatable && first.tensors.every(isWholeBuffer);
-  if (second === undefined && (!transferred || givable)) return first.tensors;
+  if (second === undefined && (!transferred || (!repeatable && isGivable(first)))) return first.tensors;
   return signature.inputs.map((spec, index) => {
     const axis = layout?.inputs[index] ?? null;
     const own = first.tensors[index] as Tensor;
@@ -34,8 +33,15 @@ export function joinRequests(
   });
 }
 
-function isWholeBuffer({ data }: Tensor): boolean {
-  return !ArrayBuffer.isView(data) || data.byteLength === (data as NumericTensorData).buffer.byteLength;
+/** Nothing but the request's own tensors lies in the buffers that would be given away. */
+function isGivable({ owned, body, tensors }: PreparedInputs): boolean {
+  if (!owned) return false;
+  for (const { data } of tensors) {
+    if (!ArrayBuffer.isView(data)) continue;
+    const { buffer, byteLength } = data as NumericTensorData;
+    if (buffer !== body && buffer.byteLength !== byteLength) return false;
+  }
+  return true;
 }
 
 type Constructor = ReturnType<typeof arrayConstructor>;

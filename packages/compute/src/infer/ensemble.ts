@@ -136,7 +136,7 @@ export class Ensemble implements Servable {
 
   /** A step gets what is left of the deadline; an aborted request ends between two steps. */
   #remaining(options: InternalRequestOptions, began: number): InternalRequestOptions {
-    (options.signal ?? options.lateSignal?.())?.throwIfAborted();
+    (options.signal ?? options.caller?.signal)?.throwIfAborted();
     const { deadlineMs } = options;
     if (deadlineMs === undefined) return options;
     const left = deadlineMs - (this.#init.monotonic() - began);

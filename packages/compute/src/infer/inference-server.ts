@@ -9,6 +9,7 @@ import { createProtocolHandler } from "../protocol/handler.ts";
 import { type LambdaHandler, lambdaHandler } from "../protocol/lambda.ts";
 import { nodeListener } from "../protocol/node-listener.ts";
 import type { ProtocolOptions } from "../protocol/options.ts";
+import { BufferPool } from "./buffer-pool.ts";
 import { FairShare } from "./fair-share.ts";
 import { LazyModels } from "./lazy-models.ts";
 import { loadModel } from "./load-model.ts";
@@ -17,7 +18,7 @@ import { ModelEntry, type Route } from "./model-entry.ts";
 import type { ModelSettings } from "./model-settings.ts";
 import { type InferenceServerOptions, requirePositiveInteger } from "./options.ts";
 import type { Outputs } from "./pending-request.ts";
-import type { InferenceInputs } from "./request.ts";
+import { type InferenceInputs, prepareInputs } from "./request.ts";
 import { onnxRuntimePackage } from "./runtime.ts";
 import type { Servable } from "./servable.ts";
 import type {
@@ -47,6 +48,8 @@ export class WorkerInferenceServer implements InferenceServer {
   /** What changes a model runs one after another. */
   readonly #changes: Map<string, Promise<unknown>> = new Map();
   readonly #closing: AbortController = new AbortController();
+  /** Of bodies and batches. */
+  readonly buffers: BufferPool = new BufferPool();
 
   constructor(options: InferenceServerOptions) {
     const { ort, logger, clock, maxConcurrentRuns, ...defaults } = options;
@@ -167,7 +170,8 @@ export class WorkerInferenceServer implements InferenceServer {
   async inferOwned(name: string, inputs: InferenceInputs, options: InferOptions, owned: boolean): Promise<Outputs> {
     const opening = this.open(name, options);
     const entry = opening instanceof Promise ? await opening : opening;
-    return entry.inferOn(entry.choose(options), inputs, options, owned);
+    const model = entry.choose(options);
+    return entry.inferOn(model, prepareInputs(model, inputs, owned), options);
   }
 
   /** What is served under a name; a promise only when it has to be woken first. @throws MODEL_NOT_FOUND */

@@ -1,7 +1,7 @@
 import { computeError } from "../errors.ts";
 import type { InternalRequestOptions, Outputs } from "./pending-request.ts";
 import { invalidOption } from "./options.ts";
-import { type InferenceInputs, prepareInputs } from "./request.ts";
+import type { PreparedInputs } from "./request.ts";
 import { SequenceModel } from "./sequence.ts";
 import type { Servable } from "./servable.ts";
 import type { InferOptions } from "./server.ts";
@@ -130,13 +130,7 @@ export class ModelEntry {
   }
 
   /** Sends a request to the version that was chosen, and a copy to the one that is compared. */
-  inferOn(
-    model: Servable,
-    inputs: InferenceInputs,
-    options: InferOptions & InternalRequestOptions,
-    owned: boolean,
-  ): Promise<Outputs> {
-    const prepared = prepareInputs(model, inputs, owned);
+  inferOn(model: Servable, prepared: PreparedInputs, options: InferOptions & InternalRequestOptions): Promise<Outputs> {
     const shadow = this.#shadow;
     if (shadow === null || options.version !== undefined || options.sequence !== undefined || !shadow.wants()) {
       return model.submit(prepared, options);

@@ -6,6 +6,7 @@ import type { BatchLayout } from "./batch-layout.ts";
 import { type BatchPlan, planBatch } from "./batcher.ts";
 import type { FairShare } from "./fair-share.ts";
 import { LatencyController } from "./latency-target.ts";
+import type { QueueLevel } from "./model-settings.ts";
 import { checkRequestOptions, type InternalRequestOptions, type Outputs, PendingRequest } from "./pending-request.ts";
 import { RequestQueue } from "./queue.ts";
 import type { PreparedInputs } from "./request.ts";
@@ -54,8 +55,9 @@ export class ModelVersion implements Servable {
   #running = 0;
   /** Turns of the fair share that were asked for and not given yet. */
   #turns = 0;
-  /** Requests of this turn whose signal is made when they have to wait. */
-  #unfollowed: { readonly request: PendingRequest; readonly lateSignal: () => AbortSignal | undefined }[] = [];
+  /** Requests of this turn whose caller is asked for its signal when they have to wait. */
+  #unfollowed: PendingRequest[] = [];
+  readonly #levels: readonly QueueLevel[];
   #dispatchPlanned = false;
   /** The last batch was one request: whoever comes next is likely alone too, and does not wait for others. */
   #lone = true;
@@ -78,6 +80,10 @@ export class ModelVersion implements Servable {
     this.#cache = settings.responseCacheBytes > 0 ? new ResponseCache(settings.responseCacheBytes) : null;
     const target = settings.latencyTarget;
     this.#latency = target === null ? null : new LatencyController(target, settings.maxBatchRows);
+    this.#levels = Array.from({ length: 10 }, (_, priority) => ({
+      ...settings.queue,
+      ...settings.queue.priorities?.[priority],
+    }));
     this.#pool = new RunnerPool({
       fields: { model: name, version },
       runners: init.runners,
@@ -146,10 +152,13 @@ export class ModelVersion implements Servable {
   }
 
   /** Starts the deadline and the timeout of the queue, and listens to the signal. */
-  #arm(request: PendingRequest, { deadlineMs, signal, lateSignal }: InternalRequestOptions): void {
-    const { clock, settings } = this.#init;
+  #arm(request: PendingRequest, { deadlineMs, signal, caller }: InternalRequestOptions): void {
+    const { clock } = this.#init;
     if (signal !== undefined) request.follow(signal);
-    else if (lateSignal !== undefined) this.#unfollowed.push({ request, lateSignal });
+    else if (caller !== undefined) {
+      request.caller = caller;
+      this.#unfollowed.push(request);
+    }
     if (deadlineMs === 0) request.expire(this.name, 0);
     if (request.settled) return;
     if (deadlineMs !== undefined) {
@@ -158,7 +167,7 @@ export class ModelVersion implements Servable {
         () => {},
       );
     }
-    const { timeoutMs, timeoutAction } = { ...settings.queue, ...settings.queue.priorities?.[request.priority] };
+    const { timeoutMs, timeoutAction } = this.#levels[request.priority] ?? {};
     if (timeoutMs === undefined) return;
     const onTimeout = (): void => {
       if (!this.#queue.remove(request)) return;
@@ -224,11 +233,12 @@ export class ModelVersion implements Servable {
   };
 
   #followThoseThatWait(): void {
-    for (const { request, lateSignal } of this.#unfollowed.splice(0)) {
+    for (const request of this.#unfollowed) {
       if (request.taken || request.settled) continue;
-      const signal = lateSignal();
+      const signal = request.caller?.signal;
       if (signal !== undefined) request.follow(signal);
     }
+    this.#unfollowed = [];
   }
 
   #dispatch(): void {

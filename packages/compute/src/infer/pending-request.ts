@@ -15,10 +15,16 @@ export interface RequestOptions {
   readonly priority?: number;
 }
 
+/** Who waits for an answer, and may go away. */
+export interface Caller {
+  /** Aborted when the caller goes away. Made when it is first read. */
+  readonly signal: AbortSignal | undefined;
+}
+
 /** What the package's own callers may add. */
 export interface InternalRequestOptions extends RequestOptions {
-  /** Makes the signal only for a request that has to wait: most run in the turn in which they came. */
-  readonly lateSignal?: () => AbortSignal | undefined;
+  /** Asked for its signal only when the request has to wait: most run in the turn in which they came. */
+  readonly caller?: Caller;
 }
 
 /** @throws INFERENCE_OPTION_INVALID */
@@ -37,12 +43,15 @@ export class PendingRequest implements PreparedInputs {
   readonly rows: number;
   readonly shapeKey: string;
   readonly owned: boolean;
+  readonly body: ArrayBufferLike | null;
   readonly priority: number;
   /** Monotonic milliseconds. */
   readonly acceptedAt: number;
   readonly answer: Promise<Outputs>;
   /** True once its time in the queue was over and it lets the others go first. */
   overdue = false;
+  /** Asked for its signal when the request has to wait. */
+  caller: Caller | null = null;
   /** True once it has left the queue to be run. */
   taken = false;
   #settled = false;
@@ -64,6 +73,7 @@ export class PendingRequest implements PreparedInputs {
     this.rows = inputs.rows;
     this.shapeKey = inputs.shapeKey;
     this.owned = inputs.owned;
+    this.body = inputs.body ?? null;
     this.priority = priority;
     this.acceptedAt = acceptedAt;
     this.#onSettled = onSettled;

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { computeError } from "../errors.ts";
 import type { BatchLayout } from "./batch-layout.ts";
 import { describeSpec, type ModelSignature } from "./signature.ts";
-import { elementCount, holds, type Tensor, type TensorData, type TensorSpec } from "./tensor.ts";
+import { elementCount, holds, type NamedTensor, type Tensor, type TensorData, type TensorSpec } from "./tensor.ts";
 
 /** A tensor of two axes, as the kernels of this package have it. */
 export interface TensorMatrix {
@@ -25,6 +25,8 @@ export interface PreparedInputs {
   readonly shapeKey: string;
   /** True when nobody else uses the tensors, so that their buffers may be given away. */
   readonly owned: boolean;
+  /** The buffer of an owned request in which its tensors lie, and nothing that is needed beside them. */
+  readonly body?: ArrayBufferLike | null;
 }
 
 /** The model that a request is checked against. */
@@ -41,21 +43,58 @@ export interface RequestTarget {
  * @throws INFERENCE_INPUT_INVALID, INFERENCE_REQUEST_TOO_LARGE
  */
 export function prepareInputs(target: RequestTarget, inputs: InferenceInputs, owned = false): PreparedInputs {
-  const { name: model, signature, layout, maxBatchRows } = target;
+  const { name: model, signature } = target;
   const named = nameInputs(model, signature, inputs);
-  for (const name of Object.keys(named)) {
-    if (signature.inputs.some((spec) => spec.name === name)) continue;
-    const known = signature.inputs.map((spec) => `"${spec.name}"`).join(", ");
-    throw invalid(model, `there is an input "${name}"`, `the model's inputs are ${known}`);
-  }
+  for (const name of Object.keys(named)) requireInput(model, signature, name);
   const tensors = signature.inputs.map((spec) => checkTensor(model, spec, named[spec.name]));
-  if (layout === null) return { tensors, rows: 1, shapeKey: "", owned };
+  return layOut(target, tensors, owned);
+}
 
-  const shapeKey = tensors.map((tensor, index) => keyOf(tensor, layout.inputs[index] ?? null)).join(";");
+/**
+ * The same for inputs that were read from a body, which are the request's own; `body` is its buffer where nothing else
+ * lies in it.
+ *
+ * @throws INFERENCE_INPUT_INVALID, INFERENCE_REQUEST_TOO_LARGE
+ */
+export function prepareTensors(
+  target: RequestTarget,
+  inputs: readonly NamedTensor[],
+  body: ArrayBufferLike | null,
+): PreparedInputs {
+  const { name: model, signature } = target;
+  for (const { name } of inputs) requireInput(model, signature, name);
+  const tensors: Tensor[] = [];
+  for (const spec of signature.inputs) {
+    let given: NamedTensor | undefined;
+    for (const input of inputs) if (input.name === spec.name) given = input;
+    tensors.push(checkTensor(model, spec, given));
+  }
+  return layOut(target, tensors, true, body);
+}
+
+function requireInput(model: string, { inputs }: ModelSignature, name: string): void {
+  for (const spec of inputs) if (spec.name === name) return;
+  const known = inputs.map((spec) => `"${spec.name}"`).join(", ");
+  throw invalid(model, `there is an input "${name}"`, `the model's inputs are ${known}`);
+}
+
+function layOut(
+  target: RequestTarget,
+  tensors: readonly Tensor[],
+  owned: boolean,
+  body: ArrayBufferLike | null = null,
+): PreparedInputs {
+  const { name: model, signature, layout, maxBatchRows } = target;
+  if (layout === null) return { tensors, rows: 1, shapeKey: "", owned, body };
+  let shapeKey = "";
+  for (let index = 0; index < tensors.length; index++) {
+    // What the model fixes is equal in all requests.
+    if (layout.fixed[index] !== true) shapeKey += `${keyOf(tensors[index] as Tensor, layout.inputs[index] ?? null)};`;
+  }
   const rows = rowsOf(model, signature, layout, tensors);
   if (rows === 0) throw invalid(model, "it has no row", "a request has one row at least");
   if (rows > maxBatchRows) throw computeError("INFERENCE_REQUEST_TOO_LARGE", { model, rows, maxBatchRows });
-  return { tensors, rows, shapeKey, owned };
+  return { tensors, rows, shapeKey, owned, body };
 }
 
 /** What two requests must agree in to be joined: the other axes, and a tensor that is not joined as a whole. */
@@ -74,7 +113,8 @@ function contentOf(data: TensorData): string {
 
 function rowsOf(model: string, signature: ModelSignature, layout: BatchLayout, tensors: readonly Tensor[]): number {
   let rows: number | null = null;
-  for (const [index, axis] of layout.inputs.entries()) {
+  for (let index = 0; index < tensors.length; index++) {
+    const axis = layout.inputs[index] ?? null;
     if (axis === null) continue;
     const length = tensors[index]?.shape[axis] ?? 0;
     rows ??= length;
@@ -110,29 +150,37 @@ function nameInputs(
 }
 
 function checkTensor(model: string, spec: TensorSpec, given: Tensor | TensorMatrix | undefined): Tensor {
-  const rule = (): string => `"${spec.name}" is ${describeSpec(spec)}`;
-  if (given === undefined) throw invalid(model, `the input "${spec.name}" is missing`, rule());
+  if (given === undefined) throw invalid(model, `the input "${spec.name}" is missing`, ruleOf(spec));
   const tensor = "rows" in given ? { data: given.data, shape: [given.rows, given.columns] } : given;
   const { data, shape } = tensor;
   if (!Array.isArray(shape) || !holds(data, spec.type)) {
     const found = Object.prototype.toString.call(data).slice(8, -1);
-    throw invalid(model, `"${spec.name}" was given as ${found} with shape ${JSON.stringify(shape)}`, rule());
+    throw invalid(model, `"${spec.name}" was given as ${found} with shape ${JSON.stringify(shape)}`, ruleOf(spec));
   }
-  const fits =
-    shape.length === spec.shape.length &&
-    shape.every((length, axis) => {
-      const fixed = spec.shape[axis] ?? null;
-      return Number.isSafeInteger(length) && length >= 0 && (fixed === null || fixed === length);
-    });
-  if (!fits) throw invalid(model, `the shape of "${spec.name}" is [${shape.join(", ")}]`, rule());
+  if (!fits(shape, spec.shape))
+    throw invalid(model, `the shape of "${spec.name}" is [${shape.join(", ")}]`, ruleOf(spec));
   if (elementCount(shape) !== data.length) {
     const what = `"${spec.name}" has ${data.length} elements`;
     throw invalid(model, what, `its shape [${shape.join(", ")}] holds ${elementCount(shape)}`);
   }
   if (spec.type === "string" && (data as readonly unknown[]).some((value) => typeof value !== "string")) {
-    throw invalid(model, `"${spec.name}" holds something that is not a string`, rule());
+    throw invalid(model, `"${spec.name}" holds something that is not a string`, ruleOf(spec));
   }
   return tensor;
+}
+
+function ruleOf(spec: TensorSpec): string {
+  return `"${spec.name}" is ${describeSpec(spec)}`;
+}
+
+function fits(shape: readonly number[], wanted: TensorSpec["shape"]): boolean {
+  if (shape.length !== wanted.length) return false;
+  for (let axis = 0; axis < wanted.length; axis++) {
+    const length = shape[axis] as number;
+    const fixed = wanted[axis] ?? null;
+    if (!Number.isSafeInteger(length) || length < 0 || (fixed !== null && fixed !== length)) return false;
+  }
+  return true;
 }
 
 function invalid(model: string, what: string, rule: string): Error {

@@ -135,7 +135,7 @@ export class SequenceModel implements Servable {
   }
 
   async #run(sequence: Sequence, inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs> {
-    (options.signal ?? options.lateSignal?.())?.throwIfAborted();
+    (options.signal ?? options.caller?.signal)?.throwIfAborted();
     const named = this.signature.inputs.map(({ name }, index) => [name, inputs.tensors[index] as Tensor] as const);
     const prepared = prepareInputs(this.#model, { ...Object.fromEntries(named), ...sequence.states });
     const results = await this.#model.submit(prepared, options);

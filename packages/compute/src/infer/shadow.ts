@@ -100,7 +100,7 @@ export function copyInputs(inputs: PreparedInputs): PreparedInputs {
   const tensors = inputs.tensors.map(({ shape, data }): Tensor => {
     return { shape, data: ArrayBuffer.isView(data) ? (data as NumericTensorData).slice() : data };
   });
-  return { ...inputs, tensors, owned: true };
+  return { ...inputs, tensors, owned: true, body: null };
 }
 
 /** Infinite when shapes or strings differ. Half floats are compared by their bits. */

@@ -43,6 +43,10 @@ export interface TypedTensor extends Tensor {
   readonly type: ElementType;
 }
 
+export interface NamedTensor extends Tensor {
+  readonly name: string;
+}
+
 /** An input or output of a model, read from the model itself. A `null` dimension varies from request to request. */
 export interface TensorSpec {
   readonly name: string;

@@ -35,7 +35,7 @@ parentPort?.on("message", (task: CodecTask) => {
   try {
     if (task.kind === "read") {
       const value = readInferRequest(task.body, task.jsonLength, task.signature);
-      reply({ kind: "done", id, value }, buffersOf(Object.values(value.inputs)));
+      reply({ kind: "done", id, value }, buffersOf(value.inputs));
     } else {
       reply({ kind: "done", id, value: writeInferResponse(task.answer) });
     }

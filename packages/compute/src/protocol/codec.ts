@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 
 import { computeError, type computeErrors } from "../errors.ts";
+import type { BufferPool } from "../infer/buffer-pool.ts";
 import type { ModelSignature } from "../infer/signature.ts";
 import type { ProtocolReply } from "./exchange.ts";
 import type { CodecAnswer, CodecTask } from "./codec-worker.ts";
@@ -26,19 +27,21 @@ const entry = new URL(import.meta.url.endsWith(".ts") ? "./codec-worker.ts" : ".
  */
 export class Codec {
   readonly #offloadBytes: number;
+  readonly #buffers: BufferPool;
   readonly #waiting: Map<number, Waiting> = new Map();
   #worker: Worker | null = null;
   #lastId = 0;
 
-  constructor(offloadBytes: number) {
+  constructor(offloadBytes: number, buffers: BufferPool) {
     this.#offloadBytes = offloadBytes;
+    this.#buffers = buffers;
   }
 
   /** @throws what `readInferRequest` throws */
   read(body: Uint8Array, jsonLength: number | null, signature: ModelSignature): InferRequest | Promise<InferRequest> {
     const text = jsonLength === null ? body.byteLength : Math.min(jsonLength, body.byteLength);
     if (text <= this.#offloadBytes) return readInferRequest(body, jsonLength, signature);
-    const whole = body.byteLength === body.buffer.byteLength ? body : body.slice();
+    const whole = this.#buffers.owns(body) ? body : new Uint8Array(body);
     return this.#ask<InferRequest>({ kind: "read", body: whole, jsonLength, signature }, [whole.buffer as ArrayBuffer]);
   }
 

@@ -1,7 +1,9 @@
 import { isAshlarError } from "@ashlar/core";
 
+import type { Caller } from "../infer/pending-request.ts";
+
 /** One request of the protocol, however it came. */
-export interface ProtocolRequest {
+export interface ProtocolRequest extends Caller {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
@@ -9,8 +11,6 @@ export interface ProtocolRequest {
   header(name: string): string | undefined;
   /** The body, unpacked and within its limits. Nobody else uses its bytes. */
   body(): Promise<Uint8Array>;
-  /** Aborted when the client goes away. */
-  readonly signal: AbortSignal | undefined;
 }
 
 /** One answer, before it is put into the shape that the caller's server wants. */
@@ -20,7 +20,7 @@ export interface ProtocolReply {
   readonly body: string | Uint8Array<ArrayBuffer>;
 }
 
-const jsonHeaders = { "content-type": "application/json" } as const;
+export const jsonHeaders: Readonly<Record<string, string>> = { "content-type": "application/json" };
 
 export function jsonReply(value: unknown, status = 200): ProtocolReply {
   return { status, headers: jsonHeaders, body: JSON.stringify(value) };

@@ -1,14 +1,14 @@
-import { collectBody, type BodyLimits, type BodySource } from "./body.ts";
+import { collectBody, type BodyRules, type BodySource } from "./body.ts";
 import type { ProtocolRequest } from "./exchange.ts";
 
 /** A fetch `Request` as a request of the protocol. */
-export function fromFetch(request: Request, limits: BodyLimits): ProtocolRequest {
+export function fromFetch(request: Request, rules: BodyRules): ProtocolRequest {
   return {
     method: request.method,
     path: pathOf(request.url),
     header: (name) => request.headers.get(name) ?? undefined,
     signal: request.signal,
-    body: () => collectBody(sourceOf(request), limits),
+    body: () => collectBody(sourceOf(request), rules),
   };
 }
 
@@ -26,19 +26,24 @@ function sourceOf(request: Request): BodySource {
   return {
     contentLength: request.headers.get("content-length") ?? undefined,
     contentEncoding: request.headers.get("content-encoding") ?? undefined,
-    read(onChunk, onEnd, onError) {
+    // A body made of the caller's array may give that array.
+    ownsPieces: false,
+    read(collector) {
       if (reader === undefined) {
-        onEnd();
+        collector.end();
         return;
       }
       const next = (): void => {
-        reader.read().then(({ done, value }) => {
-          if (done) onEnd();
-          else {
-            onChunk(value);
-            next();
-          }
-        }, onError);
+        reader.read().then(
+          ({ done, value }) => {
+            if (done) collector.end();
+            else {
+              collector.add(value);
+              next();
+            }
+          },
+          (error: Error) => collector.fail(error),
+        );
       };
       next();
     },

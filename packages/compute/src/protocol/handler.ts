@@ -1,6 +1,6 @@
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
 import { fromFetch } from "./fetch-request.ts";
-import { type ProtocolOptions, resolveProtocolOptions } from "./options.ts";
+import { bodyRules, type ProtocolOptions, resolveProtocolOptions } from "./options.ts";
 import { createRouter } from "./router.ts";
 
 /**
@@ -18,9 +18,10 @@ export function createProtocolHandler(
   options: ProtocolOptions = {},
 ): (request: Request) => Promise<Response> {
   const resolved = resolveProtocolOptions(options);
+  const rules = bodyRules(resolved, server.buffers);
   const answer = createRouter(server, resolved);
   return async (request) => {
-    const { status, headers, body } = await answer(fromFetch(request, resolved));
+    const { status, headers, body } = await answer(fromFetch(request, rules));
     return new Response(request.method === "HEAD" ? null : body, { status, headers });
   };
 }

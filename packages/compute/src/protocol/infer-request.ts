@@ -1,16 +1,16 @@
 import { computeError } from "../errors.ts";
 import type { SequencePosition } from "../infer/sequence.ts";
 import type { ModelSignature } from "../infer/signature.ts";
-import { arrayConstructor, elementCount, type Tensor, type TensorSpec } from "../infer/tensor.ts";
+import { arrayConstructor, elementCount, type NamedTensor, type TensorSpec } from "../infer/tensor.ts";
 import { readBinaryData } from "./binary-data.ts";
-import { type Datatype, datatypeNames, datatypeOf, isDatatype } from "./datatypes.ts";
+import { type Datatype, datatypeNames, datatypeOf, elementTypeOf, isDatatype } from "./datatypes.ts";
 import { parseJson } from "./json.ts";
 import { readJsonData } from "./json-data.ts";
 
 /** An inference request of the protocol, read and checked. */
 export interface InferRequest {
   readonly id: string | null;
-  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly inputs: readonly NamedTensor[];
   /** What to answer with, in order. */
   readonly outputs: readonly RequestedOutput[];
   /** From the request parameter `timeout`, which is in microseconds. */
@@ -30,6 +30,8 @@ export interface RequestedOutput {
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
+const noParameters: JsonObject = {};
+
 /**
  * Reads the body of an inference request. `jsonLength` is the header `Inference-Header-Content-Length`: the bytes after
  * that many are binary tensors, in the order of the inputs that ask for them.
@@ -44,18 +46,15 @@ export function readInferRequest(body: Uint8Array, jsonLength: number | null, si
   const header = jsonLength ?? body.byteLength;
   const message = object("the request", parseJson(decodeText(body.subarray(0, header)), needsDigits(signature)));
   const parameters = parametersOf("the request", message);
-  const binary = new BinaryCursor(body.subarray(header));
+  const binary = new BinaryCursor(body, header);
   const inputs = readInputs(message, signature, binary);
   binary.finish();
 
   const id = message["id"] ?? null;
   if (id !== null && typeof id !== "string") throw invalid(`the id is ${JSON.stringify(id)}`, "it is a string");
-  return {
-    id,
-    inputs,
-    outputs: readOutputs(message, signature, parameters["binary_data_output"] === true),
-    ...readParameters(parameters),
-  };
+  const outputs = readOutputs(message, signature, parameters["binary_data_output"] === true);
+  const { deadlineMs, priority, sequence } = readParameters(parameters);
+  return { id, inputs, outputs, deadlineMs, priority, sequence };
 }
 
 /** The parameters that gRPC has too. @throws PROTOCOL_REQUEST_INVALID */
@@ -98,29 +97,34 @@ function readRawRequest(body: Uint8Array, signature: ModelSignature): InferReque
   const rest = body.byteLength / width / elementCount(one.map((length) => length ?? 1));
   const shape = one.map((length) => length ?? Math.floor(rest));
   const data = readBinaryData(spec.name, datatypeOf(spec.type), shape, body);
-  const outputs = signature.outputs.map(({ name }) => ({ name, binary: true, classes: null }));
   return {
     id: null,
-    inputs: { [spec.name]: { shape, data } },
-    outputs,
+    inputs: [{ name: spec.name, shape, data }],
+    outputs: allOutputs(signature, true),
     deadlineMs: null,
     priority: null,
     sequence: null,
   };
 }
 
-function readInputs(message: JsonObject, signature: ModelSignature, binary: BinaryCursor): Record<string, Tensor> {
-  const list = message["inputs"];
+function readInputs(message: JsonObject, signature: ModelSignature, binary: BinaryCursor): NamedTensor[] {
+  const list: unknown = message["inputs"];
   if (!Array.isArray(list)) throw invalid("there is no list of inputs", `"inputs" is an array of tensors`);
-  const inputs = new Map<string, Tensor>();
-  for (const entry of list) {
+  const inputs: NamedTensor[] = [];
+  for (const entry of list as readonly unknown[]) {
     const input = object("an input", entry);
-    const parameters = parametersOf("an input", input);
-    const [name, tensor] = readInput(signature, input, parameters, binary);
-    if (inputs.has(name)) throw invalid(`the input "${name}" is given twice`, "each input is given once");
-    inputs.set(name, tensor);
+    const tensor = readInput(signature, input, parametersOf("an input", input), binary);
+    addInput(inputs, tensor);
   }
-  return Object.fromEntries(inputs);
+  return inputs;
+}
+
+/** @throws PROTOCOL_REQUEST_INVALID */
+export function addInput(inputs: NamedTensor[], tensor: NamedTensor): void {
+  for (const { name } of inputs) {
+    if (name === tensor.name) throw invalid(`the input "${name}" is given twice`, "each input is given once");
+  }
+  inputs.push(tensor);
 }
 
 function readInput(
@@ -128,13 +132,13 @@ function readInput(
   input: JsonObject,
   parameters: JsonObject,
   binary: BinaryCursor,
-): readonly [string, Tensor] {
+): NamedTensor {
   const { spec, datatype, shape } = checkInput(signature, input, parameters);
   const { name } = spec;
   const size = wholeNumber("binary_data_size", parameters["binary_data_size"]);
-  if (size === null) return [name, { shape, data: readJsonData(name, datatype, shape, input["data"]) }];
+  if (size === null) return { name, shape, data: readJsonData(name, datatype, shape, input["data"]) };
   if (input["data"] !== undefined) throw invalid(`"${name}" has data and binary_data_size`, "a tensor has one of them");
-  return [name, { shape, data: readBinaryData(name, datatype, shape, binary.take(name, size)) }];
+  return { name, shape, data: readBinaryData(name, datatype, shape, binary.take(name, size, alignmentOf(datatype))) };
 }
 
 /** Finds what an input is to the model. @throws PROTOCOL_REQUEST_INVALID, PROTOCOL_UNSUPPORTED */
@@ -144,7 +148,7 @@ export function checkInput(
   parameters: JsonObject,
 ): { readonly spec: TensorSpec; readonly datatype: Datatype; readonly shape: readonly number[] } {
   const { name, datatype, shape } = input;
-  const spec = signature.inputs.find((candidate) => candidate.name === name);
+  const spec = findSpec(signature.inputs, name);
   if (spec === undefined) {
     const known = signature.inputs.map((candidate) => `"${candidate.name}"`).join(", ");
     throw invalid(`there is an input ${show(name)}`, `the model's inputs are ${known}`);
@@ -165,15 +169,38 @@ export function checkInput(
   return { spec, datatype, shape };
 }
 
+function findSpec(specs: readonly TensorSpec[], name: unknown): TensorSpec | undefined {
+  for (const spec of specs) if (spec.name === name) return spec;
+  return undefined;
+}
+
 /** What a client sent, for a message: cut, because it may be long. */
 function show(value: unknown): string {
   return (JSON.stringify(value) ?? "absent").slice(0, 100);
 }
 
-function readOutputs(message: JsonObject, signature: ModelSignature, binaryByDefault: boolean): RequestedOutput[] {
+/** What is answered with when a request names no output; made once for each model. */
+function allOutputs(signature: ModelSignature, binary: boolean): readonly RequestedOutput[] {
+  const cache = binary ? allBinary : allJson;
+  let outputs = cache.get(signature);
+  if (outputs === undefined) {
+    outputs = signature.outputs.map(({ name }) => ({ name, binary, classes: null }));
+    cache.set(signature, outputs);
+  }
+  return outputs;
+}
+
+const allBinary: WeakMap<ModelSignature, readonly RequestedOutput[]> = new WeakMap();
+const allJson: WeakMap<ModelSignature, readonly RequestedOutput[]> = new WeakMap();
+
+function readOutputs(
+  message: JsonObject,
+  signature: ModelSignature,
+  binaryByDefault: boolean,
+): readonly RequestedOutput[] {
   const list = message["outputs"] ?? [];
   if (!Array.isArray(list)) throw invalid(`"outputs" is not a list`, "it is an array of requested outputs");
-  if (list.length === 0) return signature.outputs.map(({ name }) => ({ name, binary: binaryByDefault, classes: null }));
+  if (list.length === 0) return allOutputs(signature, binaryByDefault);
   const outputs = list.map((entry): RequestedOutput => {
     const output = object("an output", entry);
     const parameters = parametersOf("an output", output);
@@ -193,7 +220,7 @@ export function readOutputRequest(
   name: unknown,
   parameters: JsonObject,
 ): Omit<RequestedOutput, "binary"> {
-  const spec = signature.outputs.find((candidate) => candidate.name === name);
+  const spec = findSpec(signature.outputs, name);
   if (spec === undefined) {
     const known = signature.outputs.map((candidate) => `"${candidate.name}"`).join(", ");
     throw invalid(`the output ${show(name)} is asked for`, `the model's outputs are ${known}`);
@@ -204,32 +231,54 @@ export function readOutputRequest(
   return { name: spec.name, classes: classes === 0 ? null : classes };
 }
 
-/** Hands out the bytes after the JSON, piece by piece. */
+/**
+ * Hands out the bytes after the JSON, piece by piece, each where elements of its width may lie. A piece that does not
+ * is moved down over what has been read before it, which is mostly the end of the JSON: seven bytes at most.
+ */
 class BinaryCursor {
-  readonly #bytes: Uint8Array;
-  #offset = 0;
+  readonly #body: Uint8Array;
+  /** The bytes from here up to `#offset` are of no use any more. */
+  #free = 0;
+  #offset: number;
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+  /** The JSON of the body, `header` bytes, has been read. */
+  constructor(body: Uint8Array, header: number) {
+    this.#body = body;
+    this.#offset = header;
   }
 
-  take(name: string, size: number): Uint8Array {
-    const left = this.#bytes.byteLength - this.#offset;
+  take(name: string, size: number, alignment: number): Uint8Array {
+    const left = this.#body.byteLength - this.#offset;
     if (size > left) throw invalid(`the binary data of "${name}" has ${size} bytes`, `the body has ${left} left`);
+    const from = this.#offset;
     this.#offset += size;
-    return this.#bytes.subarray(this.#offset - size, this.#offset);
+    const to = from - ((this.#body.byteOffset + from) % alignment);
+    if (to === from || to < this.#free) {
+      this.#free = this.#offset;
+      return this.#body.subarray(from, this.#offset);
+    }
+    this.#body.copyWithin(to, from, this.#offset);
+    this.#free = to + size;
+    return this.#body.subarray(to, this.#free);
   }
 
   finish(): void {
-    const left = this.#bytes.byteLength - this.#offset;
+    const left = this.#body.byteLength - this.#offset;
     if (left > 0) throw invalid(`${left} bytes follow the tensors`, "every byte after the JSON belongs to an input");
   }
 }
 
+/** Texts and BF16 are read byte by byte. */
+function alignmentOf(datatype: Datatype): number {
+  return datatype === "BF16" ? 1 : (arrayConstructor(elementTypeOf(datatype))?.BYTES_PER_ELEMENT ?? 1);
+}
+
 function isShape(shape: unknown): shape is readonly number[] {
-  return (
-    Array.isArray(shape) && shape.length <= 32 && shape.every((length) => Number.isSafeInteger(length) && length >= 0)
-  );
+  if (!Array.isArray(shape) || shape.length > 32) return false;
+  for (const length of shape as readonly unknown[]) {
+    if (!Number.isSafeInteger(length) || (length as number) < 0) return false;
+  }
+  return true;
 }
 
 function wholeNumber(name: string, value: unknown): number | null {
@@ -239,7 +288,7 @@ function wholeNumber(name: string, value: unknown): number | null {
 }
 
 function parametersOf(what: string, holder: JsonObject): JsonObject {
-  return holder["parameters"] === undefined ? {} : object(`"parameters" of ${what}`, holder["parameters"]);
+  return holder["parameters"] === undefined ? noParameters : object(`"parameters" of ${what}`, holder["parameters"]);
 }
 
 function object(what: string, value: unknown): JsonObject {

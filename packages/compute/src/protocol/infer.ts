@@ -1,12 +1,15 @@
 import { computeError } from "../errors.ts";
-import type { InternalRequestOptions } from "../infer/pending-request.ts";
+import type { Caller, InternalRequestOptions } from "../infer/pending-request.ts";
+import { prepareTensors } from "../infer/request.ts";
 import type { Servable } from "../infer/servable.ts";
 import type { InferOptions } from "../infer/server.ts";
 import { classify } from "./classification.ts";
 import type { ProtocolReply, ProtocolRequest } from "./exchange.ts";
-import type { InferRequest } from "./infer-request.ts";
+import type { InferRequest, RequestedOutput } from "./infer-request.ts";
 import type { InferAnswer } from "./infer-response.ts";
 import type { RouterContext } from "./router.ts";
+
+type Options = InferOptions & InternalRequestOptions;
 
 /** `POST /v2/models/{model}/infer`. */
 export async function answerInfer(
@@ -21,32 +24,35 @@ export async function answerInfer(
   const body = await request.body();
   const opening = server.open(name, {});
   const entry = opening instanceof Promise ? await opening : opening;
+  const owned = server.buffers.owns(body) ? (body.buffer as ArrayBuffer) : null;
   const reading = codec.read(body, jsonLength, entry.require(version).signature);
   const message = reading instanceof Promise ? await reading : reading;
-  const options = inferOptions(message, () => request.signal, version);
+  const options = inferOptions(message, request, version);
   const model = entry.choose(options);
-  const outputs = await entry.inferOn(model, message.inputs, options, true);
-  return codec.write(inferAnswer(model, message, outputs));
+  const outputs = await entry.inferOn(model, prepareTensors(model, message.inputs, owned), options);
+  const reply = codec.write(inferAnswer(model, message, outputs));
+  // An ensemble may answer with what it was given.
+  if (owned !== null && model.ensemble === null) server.buffers.give(owned);
+  return reply;
 }
 
 export function inferOptions(
-  message: InferRequest,
-  lateSignal: () => AbortSignal | undefined,
+  { deadlineMs, priority, sequence }: InferRequest,
+  caller: Caller,
   version: string | undefined,
-): InferOptions & InternalRequestOptions {
-  return {
-    lateSignal,
-    ...(version === undefined ? {} : { version }),
-    ...(message.deadlineMs === null ? {} : { deadlineMs: message.deadlineMs }),
-    ...(message.priority === null ? {} : { priority: message.priority }),
-    ...(message.sequence === null ? {} : { sequence: message.sequence }),
-  };
+): Options {
+  const options: { -readonly [Key in keyof Options]: Options[Key] } = { caller };
+  if (version !== undefined) options.version = version;
+  if (deadlineMs !== null) options.deadlineMs = deadlineMs;
+  if (priority !== null) options.priority = priority;
+  if (sequence !== null) options.sequence = sequence;
+  return options;
 }
 
 export function inferAnswer(model: Servable, message: InferRequest, outputs: InferAnswer["outputs"]): InferAnswer {
   const requested = message.outputs;
   const answer = { model: model.name, version: model.version, id: message.id, requested, outputs };
-  if (requested.every(({ classes }) => classes === null)) return answer;
+  if (requested.every(isWhole)) return answer;
   const classified = { ...outputs };
   for (const { name, classes } of requested) {
     const tensor = outputs[name];
@@ -55,6 +61,10 @@ export function inferAnswer(model: Servable, message: InferRequest, outputs: Inf
     classified[name] = classify(tensor, classes, labels, model.signature.batchable);
   }
   return { ...answer, outputs: classified };
+}
+
+function isWhole({ classes }: RequestedOutput): boolean {
+  return classes === null;
 }
 
 function jsonLengthOf(request: ProtocolRequest): number | null {

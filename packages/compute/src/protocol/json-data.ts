@@ -20,8 +20,8 @@ export function readJsonData(name: string, datatype: Datatype, shape: readonly n
       `its shape [${shape.join(", ")}] holds ${expected}`,
     );
   }
-  const wrong = (value: unknown): Error =>
-    invalid(`the input "${name}" holds ${show(value)}`, `its datatype is ${datatype}`);
+  if (datatype === "FP32" || datatype === "FP64") return readFloats(name, datatype, values);
+  const wrong = (value: unknown): Error => notOf(name, datatype, value);
 
   if (datatype === "BYTES") {
     const bad = values.find((value) => typeof value !== "string");
@@ -36,6 +36,23 @@ export function readJsonData(name: string, datatype: Datatype, shape: readonly n
   return result;
 }
 
+function readFloats(name: string, datatype: "FP32" | "FP64", values: readonly unknown[]): Float32Array | Float64Array {
+  const floats = datatype === "FP32" ? new Float32Array(values.length) : new Float64Array(values.length);
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index];
+    const number = typeof value === "bigint" ? Number(value) : value;
+    if (typeof number !== "number") throw notOf(name, datatype, value);
+    floats[index] = number;
+    // Too large for FP32 is infinite here.
+    if (!Number.isFinite(floats[index])) throw notOf(name, datatype, value);
+  }
+  return floats;
+}
+
+function notOf(name: string, datatype: Datatype, value: unknown): Error {
+  return invalid(`the input "${name}" holds ${show(value)}`, `its datatype is ${datatype}`);
+}
+
 function reader(datatype: Datatype, wrong: (value: unknown) => Error): (value: unknown) => number | bigint {
   if (datatype === "BOOL") {
     return (value) => {
@@ -44,15 +61,7 @@ function reader(datatype: Datatype, wrong: (value: unknown) => Error): (value: u
     };
   }
   const range = integerRanges[datatype];
-  if (range === undefined) {
-    return (value) => {
-      const number = typeof value === "bigint" ? Number(value) : value;
-      if (typeof number !== "number" || !Number.isFinite(datatype === "FP32" ? Math.fround(number) : number)) {
-        throw wrong(value);
-      }
-      return number;
-    };
-  }
+  if (range === undefined) throw wrong(datatype);
   const wide = datatype === "INT64" || datatype === "UINT64";
   const least = Number(range[0]);
   const most = Number(range[1]);

@@ -1,7 +1,7 @@
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
 import { computeError } from "../errors.ts";
 import { collectBody } from "./body.ts";
-import { type ProtocolOptions, resolveProtocolOptions } from "./options.ts";
+import { bodyRules, type ProtocolOptions, resolveProtocolOptions } from "./options.ts";
 import { createRouter } from "./router.ts";
 
 /** The part of an event of payload format 2.0 that is read: API Gateway HTTP APIs and function URLs send it. */
@@ -34,6 +34,7 @@ export type LambdaHandler = (
  */
 export function lambdaHandler(server: WorkerInferenceServer, options: ProtocolOptions = {}): LambdaHandler {
   const resolved = resolveProtocolOptions(options);
+  const rules = bodyRules(resolved, server.buffers);
   const answer = createRouter(server, resolved);
   return async (event, context) => {
     const headers = lowerCased(event.headers ?? {});
@@ -49,13 +50,14 @@ export function lambdaHandler(server: WorkerInferenceServer, options: ProtocolOp
           {
             contentLength: String(bytes.byteLength),
             contentEncoding: headers.get("content-encoding"),
-            read(onChunk, onEnd) {
-              onChunk(bytes);
-              onEnd();
+            ownsPieces: true,
+            read(collector) {
+              collector.add(bytes);
+              collector.end();
             },
             stop: () => {},
           },
-          resolved,
+          rules,
         ),
     }).finally(deadline.end);
     const isBase64Encoded = typeof reply.body !== "string";

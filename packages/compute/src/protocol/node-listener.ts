@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
-import { type BodyLimits, collectBody } from "./body.ts";
-import type { ProtocolReply, ProtocolRequest } from "./exchange.ts";
-import { type ProtocolOptions, resolveProtocolOptions } from "./options.ts";
+import { type BodyCollector, type BodyRules, type BodySource, collectBody } from "./body.ts";
+import { jsonHeaders, type ProtocolReply, type ProtocolRequest } from "./exchange.ts";
+import { bodyRules, type ProtocolOptions, resolveProtocolOptions } from "./options.ts";
 import { createRouter } from "./router.ts";
 
 /**
@@ -20,57 +20,89 @@ export function nodeListener(
   options: ProtocolOptions = {},
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const resolved = resolveProtocolOptions(options);
+  const rules = bodyRules(resolved, server.buffers);
   const answer = createRouter(server, resolved);
   return (request, response) => {
-    answer(fromNode(request, response, resolved)).then(
-      (reply) => send(request, response, reply),
+    const exchange = new NodeExchange(request, response, rules);
+    answer(exchange).then(
+      (reply) => exchange.send(reply),
       () => response.destroy(),
     );
   };
 }
 
-function fromNode(request: IncomingMessage, response: ServerResponse, limits: BodyLimits): ProtocolRequest {
-  const url = request.url ?? "/";
-  const query = url.indexOf("?");
-  let gone: AbortController | null = null;
-  return {
-    method: request.method ?? "GET",
-    path: query < 0 ? url : url.slice(0, query),
-    header: (name) => {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value.join(", ") : value;
-    },
-    get signal() {
-      if (gone === null) {
-        const controller = new AbortController();
-        gone = controller;
-        response.once("close", () => {
-          if (!response.writableFinished) controller.abort();
-        });
-      }
-      return gone.signal;
-    },
-    body: () =>
-      collectBody(
-        {
-          contentLength: request.headers["content-length"],
-          contentEncoding: request.headers["content-encoding"],
-          read(onChunk, onEnd, onError) {
-            request.on("data", onChunk).on("end", onEnd).on("error", onError);
-          },
-          stop: () => request.removeAllListeners("data").removeAllListeners("end").resume(),
-        },
-        limits,
-      ),
-  };
-}
+/** A request of `node:http` and its response. A class, because closures for each request would fill the heap. */
+class NodeExchange implements ProtocolRequest, BodySource {
+  readonly method: string;
+  readonly path: string;
+  readonly ownsPieces: boolean;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #rules: BodyRules;
+  #gone: AbortController | null = null;
 
-function send(request: IncomingMessage, response: ServerResponse, { status, headers, body }: ProtocolReply): void {
-  if (response.destroyed) return;
-  const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
-  // A body that was not read to its end would be taken for the next request.
-  const rest = request.complete ? {} : { connection: "close" };
-  response.writeHead(status, { ...headers, ...rest, "content-length": length });
-  if (request.method === "HEAD") response.end();
-  else response.end(body);
+  constructor(request: IncomingMessage, response: ServerResponse, rules: BodyRules) {
+    const url = request.url ?? "/";
+    const query = url.indexOf("?");
+    this.method = request.method ?? "GET";
+    this.path = query < 0 ? url : url.slice(0, query);
+    this.ownsPieces = request.listenerCount("data") === 0;
+    this.#request = request;
+    this.#response = response;
+    this.#rules = rules;
+  }
+
+  get contentLength(): string | undefined {
+    return this.#request.headers["content-length"];
+  }
+
+  get contentEncoding(): string | undefined {
+    return this.#request.headers["content-encoding"];
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name];
+    return Array.isArray(value) ? value.join(", ") : value;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#gone === null) {
+      const controller = new AbortController();
+      this.#gone = controller;
+      this.#response.once("close", () => {
+        if (!this.#response.writableFinished) controller.abort();
+      });
+    }
+    return this.#gone.signal;
+  }
+
+  body(): Promise<Uint8Array> {
+    return collectBody(this, this.#rules);
+  }
+
+  read(collector: BodyCollector): void {
+    this.#request.on("data", (piece: Uint8Array) => collector.add(piece));
+    this.#request.on("end", () => collector.end());
+    this.#request.on("error", (error) => collector.fail(error));
+  }
+
+  stop(): void {
+    this.#request.removeAllListeners("data").removeAllListeners("end").resume();
+  }
+
+  send({ status, headers, body }: ProtocolReply): void {
+    const response = this.#response;
+    if (response.destroyed) return;
+    const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
+    // `node:http` writes a list as it stands, and looks each name of an object up.
+    const list = headers === jsonHeaders ? ["Content-Type", "application/json"] : Object.entries(headers).flat();
+    list.push("Content-Length", String(length));
+    // A body that was not read to its end would be taken for the next request.
+    if (!this.#request.complete) list.push("Connection", "close");
+    response.writeHead(status, list);
+    if (this.method === "HEAD") response.end();
+    // Text of ASCII alone goes out in one piece with the headers, without being encoded.
+    else if (length === body.length) response.end(body, "latin1");
+    else response.end(body);
+  }
 }

@@ -1,4 +1,7 @@
+import type { BufferPool } from "../infer/buffer-pool.ts";
 import { invalidOption, requirePositiveInteger } from "../infer/options.ts";
+import type { BodyRules } from "./body.ts";
+import { BodyTimeouts } from "./body-timeouts.ts";
 
 /** What the repository extension does; `openModelRepository` gives one. */
 export interface RepositoryControl {
@@ -55,4 +58,9 @@ export function resolveProtocolOptions(options: ProtocolOptions): ResolvedProtoc
     throw invalidOption("bodyTimeoutMs", resolved.bodyTimeoutMs, "a number of milliseconds above 0");
   }
   return resolved;
+}
+
+/** The rules for bodies that follow from the options; one for each way in, since it holds a timer. */
+export function bodyRules(options: ResolvedProtocolOptions, buffers: BufferPool): BodyRules {
+  return { maxBodyBytes: options.maxBodyBytes, timeouts: new BodyTimeouts(options.bodyTimeoutMs), buffers };
 }

@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createInferenceServer, type InferenceServer } from "../infer/index.ts";
 import { onnxModel, onnxNode, tensorInfo } from "../onnx/build.ts";
 import { encodeOnnx } from "../onnx/encode.ts";
+import { BufferPool } from "../infer/buffer-pool.ts";
 import { readBinaryData, writeBinaryData } from "./binary-data.ts";
+import { BodyTimeouts } from "./body-timeouts.ts";
 import { datatypeNames, elementTypeOf } from "./datatypes.ts";
 import { fromFetch } from "./fetch-request.ts";
 import { readJsonData, writeJsonData } from "./json-data.ts";
@@ -30,8 +32,8 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]());
 
 const ask = (path: string, template: string, init?: RequestInit) => askChecked(handler, path, template, init);
-const readBody = (request: Request, maxBodyBytes: number) =>
-  fromFetch(request, { maxBodyBytes, bodyTimeoutMs: 1000 }).body();
+const readBody = (request: Request, maxBodyBytes: number, bodyTimeoutMs = 1000) =>
+  fromFetch(request, { maxBodyBytes, timeouts: new BodyTimeouts(bodyTimeoutMs), buffers: new BufferPool() }).body();
 const inferPath = "/v2/models/{model}/infer";
 const infer = (body: BodyInit, headers: Record<string, string> = {}) =>
   ask("/v2/models/m/infer", inferPath, { method: "POST", body, headers });
@@ -157,7 +159,7 @@ describe("Open Inference Protocol v2", () => {
       body: new ReadableStream(),
       duplex: "half",
     } as RequestInit);
-    await expect(fromFetch(silent, { maxBodyBytes: 10, bodyTimeoutMs: 5 }).body()).rejects.toMatchObject({
+    await expect(readBody(silent, 10, 5)).rejects.toMatchObject({
       code: "PROTOCOL_BODY_TIMEOUT",
       status: 408,
       retryable: true,

@@ -37,13 +37,12 @@ export function createRouter(
   server: WorkerInferenceServer,
   options: ResolvedProtocolOptions,
 ): (request: ProtocolRequest) => Promise<ProtocolReply> {
-  const context = { server, options, codec: new Codec(options.offloadBytes) };
-  return async (request) => {
-    try {
-      return await route(context, request);
-    } catch (error) {
-      return errorReply(error);
-    }
+  const context = { server, options, codec: new Codec(options.offloadBytes, server.buffers) };
+  return (request) => {
+    // Nearly all requests are of this form; the others take their time.
+    const plain = request.method === "POST" ? /^\/v2\/models\/([\w.-]+)\/infer$/.exec(request.path)?.[1] : undefined;
+    const reply = plain === undefined ? route(context, request) : answerInfer(context, request, plain, undefined);
+    return reply.catch(errorReply);
   };
 }
 
