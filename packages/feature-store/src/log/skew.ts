@@ -1,7 +1,7 @@
 import { sameValue, type Value } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import type { FeatureColumn } from "../offline/feature-column.ts";
-import type { OfflineEngine } from "../offline/port.ts";
+import { type OfflineEngine, withLabels } from "../offline/port.ts";
 import type { Reading } from "../serve/read.ts";
 import { type SelectedView, type View } from "../define/selection.ts";
 import { onDemandColumns } from "../training/on-demand-columns.ts";
@@ -169,12 +169,13 @@ async function columnsOf(
   signal: AbortSignal | undefined,
 ): Promise<readonly FeatureColumn[]> {
   const time = logColumns.time;
-  await using labels = await engine.labels(source, { time, signal });
-  if (view.kind === "view") {
-    return await labels.join({ view, features, knownAt: true, strict: false, onTie: "last", output: {}, signal });
-  }
-  const context = { time, inputs: {}, timezone: undefined, output: {}, table: source.name } as const;
-  return await onDemandColumns({ view, features }, labels, context);
+  return await withLabels(engine, source, { time, signal }, async (labels) => {
+    if (view.kind === "view") {
+      return await labels.join({ view, features, knownAt: true, strict: false, onTie: "last", output: {}, signal });
+    }
+    const context = { time, inputs: {}, timezone: undefined, output: {}, table: source.name } as const;
+    return await onDemandColumns({ view, features }, labels, context);
+  });
 }
 
 /**

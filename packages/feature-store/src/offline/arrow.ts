@@ -1,19 +1,20 @@
 import type { RecordBatch } from "apache-arrow";
 import type { FeatureView } from "../define/feature-view.ts";
-import { featureStoreError } from "../errors.ts";
 import type { TableSource } from "../source/table-source.ts";
 import { readColumn } from "./arrow-columns.ts";
 import type { ColumnData } from "./column-data.ts";
 import type { FeatureColumn } from "./feature-column.ts";
 import { extendTimeline } from "./extend-timeline.ts";
 import { gatherLatest, type GroupedLabels, joinWindows, timelineColumns } from "./join.ts";
-import { type IndexedTimeline, type KeyedTimeline, KeptTimelines, type TimelineMaker } from "./kept-timelines.ts";
+import { IndexedTimeline, timelineOf } from "./indexed-timeline.ts";
+import { KeptTimelines, type TimelineMaker } from "./kept-timelines.ts";
 import { assertKeyColumn, KeyDictionary } from "./key-dictionary.ts";
+import { inParts, labelTimes } from "./label-batches.ts";
 import { latestRows } from "./last-seen.ts";
-import type { EngineOptions, JoinRequest, LabelSession, OfflineEngine, TimelineOptions } from "./port.ts";
+import type { EngineOptions, JoinRequest, LabelPart, OfflineEngine, TimelineOptions } from "./port.ts";
+import { sortByTime } from "./sort-rows.ts";
 import { assertNoTies } from "./ties.ts";
 import { timeColumn } from "./time-column.ts";
-import { sortByTime } from "./sort-rows.ts";
 import { buildTimeline, groupByKey, ordinals, type Timeline } from "./timeline.ts";
 import { visibility } from "./visibility.ts";
 
@@ -28,13 +29,21 @@ export interface ArrowOptions {
 
 /** The default offline engine: plain JavaScript over Arrow, in memory, no native code. */
 export function arrow({ keepBytes = 512 * 1024 * 1024 }: ArrowOptions = {}): OfflineEngine {
-  const kept = new KeptTimelines(keepBytes);
+  const kept = new KeptTimelines<IndexedTimeline>(keepBytes);
   return {
     name: "arrow",
     timeline: async (view, options) => (await build(view, new ScannedTable(view.source), options)).timeline,
-    async labels(source, options) {
-      const batches = await collect(source, undefined, options);
-      return new ArrowLabels(source, batches, options.time, kept);
+    async *labels(source, { time, rowsPerPart = Infinity, signal }) {
+      const timelines = new JoinTimelines(kept, rowsPerPart < Infinity);
+      let firstRow = 0;
+      for await (const batches of inParts(source, rowsPerPart, { signal })) {
+        const part = new ArrowLabels(source, batches, { time, firstRow }, timelines);
+        yield part;
+        firstRow += part.rows;
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      kept.clear();
     },
   };
 }
@@ -44,7 +53,7 @@ async function build(
   table: ScannedTable,
   options: TimelineOptions,
   dictionary: KeyDictionary = new KeyDictionary(view.keys.length),
-): Promise<KeyedTimeline> {
+): Promise<IndexedTimeline> {
   const { source, eventTime, knownAt } = view;
   const inputs = timelineColumns(view, options);
   await table.load(
@@ -63,10 +72,10 @@ async function build(
   // The dictionary grows when the timeline is extended; this one has the keys of now.
   const keys = { size: dictionary.size, key: (code: number) => dictionary.key(code) };
   const known = knownAt === undefined ? undefined : time(knownAt);
-  return { dictionary, timeline: buildTimeline({ keys, codes, event, known, columns }) };
+  return new IndexedTimeline(dictionary, buildTimeline({ keys, codes, event, known, columns }));
 }
 
-function makerOf(view: FeatureView, table: ScannedTable, options: TimelineOptions): TimelineMaker {
+function makerOf(view: FeatureView, table: ScannedTable, options: TimelineOptions): TimelineMaker<IndexedTimeline> {
   return {
     build: () => build(view, table, options),
     async extend({ dictionary, timeline }, fingerprint) {
@@ -74,7 +83,7 @@ function makerOf(view: FeatureView, table: ScannedTable, options: TimelineOption
       if (appended === undefined) return undefined;
       const added = await build(view, new ScannedTable({ ...appended, name: view.source.name }), options, dictionary);
       const extended = extendTimeline(timeline, added.timeline);
-      return extended && { dictionary, timeline: extended };
+      return extended && new IndexedTimeline(dictionary, extended);
     },
   };
 }
@@ -127,30 +136,52 @@ function keyColumns(
   });
 }
 
-/** @throws LABEL_TIME_NULL, TIMESTAMP_NAIVE */
-export function labelTimes(data: ColumnData, source: TableSource, column: string): Float64Array {
-  const times = timeColumn(data, { column, table: source.name, timezone: source.timezone });
-  const row = times.findIndex((time) => Number.isNaN(time));
-  if (row >= 0) throw featureStoreError("LABEL_TIME_NULL", { column, row });
-  return times;
+/** The timelines that the parts of one join share. */
+class JoinTimelines {
+  readonly #kept: KeptTimelines<IndexedTimeline>;
+  readonly #several: boolean;
+  readonly #tables = new Map<TableSource, ScannedTable>();
+  readonly #made = new Map<FeatureView, IndexedTimeline>();
+
+  constructor(kept: KeptTimelines<IndexedTimeline>, several: boolean) {
+    this.#kept = kept;
+    this.#several = several;
+  }
+
+  async get(request: JoinRequest): Promise<IndexedTimeline> {
+    const { view } = request;
+    const before = this.#made.get(view);
+    if (before !== undefined) return before;
+    const table = this.#tables.get(view.source) ?? new ScannedTable(view.source);
+    this.#tables.set(view.source, table);
+    const made = await this.#kept.get(view.source, timelineOf(view, {}), makerOf(view, table, request));
+    // Of one part each view is joined once, or twice in succession.
+    if (!this.#several) this.#made.clear();
+    this.#made.set(view, made);
+    return made;
+  }
 }
 
-class ArrowLabels implements LabelSession {
+class ArrowLabels implements LabelPart {
   readonly rows: number;
   readonly columnNames: readonly string[];
   readonly #source: TableSource;
   readonly #batches: readonly RecordBatch[];
   readonly #time: Float64Array;
   readonly #columns = new Map<string, ColumnData>();
-  readonly #tables = new Map<TableSource, ScannedTable>();
-  readonly #kept: KeptTimelines;
+  readonly #timelines: JoinTimelines;
 
-  constructor(source: TableSource, batches: readonly RecordBatch[], time: string, kept: KeptTimelines) {
-    this.#kept = kept;
+  constructor(
+    source: TableSource,
+    batches: readonly RecordBatch[],
+    { time, firstRow }: { readonly time: string; readonly firstRow: number },
+    timelines: JoinTimelines,
+  ) {
+    this.#timelines = timelines;
     this.columnNames = batches[0]?.schema.fields.map((field) => field.name) ?? [];
     this.#source = source;
     this.#batches = batches;
-    this.#time = labelTimes(this.#read(time), source, time);
+    this.#time = labelTimes(this.#read(time), source, time, firstRow);
     this.rows = this.#time.length;
   }
 
@@ -170,9 +201,7 @@ class ArrowLabels implements LabelSession {
 
   async join(request: JoinRequest): Promise<readonly FeatureColumn[]> {
     const { view } = request;
-    const table = this.#tables.get(view.source) ?? new ScannedTable(view.source);
-    this.#tables.set(view.source, table);
-    const indexed = await this.#kept.get(view, request, makerOf(view, table, request));
+    const indexed = await this.#timelines.get(request);
     const { timeline, dictionary } = indexed;
     if (request.onTie === "error") assertNoTies(view, timeline);
     const codes = dictionary.encode(
@@ -200,6 +229,4 @@ class ArrowLabels implements LabelSession {
     const { starts, rows: order } = groupByKey(codes, timeline.keys.size, sorted);
     return { rows: this.rows, starts, order, time: this.#time };
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
 }

@@ -47,3 +47,29 @@ export async function loadDuckdb(load: () => Promise<DuckdbLibrary>): Promise<Du
 export function chunkItems<Items>(chunk: DuckdbChunk, column: number): Items {
   return (chunk.getColumnVector(column) as { getItem(row: number): unknown; readonly items: Items }).items;
 }
+
+/** Gives each chunk of a result with the number of its first row. */
+export async function forEachChunk(
+  connection: DuckdbConnection,
+  sql: string,
+  visit: (chunk: DuckdbChunk, at: number) => void,
+): Promise<void> {
+  const result = await connection.stream(sql);
+  let at = 0;
+  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+    visit(chunk, at);
+    at += chunk.rowCount;
+  }
+}
+
+/** The number of a query of one row and column, or null. */
+export async function numberOf(connection: DuckdbConnection, sql: string): Promise<number | null> {
+  let found: unknown = null;
+  await forEachChunk(connection, sql, (chunk) => {
+    found = chunk.getColumnVector(0).getItem(0);
+  });
+  return found === null ? null : Number(found);
+}
+
+export const countRows = async (connection: DuckdbConnection, from: string): Promise<number> =>
+  Number(await numberOf(connection, `SELECT count(*) FROM ${from}`));

@@ -1,70 +1,77 @@
 import type { FeatureView } from "../define/feature-view.ts";
-import type { TableSource } from "../source/table-source.ts";
 import { featureStoreError } from "../errors.ts";
-import type { ColumnData } from "./column-data.ts";
-import type { DuckdbConnection } from "./duckdb-library.ts";
-import { joinLatest, type LabelTable } from "./duckdb-latest.ts";
-import { chunkItems } from "./duckdb-library.ts";
-import { countRows, type DuckdbTable, forEachChunk, identifier, loadTable } from "./duckdb-table.ts";
-import type { FeatureColumn } from "./feature-column.ts";
+import type { TableSource } from "../source/table-source.ts";
+import { identifier, type Kind, readColumns } from "./duckdb-columns.ts";
+import type { LabelRange, LabelTable } from "./duckdb-latest.ts";
+import { chunkItems, countRows, type DuckdbConnection, forEachChunk } from "./duckdb-library.ts";
+import { type DuckdbTable, loadTable } from "./duckdb-table.ts";
 import { type GroupedLabels, timelineColumns } from "./join.ts";
 import { exactInteger, type KeyPart } from "./key-dictionary.ts";
-import type { JoinRequest, TimelineOptions } from "./port.ts";
+import type { EngineOptions, TimelineOptions } from "./port.ts";
 import { ordinals, type Timeline } from "./timeline.ts";
 
-/** A timeline, and the tables in DuckDB it was read from. */
+/** A timeline, and the table in DuckDB of its keys. */
 export interface NumberedTimeline {
   readonly timeline: Timeline;
   /** Key columns `k0, k1, ...` and their `code`. */
   readonly keys: string;
-  /** `code`, `row` (its number in the timeline), `event`, `known`. */
-  readonly rows: string;
 }
 
-/** The SQL of the joins, over one connection. Tables of sources and timelines are made once and kept. */
+/** The sources and timelines of one session. A source is loaded once, with the columns that were asked for first. */
 export class DuckdbRun {
   readonly #connection: DuckdbConnection;
   readonly #sources = new Map<TableSource, DuckdbTable[]>();
-  #made: { readonly view: FeatureView; readonly numbered: NumberedTimeline } | undefined;
+  readonly #timelines = new Map<FeatureView, NumberedTimeline>();
+  readonly #several: boolean;
   #tables = 0;
 
-  constructor(connection: DuckdbConnection) {
+  /** @param several true when timelines are asked for again and again, part by part of the labels */
+  constructor(connection: DuckdbConnection, several: boolean) {
     this.#connection = connection;
+    this.#several = several;
   }
 
   async timeline(view: FeatureView, options: TimelineOptions): Promise<NumberedTimeline> {
-    if (this.#made?.view === view) return this.#made.numbered;
-    if (this.#made !== undefined) {
-      await this.#connection.run(`DROP TABLE ${this.#made.numbered.keys}; DROP TABLE ${this.#made.numbered.rows}`);
+    const before = this.#timelines.get(view);
+    if (before !== undefined) return before;
+    if (!this.#several) {
+      for (const { keys } of this.#timelines.values()) await this.#connection.run(`DROP TABLE ${keys}`);
+      this.#timelines.clear();
     }
-    this.#made = undefined;
-    const numbered = await this.#number(view, await this.#source(view, options), options);
-    this.#made = { view, numbered };
+    const numbered = await this.#number(
+      view,
+      await this.source(view, timelineColumns(view, options), options),
+      options,
+    );
+    this.#timelines.set(view, numbered);
     return numbered;
   }
 
-  /** Plain features of a request, without a timeline in JavaScript. */
-  async joinLatest(request: JoinRequest, labels: LabelTable): Promise<readonly FeatureColumn[]> {
-    const { view } = request;
-    const source = await this.#source(view, request);
-    assertKinds(view, source);
-    assertLabelKeys(view, labels.table);
-    return joinLatest(this.#connection, request, source, labels);
+  /** The keys, times and some other columns of a view's source, as they came. @throws COLUMN_TYPE_MISMATCH, TIMESTAMP_NAIVE */
+  async source(view: FeatureView, inputs: readonly string[], options: EngineOptions): Promise<DuckdbTable> {
+    const wanted = sourceColumns(view, inputs);
+    const loaded = this.#sources.get(view.source) ?? [];
+    const fitting = loaded.find((table) => wanted.every((column) => table.kinds.has(column)));
+    const table = fitting ?? (await this.load(view, view.source, inputs, options));
+    if (fitting === undefined) this.#sources.set(view.source, [...loaded, table]);
+    assertKinds(view, table);
+    return table;
   }
 
-  async #source(view: FeatureView, options: TimelineOptions): Promise<DuckdbTable> {
-    const wanted = new Set([...view.keys.map((key) => key.column), view.eventTime, ...timelineColumns(view, options)]);
-    if (view.knownAt !== undefined) wanted.add(view.knownAt);
-    const loaded = this.#sources.get(view.source) ?? [];
-    const fitting = loaded.find((table) => [...wanted].every((column) => table.kinds.has(column)));
-    if (fitting !== undefined) return fitting;
-    const table = await loadTable(this.#connection, `source_${this.#tables++}`, view.source, [...wanted], options);
-    this.#sources.set(view.source, [...loaded, table]);
+  /** As {@link source}, of rows that are not asked for again. */
+  async load(
+    view: FeatureView,
+    source: TableSource,
+    inputs: readonly string[],
+    options: EngineOptions,
+  ): Promise<DuckdbTable> {
+    const wanted = sourceColumns(view, inputs);
+    const table = await loadTable(this.#connection, `source_${this.#tables++}`, source, wanted, options);
+    assertKinds(view, table);
     return table;
   }
 
   async #number(view: FeatureView, source: DuckdbTable, options: TimelineOptions): Promise<NumberedTimeline> {
-    assertKinds(view, source);
     const keys = `keys_${this.#tables}`;
     const rows = `rows_${this.#tables++}`;
     const parts = view.keys.map((key, i) => `${identifier(key.column)} AS k${i}`).join(", ");
@@ -89,7 +96,9 @@ export class DuckdbRun {
       nullEventTime: await countRows(this.#connection, `${source.name} WHERE ${present} AND ${event} IS NULL`),
       nullKnownAt: await countRows(this.#connection, `${rows} WHERE "#known" = 'infinity'`),
     };
-    return { timeline: { ...(await this.#read(view, columns, source, keys, rows)), ignored }, keys, rows };
+    const timeline = { ...(await this.#read(view, columns, source, keys, rows)), ignored };
+    await this.#connection.run(`DROP TABLE ${rows}`);
+    return { timeline, keys };
   }
 
   async #read(
@@ -109,8 +118,8 @@ export class DuckdbRun {
       event.set(chunkItems<Float64Array>(chunk, 1), at);
       known?.set(chunkItems<Float64Array>(chunk, 2), at);
     });
-    const columns = new Map<string, ColumnData>();
-    for (const column of inputs) columns.set(column, await source.read(column, rows, `"#row"`, size));
+    const kinds = new Map(inputs.map((column) => [column, source.kinds.get(column) as Kind]));
+    const columns = await readColumns(this.#connection, kinds, { from: rows, place: `"#row"`, rows: size });
     const found = await this.#keys(view, keys);
     return {
       keys: { size: found.length, key: (code) => found[code] as readonly KeyPart[] },
@@ -133,56 +142,36 @@ export class DuckdbRun {
     return found;
   }
 
-  /** Labels in order of key and time; makes the table `matched` (`code`, `id`, `time`) for {@link latestRows}. */
+  /** Some of the labels in order of key and time. @param time of each of them */
   async groupLabels(
     view: FeatureView,
     { keys, timeline }: NumberedTimeline,
     labels: LabelTable,
+    { first, rows }: LabelRange,
     time: Float64Array,
   ): Promise<GroupedLabels> {
-    assertLabelKeys(view, labels.table);
-    // Keys of an empty source have no type that could be compared.
-    const match =
-      timeline.keys.size === 0
-        ? "false"
-        : view.keys.map((key, i) => `l.${identifier(key.name)} = k.k${i}`).join(" AND ");
-    await this.#connection.run(
-      `CREATE OR REPLACE TEMP TABLE matched AS SELECT code, l."#"::INTEGER AS id, l.${identifier(labels.time)}::DOUBLE AS time FROM ${labels.table.name} AS l JOIN ${keys} AS k ON ${match}`,
-    );
-    const order = new Uint32Array(await countRows(this.#connection, "matched"));
     const counts = new Uint32Array(timeline.keys.size + 1);
-    await forEachChunk(this.#connection, "SELECT code, id FROM matched ORDER BY code, time, id", (chunk, at) => {
-      for (const code of chunkItems<Int32Array>(chunk, 0)) counts[code + 1] = (counts[code + 1] as number) + 1;
-      order.set(chunkItems<Int32Array>(chunk, 1), at);
-    });
-    return { rows: labels.table.rows, starts: cumulative(counts), order, time };
+    const order = new Uint32Array(rows);
+    let size = 0;
+    // Keys of an empty source have no type that could be compared.
+    if (timeline.keys.size > 0) {
+      const match = view.keys.map((key, i) => `l.${identifier(key.name)} = k.k${i}`).join(" AND ");
+      const sql = `SELECT code, (l."#" - ${first})::INTEGER AS id
+        FROM ${labels.table.name} AS l JOIN ${keys} AS k ON ${match}
+        WHERE l."#" >= ${first} AND l."#" < ${first + rows} ORDER BY code, l.${identifier(labels.time)}, l."#"`;
+      await forEachChunk(this.#connection, sql, (chunk, at) => {
+        for (const code of chunkItems<Int32Array>(chunk, 0)) counts[code + 1] = (counts[code + 1] as number) + 1;
+        order.set(chunkItems<Int32Array>(chunk, 1), at);
+        size = at + chunk.rowCount;
+      });
+    }
+    return { rows, starts: cumulative(counts), order: order.subarray(0, size), time };
   }
+}
 
-  /**
-   * The row each label sees last. `row` numbers the total order (event, known, sequence), so in order of becoming visible
-   * only a row beyond all before it can be the last one seen; over those, one ASOF join answers.
-   */
-  async latestRows(
-    { view, knownAt, strict }: JoinRequest,
-    { rows }: NumberedTimeline,
-    labels: number,
-  ): Promise<Int32Array> {
-    const happened = `"#event" + ${strict ? 1 : 0}`;
-    const enter = knownAt && view.knownAt !== undefined ? `greatest(${happened}, "#known")` : happened;
-    const young = view.ttl === Infinity ? "true" : `event >= time - ${view.ttl}`;
-    const sql = `
-      WITH entering AS (SELECT "#code" AS code, "#row" AS row, "#event" AS event, ${enter} AS enter FROM ${rows}),
-      running AS (SELECT *, max(row) OVER (PARTITION BY code ORDER BY enter, row ROWS UNBOUNDED PRECEDING) AS last FROM entering WHERE enter < 'infinity'),
-      kept AS (SELECT code, enter, max(row) AS row, max(event) AS event FROM running WHERE row = last GROUP BY code, enter)
-      SELECT id, row FROM matched ASOF JOIN kept ON matched.code = kept.code AND matched.time >= kept.enter WHERE ${young}`;
-    const found = new Int32Array(labels).fill(-1);
-    await forEachChunk(this.#connection, sql, (chunk) => {
-      const ids = chunkItems<Int32Array>(chunk, 0);
-      const latest = chunkItems<Int32Array>(chunk, 1);
-      for (let i = 0; i < ids.length; i++) found[ids[i] as number] = latest[i] as number;
-    });
-    return found;
-  }
+function sourceColumns(view: FeatureView, inputs: readonly string[]): string[] {
+  const keys = view.keys.map(({ column }) => column);
+  return [...new Set([...keys, view.eventTime, ...(view.knownAt === undefined ? [] : [view.knownAt]), ...inputs])];
 }
 
 function cumulative(counts: Uint32Array): Uint32Array {
@@ -210,7 +199,8 @@ function assertKinds(view: FeatureView, source: DuckdbTable): void {
   }
 }
 
-const assertLabelKeys = (view: FeatureView, labels: DuckdbTable): void =>
+/** @throws COLUMN_TYPE_MISMATCH when the labels' keys are of other types than the view's */
+export const assertLabelKeys = (view: FeatureView, labels: DuckdbTable): void =>
   view.keys.forEach(({ name, type }) => assertKind(labels, name, type, "labels"));
 
 function assertKind(table: DuckdbTable, column: string, type: string, name: string): void {

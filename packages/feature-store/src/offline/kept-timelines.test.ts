@@ -8,6 +8,8 @@ import { fromTable, type TableSource } from "../source/table-source.ts";
 import { createFeatureStore } from "../store.ts";
 import { arrowTable } from "../testing/tables.ts";
 import { arrow } from "./arrow.ts";
+import { duckdb } from "./duckdb.ts";
+import type { OfflineEngine } from "./port.ts";
 
 interface Row {
   readonly id: string | null;
@@ -61,6 +63,8 @@ const labels = arrowTable({
   at: ["timestamp", [1, 2, 3, 4, 5, 6, 7, 8].map((second) => second * 1_000_000)],
 });
 const request = { labels, time: "at", features: ["v:*"] } as const;
+/** Plain features, which both engines keep. */
+const plain = { ...request, features: ["v:last", "v:text"] } as const;
 const seconds = fc.integer({ min: 0, max: 8 }).map((second) => second * 1_000_000);
 const rowOf = fc.record({
   id: fc.constantFrom("a", "b", "c", null),
@@ -69,14 +73,21 @@ const rowOf = fc.record({
   value: fc.option(fc.integer({ min: 0, max: 5 })),
 });
 
-describe("a kept timeline", () => {
+type Make = (options?: { keepBytes?: number }) => OfflineEngine;
+const engines: readonly (readonly [string, Make, number, readonly (typeof request | typeof plain)[]])[] = [
+  ["arrow()", arrow, 60, [request, plain]],
+  ["duckdb()", (options) => duckdb({ threads: 1, ...options }), 8, [plain]],
+];
+
+describe.each(engines)("a timeline kept by %s", (_, engine, numRuns, requests) => {
   it("that is extended commit by commit is the one of all rows together", async () => {
     const proof = fc.assert(
       fc.asyncProperty(
         fc.array(fc.array(rowOf, { maxLength: 12 }), { minLength: 1, maxLength: 5 }),
         async (commits) => {
+          await using offline = disposed(engine());
           const table = new GrowingTable();
-          const store = createFeatureStore({ views: [viewOf(table.source())], offline: arrow() });
+          const store = createFeatureStore({ views: [viewOf(table.source())], offline });
           for (const commit of commits) {
             table.rows.push(...commit);
             const fresh = createFeatureStore({
@@ -84,16 +95,18 @@ describe("a kept timeline", () => {
               offline: arrow(),
             });
             for (const options of [{}, { strict: true }, { knownAt: false }]) {
-              const [kept, made] = [store, fresh].map((each) => each.trainingSet({ ...request, ...options }));
-              expect((await kept)?.digest).toBe((await made)?.digest);
+              for (const asked of requests) {
+                const [kept, made] = [store, fresh].map((each) => each.trainingSet({ ...asked, ...options }));
+                expect((await kept)?.digest).toBe((await made)?.digest);
+              }
             }
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns },
     );
     await expect(proof).resolves.toBeUndefined();
-  });
+  }, 60_000);
 
   it("spares the source of one version a second scan, and a version with more rows all but those", async () => {
     const table = new GrowingTable();
@@ -107,12 +120,12 @@ describe("a kept timeline", () => {
       [true, 1, [1, 2, 3]],
     ] as const) {
       table.scans = 0;
-      const offline = arrow(keepBytes === undefined ? {} : { keepBytes });
+      await using offline = disposed(engine(keepBytes === undefined ? {} : { keepBytes }));
       const store = createFeatureStore({ views: [viewOf(table.source(appends))], offline });
       const scans: number[] = [];
       for (const more of [[], [], [one]]) {
         table.rows.push(...more);
-        await store.trainingSet(request);
+        await store.trainingSet(plain);
         scans.push(table.scans);
       }
       expect(scans).toEqual(wanted);
@@ -142,11 +155,34 @@ describe("a kept timeline", () => {
         return up.scan(options);
       },
     };
-    const store = createFeatureStore({ views: [viewOf(source)], offline: arrow() });
-    await expect(store.trainingSet(request)).rejects.toThrow("the lake is away");
+    await using offline = disposed(engine());
+    const store = createFeatureStore({ views: [viewOf(source)], offline });
+    await expect(store.trainingSet(plain)).rejects.toThrow("the lake is away");
     down = false;
-    const sets = await Promise.all([store.trainingSet(request), store.trainingSet(request)]);
+    const sets = await Promise.all([store.trainingSet(plain), store.trainingSet(plain)]);
     expect(new Set(sets.map(({ digest }) => digest)).size).toBe(1);
     expect(table.scans).toBe(1);
   });
+
+  it("serves joins that began before it was extended, and is made anew after dispose", async () => {
+    const table = new GrowingTable();
+    table.rows.push({ id: "a", event: 0, known: 0, value: 1 });
+    await using offline = disposed(engine());
+    const store = createFeatureStore({ views: [viewOf(table.source())], offline });
+    const digests: string[] = [];
+    for (let commit = 0; commit < 4; commit++) {
+      table.rows.push({ id: "b", event: commit * 1_000_000, known: 0, value: commit });
+      const [set, again] = await Promise.all([store.trainingSet(plain), store.trainingSet(plain)]);
+      expect(again.digest).toBe(set.digest);
+      digests.push(set.digest);
+      await offline[Symbol.asyncDispose]();
+    }
+    expect(new Set(digests).size).toBe(4);
+    expect(table.scans).toBe(4);
+  });
 });
+
+/** The engine, disposed at the end of a block. */
+function disposed(engine: OfflineEngine): OfflineEngine & AsyncDisposable {
+  return { ...engine, [Symbol.asyncDispose]: async () => engine[Symbol.asyncDispose]?.() };
+}

@@ -13,8 +13,15 @@ export interface OfflineEngine {
   readonly name: string;
   /** Reads the source of a view and puts its rows in order. @throws COLUMN_MISSING, COLUMN_TYPE_MISMATCH, TIMESTAMP_NAIVE */
   timeline(view: FeatureView, options: TimelineOptions): Promise<Timeline>;
-  /** Reads labels, to join features to. @throws LABEL_TIME_NULL, TIMESTAMP_NAIVE, COLUMN_MISSING */
-  labels(source: TableSource, options: EngineOptions & { readonly time: string }): Promise<LabelSession>;
+  /**
+   * Reads labels, to join features to, part by part in their order; at least one part, of no rows where there are none. What
+   * the joins read of a source is read once for all parts.
+   *
+   * @throws LABEL_TIME_NULL, TIMESTAMP_NAIVE, COLUMN_MISSING
+   */
+  labels(source: TableSource, options: LabelOptions): AsyncIterable<LabelPart>;
+  /** Frees what is kept between joins; a later join makes it anew. */
+  [Symbol.asyncDispose]?(): Promise<void>;
 }
 
 export interface EngineOptions {
@@ -26,16 +33,38 @@ export interface TimelineOptions extends EngineOptions {
   readonly columns?: readonly string[] | undefined;
 }
 
-/** Labels that have been read. Dispose it to free what the engine holds for them. */
-export interface LabelSession extends AsyncDisposable {
+export interface LabelOptions extends EngineOptions {
+  /** The column with the time of each label. */
+  readonly time: string;
+  /** How many rows a part has at most; default all, so that there is one part. */
+  readonly rowsPerPart?: number | undefined;
+}
+
+/** Labels that have been read, for as long as the next part is not asked for. */
+export interface LabelPart {
   readonly rows: number;
   readonly columnNames: readonly string[];
   /** A column of the labels, in their order. @throws COLUMN_MISSING */
   column(name: string): Promise<ColumnData>;
-  /** The labels as they came, in order. Can be read again, and after the session is disposed. */
+  /** The labels as they came, in order. Can be read again, and for ever. */
   batches(): AsyncIterable<RecordBatch>;
-  /** One column per feature asked for, in the order of the labels. */
+  /**
+   * One column per feature asked for, in the order of the labels. Joins of one request object, part after part, share what
+   * can be shared.
+   */
   join(request: JoinRequest): Promise<readonly FeatureColumn[]>;
+}
+
+/** Runs `work` on all labels as one part. */
+export async function withLabels<Result>(
+  engine: OfflineEngine,
+  source: TableSource,
+  options: Omit<LabelOptions, "rowsPerPart">,
+  work: (labels: LabelPart) => Promise<Result>,
+): Promise<Result> {
+  const results: Result[] = [];
+  for await (const labels of engine.labels(source, options)) results.push(await work(labels));
+  return results[0] as Result;
 }
 
 export interface JoinRequest extends EngineOptions {

@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import { isAshlarError } from "@ashlar/core";
 import type { ColumnData } from "../offline/column-data.ts";
 import type { FeatureColumn } from "../offline/feature-column.ts";
-import type { LabelSession } from "../offline/port.ts";
+import type { LabelPart } from "../offline/port.ts";
 
 /**
  * The SHA-256 of the rows of a training set: of the SHA-256 of each column's name, type, presence and values in row order,
  * in the order of the columns. It does not depend on the engine, on how the rows are cut into batches, or on how strings
  * are encoded.
  */
-export async function digestOf(labels: LabelSession, features: readonly FeatureColumn[]): Promise<string> {
+export async function digestOf(labels: LabelPart, features: readonly FeatureColumn[]): Promise<string> {
   const total = createHash("sha256").update(`rows ${labels.rows}\n`);
   for (const name of labels.columnNames) total.update(await labelDigest(labels, name));
   for (const feature of features) {
@@ -20,7 +20,7 @@ export async function digestOf(labels: LabelSession, features: readonly FeatureC
   return total.digest("hex");
 }
 
-async function labelDigest(labels: LabelSession, name: string): Promise<Uint8Array> {
+async function labelDigest(labels: LabelPart, name: string): Promise<Uint8Array> {
   const hash = createHash("sha256");
   try {
     const data = await labels.column(name);
@@ -35,7 +35,7 @@ async function labelDigest(labels: LabelSession, name: string): Promise<Uint8Arr
 }
 
 /** A column of a type no feature can be keyed by, such as a list, still belongs to the rows. */
-async function otherDigest(labels: LabelSession, name: string): Promise<Uint8Array> {
+async function otherDigest(labels: LabelPart, name: string): Promise<Uint8Array> {
   const hash = createHash("sha256").update(`label other ${name}\n`);
   for await (const batch of labels.batches())
     for (const value of batch.getChild(name) ?? []) hash.update(`${text(value)}\n`);

@@ -4,7 +4,7 @@ import type { Value } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import { columnReader } from "../offline/column-reader.ts";
 import { FeatureColumn, type OutputOptions } from "../offline/feature-column.ts";
-import type { LabelSession } from "../offline/port.ts";
+import type { LabelPart } from "../offline/port.ts";
 
 export interface OnDemandOptions {
   readonly time: string;
@@ -18,7 +18,7 @@ export interface OnDemandOptions {
 /** The features of an on-demand view for each label. @throws COLUMN_MISSING, COLUMN_TYPE_MISMATCH, ON_DEMAND_FAILED */
 export async function onDemandColumns(
   { view, features }: SelectedView<OnDemandView>,
-  labels: LabelSession,
+  labels: LabelPart,
   options: OnDemandOptions,
 ): Promise<FeatureColumn[]> {
   const { inputs, timezone, output, table } = options;

@@ -5,7 +5,7 @@ import { resolveSelection, type View } from "../define/selection.ts";
 import type { FeatureService } from "../define/service.ts";
 import { featureStoreError } from "../errors.ts";
 import type { FeatureColumn, OutputOptions } from "../offline/feature-column.ts";
-import type { LabelSession, OfflineEngine } from "../offline/port.ts";
+import { type LabelPart, type OfflineEngine, withLabels } from "../offline/port.ts";
 import { digestOf } from "./digest.ts";
 import { type Labels, labelSource } from "./label-source.ts";
 import { LeakCount, type LeakReport } from "./leak-report.ts";
@@ -73,35 +73,36 @@ export async function makeTrainingSet<Row>(
   const { time, knownAt, strict, onTie } = join;
   const selection = resolveSelection(views, options.features);
   const source = await labelSource(options.labels, options.timezone);
-  await using labels = await engine.labels(source, { time, signal });
-  const computed = new Map<string, FeatureColumn>();
-  const leak = options.leakReport === true ? new LeakCount(labels.rows) : undefined;
-  for (const { view, features } of selection.views) {
-    const request = { view: bounded(view, options.lookBack), features, strict, onTie, output, signal };
-    const columns = await labels.join({ ...request, knownAt });
-    for (const column of columns) computed.set(column.name, column);
-    if (leak === undefined || view.knownAt === undefined) continue;
-    const other = await labels.join({ ...request, knownAt: !knownAt });
-    leak.compare(columns, other);
-  }
-  const context = { time, inputs: join.inputs, timezone: source.timezone, output, table: source.name };
-  for (const each of selection.onDemand) {
-    for (const column of await onDemandColumns(each, labels, context)) computed.set(column.name, column);
-  }
-  const columns = selection.names.map((name) => computed.get(name) as FeatureColumn);
-  assertFreeNames(labels, columns);
-  const digest = await digestOf(labels, columns);
-  const used = [...selection.views, ...selection.onDemand].map(({ view }): View => view);
-  const made = { digest, rows: labels.rows, features: selection.names, options: join };
-  return {
-    rows: labels.rows,
-    columns: [...labels.columnNames, ...selection.names],
-    digest,
-    manifest: await manifestOf(made, used, source, options.service),
-    leakReport: leak?.report(),
-    row: (index) => Object.fromEntries(columns.map((column) => [column.name, column.get(index)])) as Row,
-    ...trainingRows(() => labels.batches(), columns),
-  };
+  return await withLabels(engine, source, { time, signal }, async (labels) => {
+    const computed = new Map<string, FeatureColumn>();
+    const leak = options.leakReport === true ? new LeakCount(labels.rows) : undefined;
+    for (const { view, features } of selection.views) {
+      const request = { view: bounded(view, options.lookBack), features, strict, onTie, output, signal };
+      const columns = await labels.join({ ...request, knownAt });
+      for (const column of columns) computed.set(column.name, column);
+      if (leak === undefined || view.knownAt === undefined) continue;
+      const other = await labels.join({ ...request, knownAt: !knownAt });
+      leak.compare(columns, other);
+    }
+    const context = { time, inputs: join.inputs, timezone: source.timezone, output, table: source.name };
+    for (const each of selection.onDemand) {
+      for (const column of await onDemandColumns(each, labels, context)) computed.set(column.name, column);
+    }
+    const columns = selection.names.map((name) => computed.get(name) as FeatureColumn);
+    assertFreeNames(labels, columns);
+    const digest = await digestOf(labels, columns);
+    const used = [...selection.views, ...selection.onDemand].map(({ view }): View => view);
+    const made = { digest, rows: labels.rows, features: selection.names, options: join };
+    return {
+      rows: labels.rows,
+      columns: [...labels.columnNames, ...selection.names],
+      digest,
+      manifest: await manifestOf(made, used, source, options.service),
+      leakReport: leak?.report(),
+      row: (index) => Object.fromEntries(columns.map((column) => [column.name, column.get(index)])) as Row,
+      ...trainingRows(() => labels.batches(), columns),
+    };
+  });
 }
 
 function joinOptions(options: TrainingOptions): JoinOptions {
@@ -125,7 +126,7 @@ function bounded(view: FeatureView, lookBack: Duration | undefined): FeatureView
   return ttl < view.ttl ? { ...view, ttl } : view;
 }
 
-function assertFreeNames(labels: LabelSession, columns: readonly FeatureColumn[]): void {
+function assertFreeNames(labels: LabelPart, columns: readonly FeatureColumn[]): void {
   const taken = columns.find(({ name }) => labels.columnNames.includes(name));
   if (taken === undefined) return;
   const rule = "the labels have a column of that name already";

@@ -1,0 +1,192 @@
+import type { RecordBatch } from "apache-arrow";
+import type { FeatureView } from "../define/feature-view.ts";
+import { dimensionsOf } from "../define/value-type.ts";
+import type { TableSource } from "../source/table-source.ts";
+import { arrow } from "./arrow.ts";
+import type { ColumnData } from "./column-data.ts";
+import type { Kind } from "./duckdb-columns.ts";
+import type { DuckdbDatabase, Session } from "./duckdb-database.ts";
+import { buildLastSeen, extendLastSeen, type LastSeenRequest, lastSeenOf, type LastSeenRows } from "./duckdb-kept.ts";
+import type { DuckdbLabels, LabelColumns } from "./duckdb-labels.ts";
+import { latestInputs, latestRows, readLatest } from "./duckdb-latest.ts";
+import { assertLabelKeys, DuckdbRun } from "./duckdb-run.ts";
+import type { FeatureColumn } from "./feature-column.ts";
+import { joinWindows } from "./join.ts";
+import type { KeptTimelines, TimelineMaker } from "./kept-timelines.ts";
+import { type JoinRequest, type LabelPart, withLabels } from "./port.ts";
+import { assertNoTies } from "./ties.ts";
+import { visibility } from "./visibility.ts";
+
+/** The last seen row of each label for one request, in DuckDB. */
+interface Latest {
+  readonly kinds: ReadonlyMap<string, Kind>;
+  /** `"#"`, the number of a label, and the inputs; undefined where no label sees any. */
+  readonly from: string | undefined;
+}
+
+/** The joins of one set of labels, within one session. */
+export class DuckdbJoin implements AsyncDisposable {
+  readonly #database: DuckdbDatabase;
+  readonly #session: Session;
+  readonly #run: DuckdbRun;
+  readonly #labels: DuckdbLabels;
+  readonly #kept: KeptTimelines<LastSeenRows>;
+  readonly #several: boolean;
+  readonly #latest = new Map<JoinRequest, Latest>();
+  readonly #held: LastSeenRows[] = [];
+
+  constructor(
+    database: DuckdbDatabase,
+    session: Session,
+    labels: DuckdbLabels,
+    kept: KeptTimelines<LastSeenRows>,
+    several: boolean,
+  ) {
+    this.#database = database;
+    this.#session = session;
+    this.#run = new DuckdbRun(session.connection, several);
+    this.#labels = labels;
+    this.#kept = kept;
+    this.#several = several;
+  }
+
+  async features(
+    source: TableSource,
+    time: string,
+    part: LabelPart,
+    columns: LabelColumns,
+    request: JoinRequest,
+  ): Promise<readonly FeatureColumn[]> {
+    const { view, features, signal } = request;
+    if (hasVectors(view)) {
+      const { name, timezone } = source;
+      const same: TableSource = { name, timezone, scan: () => part.batches() };
+      return await withLabels(arrow(), same, { time, signal }, (labels) => labels.join(request));
+    }
+    const kindOf = (name: string): string | undefined => view.features[name]?.kind;
+    if (request.onTie === "error") assertNoTies(view, (await this.#run.timeline(view, request)).timeline);
+    const found = new Map<string, FeatureColumn>();
+    const windows = features.filter((name) => kindOf(name) === "window");
+    const plain = features.filter((name) => kindOf(name) === "column");
+    if (windows.length > 0) {
+      for (const [name, column] of await this.#windows(columns, { ...request, features: windows }))
+        found.set(name, column);
+    }
+    if (plain.length > 0) {
+      const read = await this.#plain(columns, request, plain);
+      plain.forEach((name, i) => found.set(name, read[i] as FeatureColumn));
+    }
+    return features.map((name) => found.get(name) as FeatureColumn);
+  }
+
+  async #windows(columns: LabelColumns, request: JoinRequest): Promise<Map<string, FeatureColumn>> {
+    const { view } = request;
+    const numbered = await this.#run.timeline(view, request);
+    const { timeline } = numbered;
+    const labels = await this.#labels.table(view.keys.map(({ name }) => name));
+    assertLabelKeys(view, labels.table);
+    const grouped = await this.#run.groupLabels(view, numbered, labels, columns, columns.time);
+    return joinWindows(request, timeline, visibility(timeline, request), grouped);
+  }
+
+  async #plain(
+    { first, rows }: LabelColumns,
+    request: JoinRequest,
+    features: readonly string[],
+  ): Promise<readonly FeatureColumn[]> {
+    const latest = this.#latest.get(request) ?? (await this.#findLatest({ ...request, features }));
+    this.#latest.set(request, latest);
+    const { connection } = this.#session;
+    const { from, kinds } = latest;
+    const relation =
+      from === undefined || !this.#several
+        ? { from, place: `"#"` }
+        : { from: `(FROM ${from} WHERE "#" >= ${first} AND "#" < ${first + rows})`, place: `"#" - ${first}` };
+    const read = await readLatest(
+      connection,
+      { ...request, features },
+      kinds,
+      relation.from === undefined ? undefined : { from: relation.from, place: relation.place },
+      rows,
+    );
+    if (!this.#several) {
+      this.#latest.delete(request);
+      if (from !== undefined && !from.startsWith("(")) await connection.run(`DROP TABLE ${from}`);
+    }
+    return read;
+  }
+
+  async #findLatest(request: JoinRequest): Promise<Latest> {
+    const { view, signal } = request;
+    const { connection } = this.#session;
+    const inputs = latestInputs(request);
+    const labels = await this.#labels.table(view.keys.map(({ name }) => name));
+    assertLabelKeys(view, labels.table);
+    const seen = await this.#lastSeen(request, inputs);
+    signal?.throwIfAborted();
+    const kinds = new Map(inputs.map((input) => [input, seen.inputs.get(input) as Kind]));
+    const query = latestRows(request, inputs, seen, labels);
+    // What is read once and in one pass is read as it is joined.
+    const once = !this.#several && !inputs.some((input) => kinds.get(input) === "string");
+    if (query === undefined || once) return { kinds, from: query };
+    const from = `latest_${this.#latest.size}`;
+    await connection.run(
+      `CREATE OR REPLACE TEMP TABLE ${from} AS FROM ${query}${this.#several ? ' ORDER BY "#"' : ""}`,
+    );
+    return { kinds, from };
+  }
+
+  async #lastSeen(request: JoinRequest, inputs: readonly string[]): Promise<LastSeenRows> {
+    const { view, knownAt, strict, signal } = request;
+    const lasting = this.#kept.keeps(view.source);
+    // What is kept serves later joins of other features too.
+    const all = Object.keys(view.features).filter((name) => view.features[name]?.kind === "column");
+    const wanted: LastSeenRequest = {
+      view,
+      knownAt,
+      strict,
+      inputs: lasting ? latestInputs({ view, features: all }) : inputs,
+    };
+    const maker: TimelineMaker<LastSeenRows> = {
+      build: async () => {
+        const source = await this.#run.source(view, wanted.inputs, { signal });
+        return await buildLastSeen(this.#database, this.#session, wanted, source, lasting);
+      },
+      extend: async (earlier, fingerprint) => {
+        const appended = await view.source.appendedSince?.(fingerprint);
+        if (appended === undefined || earlier.rows === 0) return undefined;
+        const source = { ...appended, name: view.source.name, timezone: view.source.timezone };
+        const added = await this.#run.load(view, source, wanted.inputs, { signal });
+        if (added.rows === 0) return earlier;
+        if (wanted.inputs.some((input) => added.kinds.get(input) !== earlier.inputs.get(input))) return undefined;
+        return await extendLastSeen(this.#database, this.#session, wanted, earlier, added);
+      },
+    };
+    const seen = await this.#kept.get(view.source, lastSeenOf(wanted), maker);
+    this.#held.push(seen);
+    return seen;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const seen of this.#held) await seen.release();
+    await this.#labels[Symbol.asyncDispose]();
+  }
+}
+
+/** A part of the labels, with the joins that all parts share. */
+export function labelPart(source: TableSource, time: string, columns: LabelColumns, join: DuckdbJoin): LabelPart {
+  const part: LabelPart = {
+    rows: columns.rows,
+    columnNames: columns.names,
+    column: async (name: string): Promise<ColumnData> => columns.column(name),
+    async *batches(): AsyncIterable<RecordBatch> {
+      yield* columns.batches();
+    },
+    join: (request) => join.features(source, time, part, columns, request),
+  };
+  return part;
+}
+
+/** Vectors gain nothing by a way through DuckDB: views that have some are joined by `arrow()`, to the same bits. */
+export const hasVectors = ({ features }: FeatureView): boolean =>
+  Object.values(features).some(({ type }) => dimensionsOf(type) !== undefined);
