@@ -1,6 +1,6 @@
 import type { Measure } from "./measure.ts";
-import { ExactFloatSum } from "./exact-sum.ts";
-import { productError, RunningSum } from "./running-sum.ts";
+import { Spread } from "./deviation.ts";
+import { FloatTotal } from "./float-total.ts";
 
 /** The state of one aggregate over the rows that are in a window. They enter in any order, and leave in the timeline's. */
 export interface Accumulator {
@@ -92,9 +92,10 @@ class ExactSum implements NumberAccumulator {
   }
 }
 
+/** Floats, summed exactly: what a window comes to does not depend on what was in it before. */
 class FloatSum implements NumberAccumulator {
   size = 0;
-  readonly #sum = new RunningSum();
+  readonly #total = new FloatTotal();
   readonly #measure: Measure;
   readonly #mean: boolean;
 
@@ -104,21 +105,21 @@ class FloatSum implements NumberAccumulator {
   }
   reset(): void {
     this.size = 0;
-    this.#sum.reset();
+    this.#total.reset();
   }
   add(row: number): void {
-    if (this.#measure.valid?.[row] === 0) return;
-    this.size++;
-    this.#sum.add(this.#measure.values[row] as number);
+    this.#move(row, 1);
   }
   remove(row: number): void {
+    this.#move(row, -1);
+  }
+  #move(row: number, by: 1 | -1): void {
     if (this.#measure.valid?.[row] === 0) return;
-    this.size--;
-    if (this.size === 0) this.#sum.reset();
-    else this.#sum.remove(this.#measure.values[row] as number);
+    this.size += by;
+    this.#total.move(this.#measure.values[row] as number, by);
   }
   get value(): number {
-    return this.#mean ? this.#sum.value / this.size : this.#sum.value;
+    return this.#mean ? this.#total.value / this.size : this.#total.value;
   }
   get integer(): bigint {
     return BigInt(this.value);
@@ -156,65 +157,27 @@ class BigSum implements NumberAccumulator {
   }
 }
 
-/** Of the sum of squares, which has 106 bits where it is not exact: above it the rest has half of them to spare. */
-const wellSpread = 2 ** -50;
-
-/** The population standard deviation, from the sum and the sum of squares, both exact: what left leaves nothing behind. */
 class Deviation implements NumberAccumulator {
-  size = 0;
-  readonly #sum = new ExactFloatSum();
-  readonly #squares = new ExactFloatSum();
-  readonly #spread = new ExactFloatSum();
-  /** How many squares are no finite number. */
-  #endless = 0;
+  readonly #spread = new Spread();
   readonly #measure: Measure;
 
   constructor(measure: Measure) {
     this.#measure = measure;
   }
+  get size(): number {
+    return this.#spread.size;
+  }
   reset(): void {
-    this.size = 0;
-    this.#endless = 0;
-    this.#sum.reset();
-    this.#squares.reset();
+    this.#spread.reset();
   }
   add(row: number): void {
-    this.#move(row, 1);
+    if (this.#measure.valid?.[row] !== 0) this.#spread.move(this.#measure.values[row] as number, 1);
   }
   remove(row: number): void {
-    this.#move(row, -1);
-  }
-  #move(row: number, by: 1 | -1): void {
-    if (this.#measure.valid?.[row] === 0) return;
-    const value = this.#measure.values[row] as number;
-    const square = value * value;
-    this.size += by;
-    if (square - square !== 0) {
-      this.#endless += by;
-      return;
-    }
-    this.#sum.add(by * value);
-    this.#squares.add(by * square);
-    this.#squares.add(by * productError(value, value, square));
+    if (this.#measure.valid?.[row] !== 0) this.#spread.move(this.#measure.values[row] as number, -1);
   }
   get value(): number {
-    if (this.#endless > 0) return NaN;
-    const n = this.size;
-    const { value: sum, rest } = this.#sum;
-    const { value: squares, rest: squaresRest } = this.#squares;
-    const left = n * squares;
-    const right = sum * sum;
-    const rests = productError(n, squares, left) + n * squaresRest - productError(sum, sum, right) - 2 * sum * rest;
-    const spread = left - right + rests;
-    return Math.sqrt(spread > left * wellSpread ? spread : this.#exactSpread()) / n;
-  }
-  /** Of values so near to each other that nothing may be rounded: equal ones have a deviation of 0. */
-  #exactSpread(): number {
-    const spread = this.#spread;
-    spread.reset();
-    for (const part of this.#squares.parts) spread.addProduct(this.size, part);
-    for (const left of this.#sum.parts) for (const right of this.#sum.parts) spread.addProduct(-left, right);
-    return Math.max(0, spread.value);
+    return this.#spread.deviation;
   }
   get integer(): bigint {
     return BigInt(Math.round(this.value));

@@ -70,7 +70,7 @@ export function aggregations(timeline: Timeline, view: FeatureView): (feature: W
       case "min":
       case "max": {
         const ordered = once(`ordered ${of.column}`, () => orderedSeries(timeline, of.column, table));
-        return chosen(new Extreme(ordered, of.aggregate === "min" ? 1 : -1), reader(view, of, timeline));
+        return chosen(new Extreme(ordered, of.aggregate === "min" ? 1 : -1), withoutSign(reader(view, of, timeline)));
       }
       case "first":
       case "last": {
@@ -108,6 +108,14 @@ function chosen(state: RowAccumulator, read: (row: number) => Value | null): Agg
     },
   };
 }
+
+/** -0 is 0: which of the two is the least must not depend on their order. */
+const withoutSign =
+  (read: (row: number) => Value | null) =>
+  (row: number): Value | null => {
+    const value = read(row);
+    return value === 0 ? 0 : value;
+  };
 
 /** Reads the values of a column by row of the timeline. */
 function reader(
