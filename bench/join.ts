@@ -14,7 +14,7 @@ import { duckdb } from "@ashlar/feature-store/duckdb";
 import { sourceOfFile } from "@ashlar/storage";
 import { duckdb as parquet } from "@ashlar/storage/duckdb";
 import type { RecordBatch } from "apache-arrow";
-import { bareDuckDb, writeFlights } from "./flights.ts";
+import { type BareDuckDb, bareDuckDb, writeFlights } from "./flights.ts";
 import { type Bench, perSecond } from "./harness.ts";
 import { feastHistorical, feastMissing, hasFeast } from "./peers/feast.ts";
 
@@ -58,6 +58,7 @@ export async function pointInTimeJoins(bench: Bench): Promise<void> {
       strictEqual(set.rows, rows);
     };
   };
+  await using keeping = duckdb();
   const name = `join ${rows / 1e6} M labels`;
   const ways = [
     ["arrow(), kept timeline", joinWith(arrow(), flights), "tables in memory", () => asof("known", "label")],
@@ -68,8 +69,14 @@ export async function pointInTimeJoins(bench: Bench): Promise<void> {
       () => asof("known", "label"),
     ],
     [
-      "duckdb(), Parquet files",
-      joinWith(duckdb(), flights),
+      "duckdb(), Parquet files, kept timeline",
+      joinWith(keeping, flights),
+      "Parquet files",
+      () => asof(`'${sourceFile}'`, `'${labelFile}'`),
+    ],
+    [
+      "duckdb(), Parquet files, nothing kept",
+      joinWith(duckdb({ keepBytes: 0 }), flights),
       "Parquet files",
       () => asof(`'${sourceFile}'`, `'${labelFile}'`),
     ],
@@ -117,71 +124,117 @@ async function besideFeast(
 }
 
 /** What a timeline costs that later joins are spared: to make it, and to bring it up to date with a commit. */
-async function keptTimelines({ pair }: Bench, batches: readonly RecordBatch[], file: string): Promise<void> {
+async function keptTimelines({ pair, folder }: Bench, batches: readonly RecordBatch[], file: string): Promise<void> {
   const rows = batches.reduce((sum, batch) => sum + batch.numRows, 0);
   const one = inMemory("labels", [(batches[0] as RecordBatch).slice(0, 1)]);
   const touch = async (offline: OfflineEngine, source: TableSource): Promise<void> => {
     const store = createFeatureStore({ offline, views: [viewOver(source)] });
     await store.trainingSet({ labels: one, time: "date", features: ["departures:*"] });
+    await offline[Symbol.asyncDispose]?.();
   };
   const all = inMemory("flights", batches);
   using bare = await bareDuckDb();
   await bare.run(`CREATE TABLE flights AS FROM '${file}'`);
-  await pair({
-    name: "make a timeline of the rows, arrow()",
-    unit: "rows/s",
-    rounds: 3,
-    peerName: "DuckDB, a table of the rows in order of key and times",
-    ours: () => perSecond(rows, () => touch(arrow(), all)),
-    peer: () =>
-      perSecond(rows, () =>
-        bare.run(`CREATE OR REPLACE TABLE sorted AS
-          SELECT origin, date, landed_at, delay, distance FROM flights ORDER BY origin, date, landed_at`),
-      ),
-  });
+  const sorted = async (from: string): Promise<void> =>
+    bare.run(`CREATE OR REPLACE TABLE sorted AS
+      SELECT origin, date, landed_at, delay, distance FROM ${from} ORDER BY origin, date, landed_at`);
+  for (const [engine, make, source, from] of [
+    ["arrow()", arrow, all, "flights"],
+    ["duckdb(), a Parquet file", duckdb, { ...all, localFiles: async () => [file] }, `'${file}'`],
+  ] as const) {
+    await pair({
+      name: `make a timeline of the rows, ${engine}`,
+      unit: "rows/s",
+      rounds: 3,
+      peerName: "DuckDB, a table of the rows in order of key and times",
+      ours: () => perSecond(rows, () => touch(make(), source)),
+      peer: () => perSecond(rows, () => sorted(from)),
+    });
+  }
 
   const commit = Math.floor(rows / 100);
-  const growing = new GrowingFlights(batches, rows - 8 * commit);
-  const source = growing.source();
-  const engine = arrow();
-  const store = createFeatureStore({ offline: engine, views: [viewOver(source)] });
-  const upToDate = async (): Promise<void> => {
-    await store.trainingSet({ labels: one, time: "date", features: ["departures:*"] });
-  };
-  await upToDate();
-  await pair({
-    name: "bring a timeline up to date with a commit of 1 % more rows, arrow()",
-    unit: "commits/s",
-    rounds: 3,
-    peerName: "making it anew, arrow()",
-    ours: async () => {
-      growing.grow(commit);
-      return perSecond(1, upToDate);
-    },
-    peer: () => perSecond(1, () => touch(arrow(), { ...source, fingerprint: async () => "anew" })),
-  });
+  for (const [engine, make, files] of [
+    ["arrow()", arrow, undefined],
+    ["duckdb(), Parquet files", duckdb, await commitFiles(bare, folder, file, rows - 8 * commit, commit)],
+  ] as const) {
+    const growing = new GrowingFlights(batches, rows - 8 * commit, files);
+    const source = growing.source();
+    await using offline = disposed(make());
+    const store = createFeatureStore({ offline, views: [viewOver(source)] });
+    const upToDate = async (): Promise<void> => {
+      await store.trainingSet({ labels: one, time: "date", features: ["departures:*"] });
+    };
+    await upToDate();
+    await pair({
+      name: `bring a timeline up to date with a commit of 1 % more rows, ${engine}`,
+      unit: "commits/s",
+      rounds: 3,
+      peerName: "making it anew",
+      ours: async () => {
+        growing.grow(commit);
+        return perSecond(1, upToDate);
+      },
+      peer: () => perSecond(1, () => touch(make(), { ...source, fingerprint: async () => "anew" })),
+    });
+  }
+}
+
+/** The engine, disposed at the end of a block. */
+const disposed = (engine: OfflineEngine): OfflineEngine & AsyncDisposable => ({
+  ...engine,
+  [Symbol.asyncDispose]: async () => engine[Symbol.asyncDispose]?.(),
+});
+
+/** The first rows of a file in one, and those of eight commits in a file each. */
+async function commitFiles(
+  bare: BareDuckDb,
+  folder: string,
+  file: string,
+  first: number,
+  commit: number,
+): Promise<readonly string[]> {
+  const files: string[] = [];
+  for (let part = 0; part <= 8; part++) {
+    const [from, rows] = part === 0 ? [0, first] : [first + (part - 1) * commit, commit];
+    files.push(join(folder, `commit-${part}.parquet`));
+    await bare.run(`COPY (
+      FROM '${file}' WHERE file_row_number >= ${from} AND file_row_number < ${from + rows}
+    ) TO '${files.at(-1)}' (FORMAT parquet, COMPRESSION zstd)`);
+  }
+  return files;
 }
 
 /** A table that takes more and more of some rows; the number of its rows is its fingerprint. */
 class GrowingFlights {
   readonly #batches: readonly RecordBatch[];
+  readonly #files: readonly string[] | undefined;
   #rows: number;
+  #commits = 0;
 
-  constructor(batches: readonly RecordBatch[], rows: number) {
+  /** @param files of the rows at first and of each commit, for an engine that reads files */
+  constructor(batches: readonly RecordBatch[], rows: number, files: readonly string[] | undefined) {
     this.#batches = batches;
+    this.#files = files;
     this.#rows = rows;
   }
 
   grow(rows: number): void {
     this.#rows += rows;
+    this.#commits++;
   }
 
   source(): TableSource {
+    const since = (commit: number, row: number): TableSource => ({
+      ...fromBatches("flights", () => this.#slice(row), { timezone: "UTC" }),
+      localFiles: async () => this.#files?.slice(commit, this.#commits + 1),
+    });
     return {
-      ...fromBatches("flights", () => this.#slice(0), { timezone: "UTC" }),
-      fingerprint: async () => String(this.#rows),
-      appendedSince: async (fingerprint) =>
-        fromBatches("flights", () => this.#slice(Number(fingerprint)), { timezone: "UTC" }),
+      ...since(0, 0),
+      fingerprint: async () => `${this.#commits} ${this.#rows}`,
+      appendedSince: async (fingerprint) => {
+        const [commits, rows] = fingerprint.split(" ").map(Number) as [number, number];
+        return since(commits + 1, rows);
+      },
     };
   }
 
