@@ -1,4 +1,12 @@
-import { column, createFeatureStore, entity, featureView, fromRows, vector } from "@ashlar/feature-store";
+import {
+  column,
+  createFeatureStore,
+  entity,
+  featureView,
+  fromRows,
+  type OnlineEntry,
+  vector,
+} from "@ashlar/feature-store";
 import { redis, type RedisClient, type RedisClusterClient } from "@ashlar/feature-store/redis";
 import { describeOnlineStore } from "@ashlar/feature-store/testing";
 import { createClient, createCluster } from "redis";
@@ -44,6 +52,26 @@ describe.skipIf(!isThere && !ci)(`Redis (redis-server: ${isThere ? "found" : "mi
     await client.sendCommand(["SCRIPT", "FLUSH"]);
     await store.write("v@1", [entry!], { watermark: 2 });
     expect(await store.watermark("v@1")).toBe(2);
+  });
+
+  it("keeps the later of two materialisers that bring in the same new keys at once", async () => {
+    const store = redis({ client, prefix: prefix() });
+    const other = redis({ client, prefix: `test-${prefixes}` });
+    const [early, late] = [1, 2].map((stamp) => onlineEntries(3_000, stamp)) as [OnlineEntry[], OnlineEntry[]];
+    const keys = late.map(({ key }) => key);
+    // Neither knows yet that the other has written: of each command one finds its keys new.
+    await Promise.all([store.write("v@1", late), other.write("v@1", early)]);
+    expect((await store.read("v@1", keys)).vectors).toEqual(late.map(({ vector }) => Buffer.from(vector)));
+    await other.write("v@1", early);
+    expect((await store.read("v@1", keys)).vectors).toEqual(late.map(({ vector }) => Buffer.from(vector)));
+    // Some are new, and some are not.
+    const more = [...onlineEntries(3_600, 3)];
+    await store.write("v@1", more);
+    const all = await store.read(
+      "v@1",
+      more.map(({ key }) => key),
+    );
+    expect(all.vectors).toEqual(more.map(({ vector }) => Buffer.from(vector)));
   });
 
   it("names a connection that is cut in mid-batch, and a retry loses nothing", async () => {

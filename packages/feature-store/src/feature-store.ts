@@ -68,6 +68,16 @@ export interface MaterializerOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface MaterializeOptions extends MaterializerOptions {
+  /** Epoch milliseconds to bring the view up to. */
+  readonly until: number;
+  /**
+   * Bytes of keys and vectors to hold at once, for a view without windows and pushed events; where they are more, the source
+   * is scanned several times. At least 4 MiB. Default 512 MiB.
+   */
+  readonly memoryBytes?: number;
+}
+
 /** Features of some views: joined to labels, materialised, and read. */
 export interface FeatureStore<Views extends readonly View[]> extends AsyncDisposable {
   readonly views: Views;
@@ -92,14 +102,13 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
   replay(manifest: TrainingManifest, options: ReplayOptions): Promise<TrainingSet>;
   /**
    * Brings the online store up to `until` (epoch milliseconds): rows visible at or before it. Goes on from the watermark,
-   * or from `from`; it can be repeated and, when killed, done again. It writes the copy of this very definition.
+   * or from `from`; it can be repeated and, when killed, done again. It writes the copy of this very definition. A view
+   * without windows is materialised by scans that hold the last row of each entity; one with windows in a timeline of all
+   * rows.
    *
    * @throws MATERIALIZE_INVALID
    */
-  materialize(
-    view: Views[number] & FeatureView,
-    options: MaterializerOptions & { readonly until: number },
-  ): Promise<MaterializeResult>;
+  materialize(view: Views[number] & FeatureView, options: MaterializeOptions): Promise<MaterializeResult>;
   /** Reads the view's history once, to materialise it in many small steps. */
   materializer(
     view: Views[number] & FeatureView,

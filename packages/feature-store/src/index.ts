@@ -58,6 +58,7 @@ export { featureStoreError, featureStoreErrors } from "./errors.ts";
 export type {
   FeatureStore,
   FeatureStoreOptions,
+  MaterializeOptions,
   MaterializerOptions,
   ReadOptions,
   ServiceReadOptions,

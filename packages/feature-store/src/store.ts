@@ -3,18 +3,13 @@ import type { FeatureView } from "./define/feature-view.ts";
 import { assertDistinctNames, type DistinctNames, type View } from "./define/selection.ts";
 import type { FeatureService } from "./define/service.ts";
 import { featureStoreError } from "./errors.ts";
-import type {
-  FeatureStore,
-  FeatureStoreOptions,
-  MaterializerOptions,
-  ReadOptions,
-  ServiceReadOptions,
-} from "./feature-store.ts";
+import type { FeatureStore, FeatureStoreOptions, ReadOptions, ServiceReadOptions } from "./feature-store.ts";
 import { logDefinition } from "./log/definition.ts";
 import { logged } from "./log/logged.ts";
 import { measureSkew } from "./log/skew.ts";
 import { backfill, type BackfillContext } from "./materialize/backfill.ts";
-import { createMaterializer, type Materializer } from "./materialize/materializer.ts";
+import type { Materializer } from "./materialize/materializer.ts";
+import { createMaterializers } from "./materialize/materializers.ts";
 import { checkParity } from "./materialize/parity.ts";
 import { removeRetired } from "./materialize/retire.ts";
 import { createServing } from "./materialize/serving.ts";
@@ -23,8 +18,7 @@ import { arrow } from "./offline/arrow.ts";
 import { memory } from "./online/memory.ts";
 import type { PushResult } from "./push/add-events.ts";
 import type { PushEvent } from "./push/events.ts";
-import { consumeEvents, isPushed, pushEvents, type PushOptions } from "./push/push.ts";
-import { createSeeder } from "./push/seed.ts";
+import { consumeEvents, pushEvents, type PushOptions } from "./push/push.ts";
 import { createHandler } from "./serve/handler.ts";
 import type { FoundNearest } from "./serve/nearest.ts";
 import type { OnlineColumns } from "./serve/online-columns.ts";
@@ -52,33 +46,21 @@ export function createFeatureStore<const Views extends readonly View[]>(
     throw featureStoreError("MATERIALIZE_INVALID", { view: view.name, value, rule: "the store has no such view" });
   }
 
-  /** A materialiser into one copy of a view, and when its first event was. */
-  async function into(
-    view: FeatureView,
-    { namespace, from, until = Infinity, signal }: MaterializerOptions & { namespace: string; until?: number },
-  ): Promise<{ readonly materializer: Materializer; readonly first: () => number }> {
-    const columns = isPushed(view) ? [view.push.id] : [];
-    const start = from ?? (await online.watermark(namespace)) ?? -Infinity;
-    const timeline = await offline.timeline(view, { signal, columns });
-    if (timeline.ignored.nullEventTime + timeline.ignored.nullKey > 0) {
-      logger.warn({ view: view.name, ...timeline.ignored }, "rows without a key or an event time are ignored");
-    }
-    const range = { from: start, limit: until };
-    const first = (): number =>
-      Math.floor(timeline.event.reduce((least, event) => Math.min(least, event), Infinity) / 1000);
-    const materializer = isPushed(view)
-      ? createSeeder(view, timeline, online, range)
-      : createMaterializer(view, timeline, online, { ...range, namespace });
-    return { materializer, first };
-  }
+  const materializers = createMaterializers({ offline, online, logger });
+  const backfills: BackfillContext = {
+    online,
+    serving,
+    now: () => clock.now(),
+    materializer: (view, made) => materializers.forSteps(view, made),
+  };
 
-  async function materializer(
+  /** A materialiser that is refused once a backfill has put another copy in place of the one it writes. */
+  async function guarded(
     view: FeatureView,
-    request: MaterializerOptions & { readonly until?: number } = {},
+    make: (namespace: string) => Promise<{ readonly materializer: Materializer }>,
   ): Promise<Materializer> {
-    assertOwn(view, request.until);
     const namespace = await serving.namespace(view);
-    const made = await into(view, { ...request, namespace });
+    const made = await make(namespace);
     return {
       async advance(until, given) {
         if ((await serving.namespace(view)) !== namespace) {
@@ -89,8 +71,6 @@ export function createFeatureStore<const Views extends readonly View[]>(
       },
     };
   }
-
-  const backfills: BackfillContext = { online, serving, now: () => clock.now(), materializer: into };
 
   const findIn = (of: readonly View[]) => (of === views ? serving.byName : serving.pinned);
 
@@ -117,7 +97,10 @@ export function createFeatureStore<const Views extends readonly View[]>(
 
   return {
     views,
-    materializer,
+    async materializer(view, { from, until: limit, signal } = {}) {
+      assertOwn(view, limit);
+      return await guarded(view, (namespace) => materializers.overTimeline(view, { namespace, from, limit, signal }));
+    },
     push,
     consume: (view, batches, request = {}) =>
       consumeEvents(batches, (events) => push(view, events, request), request.signal),
@@ -127,15 +110,15 @@ export function createFeatureStore<const Views extends readonly View[]>(
       return makeTrainingSet<never>(offline, request.service.views, { ...request, features: request.service.features });
     },
     replay: (manifest, request) => replay(offline, views, manifest, request),
-    async materialize(view, request) {
+    async materialize(view, { from, until, memoryBytes, signal }) {
       const reached = await online.watermark(await serving.namespace(view));
-      if (request.from === undefined && reached !== undefined && request.until <= reached) {
-        return { written: 0, watermark: reached };
-      }
+      if (from === undefined && reached !== undefined && until <= reached) return { written: 0, watermark: reached };
+      assertOwn(view, until);
       const started = clock.monotonic();
-      const result = await (
-        await materializer(view, request)
-      ).advance(request.until, request.signal === undefined ? {} : { signal: request.signal });
+      const materializer = await guarded(view, (namespace) =>
+        materializers.forSteps(view, { namespace, from, limit: until, memoryBytes, signal }),
+      );
+      const result = await materializer.advance(until, signal === undefined ? {} : { signal });
       logger.info({ view: view.name, ...result, ms: clock.monotonic() - started }, "materialised");
       return result;
     },
@@ -164,6 +147,7 @@ export function createFeatureStore<const Views extends readonly View[]>(
     async [Symbol.asyncDispose]() {
       for (const log of logs) await log[Symbol.asyncDispose]();
       await online[Symbol.asyncDispose]();
+      await offline[Symbol.asyncDispose]?.();
     },
   };
 }

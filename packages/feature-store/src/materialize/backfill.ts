@@ -1,7 +1,8 @@
 import type { FeatureView } from "../define/feature-view.ts";
 import { featureStoreError } from "../errors.ts";
 import type { OnlineStore } from "../online/port.ts";
-import { assertStep, type Materializer } from "./materializer.ts";
+import { assertStep } from "./materializer.ts";
+import type { IntoOptions, MadeMaterializer } from "./materializers.ts";
 import { type Serving, shortVersion } from "./serving.ts";
 import {
   type Copy,
@@ -24,6 +25,8 @@ export interface BackfillOptions {
    * where it is, which makes going back to an older definition a matter of what changed since. @default false
    */
   readonly fresh?: boolean;
+  /** As for `materialize`. @default 512 MiB */
+  readonly memoryBytes?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -40,11 +43,7 @@ export interface BackfillContext {
   readonly online: OnlineStore;
   readonly serving: Serving;
   readonly now: () => number;
-  /** A materialiser into a namespace, and what tells the time of the first event in epoch milliseconds. */
-  readonly materializer: (
-    view: FeatureView,
-    options: { readonly namespace: string; readonly from: number; readonly signal?: AbortSignal },
-  ) => Promise<{ readonly materializer: Materializer; readonly first: () => number }>;
+  readonly materializer: (view: FeatureView, options: IntoOptions) => Promise<MadeMaterializer>;
 }
 
 const tries = 20;
@@ -53,7 +52,7 @@ const tries = 20;
 export async function backfill(
   context: BackfillContext,
   view: FeatureView,
-  { since, until: asked, steps = 4, fresh = false, signal }: BackfillOptions,
+  { since, until: asked, steps = 4, fresh = false, memoryBytes, signal }: BackfillOptions,
 ): Promise<BackfillResult> {
   const { online, serving } = context;
   const invalid = (value: unknown, rule: string): Error =>
@@ -73,8 +72,8 @@ export async function backfill(
   const from = (await online.watermark(namespace)) ?? since ?? -Infinity;
   let written = 0;
   if (from < until) {
-    const { materializer, first } = await context.materializer(view, { namespace, from, ...(signal && { signal }) });
-    for (const step of stepsOf(Math.max(from, Math.min(first(), until)), until, steps)) {
+    const { materializer, first } = await context.materializer(view, { namespace, from, memoryBytes, signal });
+    for (const step of stepsOf(Math.max(from, Math.min(await first(), until)), until, steps)) {
       written += (await materializer.advance(step, signal === undefined ? {} : { signal })).written;
     }
   }

@@ -2,10 +2,10 @@ import type { FeatureView } from "../define/feature-view.ts";
 import { featureStoreError } from "../errors.ts";
 import type { Timeline } from "../offline/timeline.ts";
 import { entityKey } from "../online/entity-key.ts";
-import { inLanes } from "../online/in-lanes.ts";
 import { layoutOf } from "../online/layout.ts";
 import type { OnlineEntry, OnlineStore } from "../online/port.ts";
 import { KeyStates } from "./key-states.ts";
+import { writeEntities } from "./write-entities.ts";
 
 /** What one step of materialisation did. */
 export interface MaterializeResult {
@@ -26,11 +26,6 @@ export interface Materializer {
    */
   advance(until: number, options?: { readonly signal?: AbortSignal }): Promise<MaterializeResult>;
 }
-
-/** Large enough that a transaction of a disk costs little for each, small enough to be held in memory. */
-const entitiesPerWrite = 10_000;
-/** While one batch is written the next is packed. */
-const writesAtOnce = 2;
 
 /** The online namespace of a view: its name and version, so that two versions serve side by side. */
 export const namespaceOf = (view: FeatureView): string => `${view.name}@${view.version.slice(0, 16)}`;
@@ -67,14 +62,18 @@ export function createMaterializer(
     }
     reached = until;
     const due = keysOf(changed);
-    const parts = Array.from({ length: Math.ceil(due.length / entitiesPerWrite) }, (_, i) =>
-      due.subarray(i * entitiesPerWrite, (i + 1) * entitiesPerWrite),
+    await writeEntities(
+      online,
+      namespace,
+      {
+        keys: due,
+        entry: (key) => entry(key, until * 1000),
+        done: (part) => {
+          for (const key of part) changed[key] = 0;
+        },
+      },
+      signal,
     );
-    await inLanes(parts, writesAtOnce, async (part) => {
-      const entries = Array.from(part, (key) => entry(key, until * 1000));
-      await online.write(namespace, entries, { signal });
-      for (const key of part) changed[key] = 0;
-    });
     // The watermark follows the last vector: a step cut short is done again from the watermark before it.
     await online.write(namespace, [], { watermark: until, signal });
     return { written: due.length, watermark: until };

@@ -87,7 +87,8 @@ function codeOf(codes: Map<KeyPart, number>, key: KeyPart, add: boolean): number
   return codes.size - 1;
 }
 
-function keyPart(column: ColumnData, row: number): KeyPart {
+/** The part of a row's key that a column holds, which must not be null there. */
+export function keyPart(column: ColumnData, row: number): KeyPart {
   if (column.kind === "string") return column.dictionary[column.values[row] as number] as string;
   if (column.kind === "boolean") return column.values[row] === 1;
   if (column.kind === "bigint") return exactInteger(column.values[row] as bigint);

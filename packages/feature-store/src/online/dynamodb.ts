@@ -102,9 +102,9 @@ export function dynamodb({ client, table, consistentRead = true }: DynamoDbOptio
   return {
     capabilities: { atomicBatch: false, expiry: true },
     watermark,
-    async write(namespace, entries, { watermark: reached, keepMs, signal } = {}) {
+    async write(namespace, entries, { distinct, watermark: reached, keepMs, signal } = {}) {
       signal?.throwIfAborted();
-      const latest = latestPerKey(entries);
+      const latest = latestPerKey(entries, { distinct });
       for (const { vector } of latest) assertFits(vector);
       await inLanes(latest, lanes, async ({ key, vector }) => {
         signal?.throwIfAborted();

@@ -2,12 +2,13 @@ import { createHash } from "node:crypto";
 import { featureStoreError } from "../errors.ts";
 import { exactInteger, type KeyPart } from "../offline/key-dictionary.ts";
 
-const tags = { string: 1, number: 2, bigint: 2, boolean: 3 } as const;
+export const tags = { string: 1, number: 2, bigint: 2, boolean: 3 } as const;
 const digestTag = 255;
-const headBytes = 5;
+/** Tag and length of a part. */
+export const headBytes = 5;
 
 /** Every store takes keys of this length; LMDB and DynamoDB take no key of 2 kB. */
-const longestKey = 512;
+export const longestKey = 512;
 
 /**
  * A key as bytes: each part with its type and length, so that no two keys are the same bytes. One of more than 512 bytes

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Features } from "../define/feature-view.ts";
 import { dimensionsOf, type ScalarType, type Value, type ValueType } from "../define/value-type.ts";
-import { headerBytes, VectorReader } from "./vector-reader.ts";
+import { headerBytes, VectorReader, type VectorShape } from "./vector-reader.ts";
+import { readTime, type VectorSource, VectorWriter, viewOf, writeSlot, writeTime } from "./vector-writer.ts";
 
 /** When a vector's values are from, in epoch microseconds. */
 export interface Stamp {
@@ -21,8 +22,6 @@ const slotBytes: Readonly<Record<ScalarType, number>> = {
   int32: 4,
   boolean: 1,
 };
-
-const signBit = 1n << 63n;
 
 /**
  * How the features of a view lie in one vector: layout id (8 bytes), then event, known and as-of time (8 bytes each, big
@@ -65,10 +64,11 @@ export class VectorLayout {
       end += strings[i].length;
     });
     const bytes = Buffer.allocUnsafe(end).fill(0, 0, this.#fixed);
+    const view = viewOf(bytes);
     bytes.set(this.id);
-    writeTime(bytes, 8, times.event);
-    writeTime(bytes, 16, times.known);
-    writeTime(bytes, 24, times.asOf);
+    writeTime(view, 8, times.event);
+    writeTime(view, 16, times.known);
+    writeTime(view, 24, times.asOf);
     end = this.#fixed;
     for (let i = 0; i < values.length; i++) {
       const value = values[i] as Value | null;
@@ -76,11 +76,11 @@ export class VectorLayout {
       const bit = headerBytes + (i >> 3);
       bytes[bit] = (bytes[bit] as number) | (1 << (i & 7));
       const offset = this.#offsets[i] as number;
-      const string = strings[i];
-      if (string === undefined) {
-        writeSlot(bytes, this.types[i] as ValueType, offset, value);
+      if (typeof value !== "string") {
+        writeSlot(view, this.types[i] as ValueType, offset, value);
         continue;
       }
+      const string = strings[i] as Buffer;
       bytes.writeUInt32LE(end, offset);
       bytes.writeUInt32LE(string.length, offset + 4);
       string.copy(bytes, end);
@@ -93,19 +93,27 @@ export class VectorLayout {
   unpack(vector: Uint8Array): PackedVector {
     const reader = this.reader();
     reader.open(vector);
-    const view = new DataView(vector.buffer, vector.byteOffset, vector.length);
-    const stampTime = (at: number): bigint => BigInt.asIntN(64, view.getBigUint64(at) ^ signBit);
+    const view = viewOf(vector);
     return {
-      event: stampTime(8),
-      known: stampTime(16),
-      asOf: stampTime(24),
+      event: readTime(view, 8),
+      known: readTime(view, 16),
+      asOf: readTime(view, 24),
       get: (name) => reader.value(this.names.indexOf(name)),
     };
   }
 
   /** Reads one vector after another: no object is made for each. */
   reader(): VectorReader {
-    return new VectorReader({ id: this.id, types: this.types, offsets: this.#offsets, fixed: this.#fixed });
+    return new VectorReader(this.#shape);
+  }
+
+  /** Packs rows of columns, one after another. @param asOf of every vector, epoch microseconds */
+  writer(sources: readonly VectorSource[], asOf: number): VectorWriter {
+    return new VectorWriter(this.#shape, sources, asOf);
+  }
+
+  get #shape(): VectorShape {
+    return { id: this.id, types: this.types, offsets: this.#offsets, fixed: this.#fixed };
   }
 }
 
@@ -120,23 +128,4 @@ export function layoutOf(features: Features): VectorLayout {
   const kept = layouts.get(features) ?? new VectorLayout(features);
   layouts.set(features, kept);
   return kept;
-}
-
-/** Big endian with the sign bit turned. */
-function writeTime(bytes: Buffer, at: number, time: bigint | number): void {
-  if (typeof time === "bigint") {
-    bytes.writeBigUInt64BE(BigInt.asUintN(64, time ^ signBit), at);
-    return;
-  }
-  const high = Math.floor(time / 0x100000000);
-  bytes.writeUInt32BE(high + 0x80000000, at);
-  bytes.writeUInt32BE(time - high * 0x100000000, at + 4);
-}
-
-function writeSlot(bytes: Buffer, type: ValueType, offset: number, value: Value): void {
-  if (value instanceof Float32Array) value.forEach((number, i) => bytes.writeFloatLE(number, offset + 4 * i));
-  else if (typeof value === "bigint") bytes.writeBigInt64LE(value, offset);
-  else if (type === "float64") bytes.writeDoubleLE(value as number, offset);
-  else if (type === "int32") bytes.writeInt32LE(value as number, offset);
-  else bytes[offset] = value === true ? 1 : 0;
 }

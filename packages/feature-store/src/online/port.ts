@@ -44,6 +44,8 @@ export interface OnlineExchangeOptions {
 export interface OnlineWriteOptions extends OnlineExchangeOptions {
   /** Epoch milliseconds; kept if it is later than the one kept. */
   readonly watermark?: number | undefined;
+  /** True: no two entries are of one key, so that a store need not look for such. Default false. */
+  readonly distinct?: boolean | undefined;
 }
 
 /**
@@ -113,8 +115,11 @@ export function sameVector(a: Uint8Array | undefined, b: Uint8Array | undefined)
 }
 
 /** The entries with the greatest stamp of each key: what a store keeps of them, for stores that take a key once a batch. */
-export function latestPerKey(entries: readonly OnlineEntry[]): readonly OnlineEntry[] {
-  if (areDistinct(entries)) return entries;
+export function latestPerKey(
+  entries: readonly OnlineEntry[],
+  { distinct = false }: Pick<OnlineWriteOptions, "distinct"> = {},
+): readonly OnlineEntry[] {
+  if (distinct || areDistinct(entries)) return entries;
   const latest = new Map<string, OnlineEntry>();
   for (const entry of entries) {
     const id = keyId(entry.key);
@@ -142,5 +147,6 @@ function areDistinct(entries: readonly OnlineEntry[]): boolean {
 
 /** A key as a string of its bytes, to look it up by. */
 export function keyId(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+  const bytes = key instanceof Buffer ? key : Buffer.from(key.buffer, key.byteOffset, key.length);
+  return bytes.toString("latin1");
 }

@@ -40,9 +40,9 @@ export function postgres(
       const [row] = await connection.query<{ reached: number }>("read", sql.watermark, [namespace]);
       return row?.reached;
     },
-    async write(namespace, entries, { watermark = null, keepMs = null, signal } = {}) {
+    async write(namespace, entries, { distinct, watermark = null, keepMs = null, signal } = {}) {
       signal?.throwIfAborted();
-      const latest = latestPerKey(entries);
+      const latest = latestPerKey(entries, { distinct });
       const keys = latest.map(({ key }) => bufferOf(key));
       const vectors = latest.map(({ vector }) => bufferOf(vector));
       await connection.query("write", sql.write, [namespace, keys, vectors, keepMs, watermark]);

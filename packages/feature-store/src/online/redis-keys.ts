@@ -1,4 +1,5 @@
 import { bucketOf } from "./bucket.ts";
+import { keyId } from "./port.ts";
 import type { RedisArgument } from "./redis-client.ts";
 
 /** `prefix:{namespace:bucket}` and the bytes of the entity's key. Redis hashes only what stands in the braces. */
@@ -16,7 +17,7 @@ export function vectorKeys(prefix: string, namespace: string): (key: Uint8Array)
   return (key) => {
     const bucket = bucketOf(key);
     const head = (heads[bucket] ??= `${prefix}:{${name}:${bucket}}`);
-    if (isAscii(key)) return head + Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+    if (isAscii(key)) return head + keyId(key);
     return Buffer.concat([Buffer.from(head), key]);
   };
 }
