@@ -1,6 +1,7 @@
 import type { Bytes, Clock, Logger, ObjectStore } from "@ashlar/core";
 import { Field, type RecordBatch, Schema } from "apache-arrow";
 import { batchOf } from "../parquet/batch.ts";
+import { typesOf } from "../parquet/footer.ts";
 import type { ParquetCodec, ParquetWriter } from "../parquet/port.ts";
 import type { AddFile } from "./actions.ts";
 import { physicalName } from "./column-mapping.ts";
@@ -8,7 +9,7 @@ import { fileColumn, toFile } from "./file-column.ts";
 import type { LatestStates } from "./latest-states.ts";
 import { encodePath, partitionPath, partitions } from "./partition.ts";
 import { arrange, arrowOf, type TableColumn } from "./schema.ts";
-import { FileStatistics } from "./statistics.ts";
+import { FileStatistics, statisticsText } from "./statistics.ts";
 
 /** Where tables live, and with what they are read and written. */
 export interface LakeContext {
@@ -49,7 +50,9 @@ interface OpenFile {
   readonly folder: string;
   readonly values: Readonly<Record<string, string | null>>;
   readonly writer: ParquetWriter;
-  readonly statistics: FileStatistics;
+  /** Undefined where the writer keeps them. */
+  readonly statistics: FileStatistics | undefined;
+  rows: number;
   /** Rows of the stage when it last got some. */
   grown: number;
 }
@@ -95,10 +98,11 @@ export class Stage implements AsyncDisposable {
     for (const { values, rows } of partitions(this.#table, arranged, partitionBy)) {
       const file = await this.#fileOf(values);
       const named = this.#physical(rows);
-      file.statistics.observe(named);
+      file.statistics?.observe(named);
       await file.writer.write(named);
+      file.rows += rows.numRows;
       file.grown = this.rows + batch.numRows;
-      if (file.statistics.rows >= fileRows) await this.#store(file, signal);
+      if (file.rows >= fileRows) await this.#store(file, signal);
     }
     this.rows += batch.numRows;
     await this.#storeSettled(signal);
@@ -107,7 +111,7 @@ export class Stage implements AsyncDisposable {
   /** Rows mostly come in some order: a partition that gets no more of them is stored meanwhile. */
   async #storeSettled(signal: AbortSignal | undefined): Promise<void> {
     for (const file of this.#open.values()) {
-      if (file.statistics.rows < settledRows || this.rows - file.grown < settledRows) continue;
+      if (file.rows < settledRows || this.rows - file.grown < settledRows) continue;
       if (this.#early.size >= filesAtOnce) await Promise.race(this.#early);
       const storing = this.#store(file, signal);
       this.#early.add(storing);
@@ -134,7 +138,8 @@ export class Stage implements AsyncDisposable {
     let file = this.#open.get(folder);
     if (file === undefined) {
       const writer = await this.#context.codec.create(this.#fileSchema);
-      file = { folder, values, writer, statistics: new FileStatistics(), grown: this.rows };
+      const statistics = writer.tellsColumns === true ? undefined : new FileStatistics();
+      file = { folder, values, writer, statistics, rows: 0, grown: this.rows };
       this.#open.set(folder, file);
     }
     return file;
@@ -167,8 +172,9 @@ export class Stage implements AsyncDisposable {
     await using finishing = writer;
     this.#open.delete(folder);
     signal?.throwIfAborted();
-    const { body, rows } = await finishing.finish();
-    await this.#put(number, { values, rows, body, stats: statistics.toJson() }, signal);
+    const { body, rows, columns = new Map() } = await finishing.finish();
+    const stats = statistics?.toJson() ?? statisticsText(rows, typesOf(this.#fileSchema), columns);
+    await this.#put(number, { values, rows, body, stats }, signal);
   }
 
   async #put(number: number, { values, body, stats }: FinishedFile, signal: AbortSignal | undefined): Promise<void> {

@@ -14,7 +14,16 @@ export class ColumnBounds {
     const rows = extremes(column, isNull);
     if (rows.unordered) this.unordered = true;
     if (rows.min < 0) return;
-    const [min, max] = [column.get(rows.min) as Value, column.get(rows.max) as Value];
+    this.#take(column.get(rows.min) as Value, column.get(rows.max) as Value);
+  }
+
+  /** Takes what others have seen. */
+  merge({ min, max, unordered }: ColumnBounds): void {
+    if (unordered) this.unordered = true;
+    if (min !== undefined && max !== undefined) this.#take(min, max);
+  }
+
+  #take(min: Value, max: Value): void {
     if (this.min === undefined || compare(min, this.min) < 0) this.min = owned(min);
     if (this.max === undefined || compare(max, this.max) > 0) this.max = owned(max);
   }

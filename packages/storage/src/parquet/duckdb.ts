@@ -1,9 +1,11 @@
 import type { Schema } from "apache-arrow";
+import { MemorySink } from "./byte-sink.ts";
 import { primitiveTypes } from "./column-type.ts";
 import { copyWithDuckDb } from "./duckdb-copy.ts";
 import { openWithDuckDb } from "./duckdb-read.ts";
 import { type DuckDbOptions, type DuckDbSession, startDuckDb } from "./duckdb-session.ts";
 import { createWithDuckDb } from "./duckdb-write.ts";
+import { FlatWriter, isFlat } from "./flat-write.ts";
 import type {
   ParquetCodec,
   ParquetCopy,
@@ -41,7 +43,11 @@ class DuckDbCodec implements ParquetCodec {
   }
 
   async create(schema: Schema, options: ParquetWriteOptions = {}): Promise<ParquetWriter> {
-    return createWithDuckDb(await this.#open(), schema, options.compression ?? "zstd");
+    const session = await this.#open();
+    const compression = options.compression ?? "zstd";
+    if (!isFlat(schema)) return createWithDuckDb(session, schema, compression);
+    const sink = new MemorySink(() => session.folder("write"));
+    return new FlatWriter({ schema, compression, sink, codec: this.name });
   }
 
   async open(source: ParquetSource, options: { readonly signal?: AbortSignal } = {}): Promise<ParquetReader> {

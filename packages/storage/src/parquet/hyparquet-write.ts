@@ -3,18 +3,11 @@ import { ByteWriter, ParquetWriter as FileWriter } from "hyparquet-writer";
 import { columnTypeOf } from "./arrow-type.ts";
 import { type ColumnType, typesWithin, type Value } from "./column-type.ts";
 import { columnsOf } from "./column.ts";
-import { pageCompressors } from "./compress.ts";
+import { pageCompressors, parquetCompressions } from "./compress.ts";
 import { parquetElements } from "./hyparquet-schema.ts";
 import type { Compression, ParquetOutput, ParquetWriter } from "./port.ts";
 
 const rowGroupRows = 122_880;
-
-const codecs: Record<Compression, "ZSTD" | "SNAPPY" | "GZIP" | "UNCOMPRESSED"> = {
-  zstd: "ZSTD",
-  snappy: "SNAPPY",
-  gzip: "GZIP",
-  none: "UNCOMPRESSED",
-};
 
 /** Writes a file in memory, one row group of up to 122,880 rows at a time. */
 export class HyparquetWriter implements ParquetWriter {
@@ -34,7 +27,7 @@ export class HyparquetWriter implements ParquetWriter {
     this.#file = new FileWriter({
       writer: this.#bytes,
       schema: parquetElements(schema),
-      codec: codecs[compression],
+      codec: parquetCompressions[compression],
       compressors: pageCompressors,
     });
   }

@@ -1,4 +1,6 @@
+import { MemorySink } from "./byte-sink.ts";
 import { primitiveTypes } from "./column-type.ts";
+import { FlatWriter, isFlat } from "./flat-write.ts";
 import { readFooter } from "./footer.ts";
 import { scanInJavaScript } from "./hyparquet-read.ts";
 import { HyparquetWriter } from "./hyparquet-write.ts";
@@ -17,7 +19,10 @@ export function hyparquet(): ParquetCodec {
       decimals: true,
       nested: true,
     },
-    create: async (schema, options = {}) => new HyparquetWriter(schema, options.compression ?? "zstd"),
+    async create(schema, { compression = "zstd" } = {}) {
+      if (!isFlat(schema)) return new HyparquetWriter(schema, compression);
+      return new FlatWriter({ schema, compression, sink: new MemorySink(), codec: "hyparquet" });
+    },
     open: async (source, options = {}) => {
       options.signal?.throwIfAborted();
       const footer = await readFooter(source);

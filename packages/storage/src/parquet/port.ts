@@ -52,6 +52,11 @@ export interface ParquetOutput {
   /** Bytes. */
   readonly size: number;
   readonly body: Uint8Array | ReadableStream<Uint8Array>;
+  /**
+   * By column, where the writer knows all of them: `nulls`, and `min` and `max` of columns that have an order and no NaN,
+   * exact; booleans, blobs and columns of nulls have none.
+   */
+  readonly columns?: ReadonlyMap<string, ColumnBounds>;
 }
 
 /** Writes one file. Disposing it releases what it holds, finished or not. */
@@ -59,6 +64,8 @@ export interface ParquetWriter extends AsyncDisposable {
   /** Columns are matched by position. @throws CODEC_REFUSED for a value the codec cannot hold */
   write(batch: RecordBatch): Promise<void>;
   finish(): Promise<ParquetOutput>;
+  /** Whether its output tells of `columns`. @default false */
+  readonly tellsColumns?: boolean;
 }
 
 export interface ParquetWriteOptions {

@@ -1,0 +1,198 @@
+import { crc32 } from "node:zlib";
+import type { RecordBatch, Schema } from "apache-arrow";
+import type { ColumnMetaData, RowGroup, SchemaElement } from "hyparquet";
+import { ByteWriter } from "hyparquet-writer";
+import { writeMetadata } from "hyparquet-writer/src/metadata.js";
+import { serializeTCompactProtocol } from "hyparquet-writer/src/thrift.js";
+import { columnTypeOf } from "./arrow-type.ts";
+import type { ByteSink } from "./byte-sink.ts";
+import { bytesOfColumn } from "./column-bytes.ts";
+import { isNested } from "./column-type.ts";
+import { columnsOf } from "./column.ts";
+import { compressPage, parquetCompressions } from "./compress.ts";
+import { FlatColumn, type RawChunk, type RawPage } from "./flat-column.ts";
+import { parquetElements } from "./hyparquet-schema.ts";
+import type { Compression, ParquetOutput, ParquetWriter } from "./port.ts";
+
+const rowGroupRows = 122_880;
+
+/** Bytes of a column after which its row group ends: readers hold whole pages. */
+const chunkBytes = 32 * 1024 * 1024;
+
+const magic = new TextEncoder().encode("PAR1");
+
+/** Whether a schema has no structs, arrays and maps: `FlatWriter` writes such. */
+export const isFlat = (schema: Schema): boolean => !schema.fields.some((field) => isNested(columnTypeOf(field)));
+
+export interface FlatWriterOptions {
+  /** Without structs, arrays and maps. */
+  readonly schema: Schema;
+  readonly compression: Compression;
+  readonly sink: ByteSink;
+  /** Whose name errors tell. */
+  readonly codec: string;
+}
+
+/**
+ * Encodes columns straight from Arrow's arrays: dictionaries where they pay, else plain values, in pages with a CRC. A row
+ * group is compressed, in threads of Node's pool, while the rows of the next are gathered.
+ */
+export class FlatWriter implements ParquetWriter {
+  readonly tellsColumns = true;
+  readonly #compression: Compression;
+  readonly #sink: ByteSink;
+  readonly #elements: readonly SchemaElement[];
+  readonly #names: readonly string[];
+  readonly #columns: readonly FlatColumn[];
+  readonly #groups: RowGroup[] = [];
+  #waiting = 0;
+  #rows = 0;
+  /** The row group on its way to the sink. */
+  #storing: Promise<void> = Promise.resolve();
+
+  constructor({ schema, compression, sink, codec }: FlatWriterOptions) {
+    this.#compression = compression;
+    this.#sink = sink;
+    this.#elements = parquetElements(schema);
+    this.#names = schema.fields.map(({ name }) => name);
+    this.#columns = schema.fields.map((field) => new FlatColumn(field, codec));
+  }
+
+  async write(batch: RecordBatch): Promise<void> {
+    for (let rest: RecordBatch | undefined = batch; rest !== undefined && rest.numRows > 0;) {
+      const rows = rowsThatFit(rest, rowGroupRows - this.#waiting);
+      const part: RecordBatch = rows === rest.numRows ? rest : rest.slice(0, rows);
+      rest = rows === rest.numRows ? undefined : rest.slice(rows);
+      for (const [index, column] of columnsOf(part).entries()) this.#columns[index]?.append(column);
+      this.#waiting += rows;
+      this.#rows += rows;
+      const isFull = this.#waiting >= rowGroupRows || this.#columns.some((column) => column.waiting >= chunkBytes);
+      if (isFull) await this.#endGroup();
+    }
+  }
+
+  async #endGroup(): Promise<void> {
+    const chunks = this.#columns.map((column) => column.encode());
+    this.#waiting = 0;
+    await this.#storing;
+    this.#storing = this.#store(chunks);
+    // Who waits for it next is told.
+    this.#storing.catch(() => undefined);
+  }
+
+  async #store(chunks: readonly RawChunk[]): Promise<void> {
+    const compressed = await Promise.all(
+      chunks.map(({ pages }) => Promise.all(pages.map((page) => pageBytes(page, this.#compression)))),
+    );
+    if (this.#sink.size === 0) await this.#sink.write([magic]);
+    const columns: ColumnMetaData[] = [];
+    for (const [index, chunk] of chunks.entries()) {
+      const pages = compressed[index] ?? [];
+      const element = this.#elements[index + 1] as SchemaElement;
+      columns.push(chunkMetadata(chunk, pages, element, this.#sink.size, parquetCompressions[this.#compression]));
+      await this.#sink.write(pages.map(({ bytes }) => bytes));
+    }
+    this.#groups.push({
+      columns: columns.map((meta_data) => ({ file_offset: meta_data.data_page_offset, meta_data })),
+      total_byte_size: columns.reduce((sum, column) => sum + column.total_uncompressed_size, 0n),
+      num_rows: BigInt(chunks[0]?.rows ?? 0),
+    });
+  }
+
+  async finish(): Promise<ParquetOutput> {
+    if (this.#waiting > 0) await this.#endGroup();
+    await this.#storing;
+    if (this.#sink.size === 0) await this.#sink.write([magic]);
+    const footer = new ByteWriter();
+    writeMetadata(footer, {
+      version: 2,
+      created_by: "ashlar-storage",
+      schema: [...this.#elements],
+      num_rows: BigInt(this.#rows),
+      row_groups: this.#groups,
+      metadata_length: 0,
+    });
+    await this.#sink.write([footer.getBytes(), magic]);
+    const columns = new Map(this.#names.map((name, index) => [name, this.#columns[index]?.bounds ?? {}]));
+    return { rows: this.#rows, size: this.#sink.size, body: await this.#sink.finish(), columns };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#storing.catch(() => undefined);
+    await this.#sink[Symbol.asyncDispose]();
+  }
+}
+
+/** How many rows of a batch the row group takes: at least one. */
+function rowsThatFit(batch: RecordBatch, room: number): number {
+  let rows = Math.min(batch.numRows, room);
+  const texts = columnsOf(batch).filter(
+    ({ type, codes }) => codes === undefined && (type === "string" || type === "binary"),
+  );
+  for (const column of texts) {
+    const { offsets } = bytesOfColumn(column);
+    while (rows > 1 && (offsets[rows] as number) - (offsets[0] as number) > chunkBytes) rows = Math.ceil(rows / 2);
+  }
+  return rows;
+}
+
+interface PageBytes {
+  readonly bytes: Uint8Array;
+  /** Its header and what it would have been uncompressed. */
+  readonly unpacked: number;
+}
+
+const plain = 0;
+const runLengths = 3;
+const dictionaryCodes = 8;
+
+/** "Data Pages" and `PageHeader` of the Parquet format, version 1. */
+async function pageBytes(page: RawPage, compression: Compression): Promise<PageBytes> {
+  const body = await compressPage(page.bytes, compression);
+  const header = new ByteWriter(64);
+  const isDictionary = page.kind === "dictionary";
+  serializeTCompactProtocol(header, {
+    field_1: isDictionary ? 2 : 0,
+    field_2: page.bytes.byteLength,
+    field_3: body.byteLength,
+    field_4: crc32(body) | 0,
+    ...(isDictionary
+      ? { field_7: { field_1: page.values, field_2: plain } }
+      : {
+          field_5: {
+            field_1: page.values,
+            field_2: page.isCoded ? dictionaryCodes : plain,
+            field_3: runLengths,
+            field_4: runLengths,
+          },
+        }),
+  });
+  const bytes = new Uint8Array(header.index + body.byteLength);
+  bytes.set(header.getBytes());
+  bytes.set(body, header.index);
+  return { bytes, unpacked: header.index + page.bytes.byteLength };
+}
+
+function chunkMetadata(
+  { rows, nulls, min, max, pages: raw }: RawChunk,
+  pages: readonly PageBytes[],
+  element: SchemaElement,
+  start: number,
+  codec: ColumnMetaData["codec"],
+): ColumnMetaData {
+  const isCoded = raw[0]?.kind === "dictionary";
+  const first = pages[0]?.bytes.byteLength ?? 0;
+  const statistics = { null_count: BigInt(nulls), ...(min === undefined ? {} : { min_value: min, max_value: max }) };
+  return {
+    type: element.type ?? "BYTE_ARRAY",
+    encodings: isCoded ? ["PLAIN", "RLE", "RLE_DICTIONARY"] : ["PLAIN", "RLE"],
+    path_in_schema: [element.name],
+    codec,
+    num_values: BigInt(rows),
+    total_uncompressed_size: BigInt(pages.reduce((sum, page) => sum + page.unpacked, 0)),
+    total_compressed_size: BigInt(pages.reduce((sum, page) => sum + page.bytes.byteLength, 0)),
+    data_page_offset: BigInt(isCoded ? start + first : start),
+    ...(isCoded ? { dictionary_page_offset: BigInt(start) } : {}),
+    statistics: statistics as NonNullable<ColumnMetaData["statistics"]>,
+  };
+}
