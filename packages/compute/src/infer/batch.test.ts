@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
+import { BufferPool } from "./buffer-pool.ts";
 import { joinRequests, splitOutputs } from "./batch.ts";
 import type { PreparedInputs } from "./request.ts";
 import type { ElementType, NumericTensorData, Tensor } from "./tensor.ts";
@@ -32,6 +33,8 @@ const cases = fc.record({
   type: fc.constantFrom<ElementType>("float32", "int64", "string"),
 });
 
+const buffers = new BufferPool();
+
 test("requests joined along any axis are told apart again", () => {
   fc.assert(
     fc.property(cases, ({ rows, shape, axis: wanted, type }) => {
@@ -52,7 +55,7 @@ test("requests joined along any axis are told apart again", () => {
       const spec = { name: "t", type, shape: shape.map(() => null) };
       const signature = { inputs: [spec], outputs: [spec], batchable: true };
       const layout = { inputs: [axis], outputs: [axis], fixed: [false] };
-      const [joined] = joinRequests(signature, layout, requests, true) as [Tensor];
+      const [joined] = joinRequests(signature, layout, requests, { transferred: true, buffers }) as [Tensor];
       const lists = requests.map(({ tensors: [tensor] }) => nested(tensor?.data ?? [], tensor?.shape ?? []));
       expect(nested(joined.data, joined.shape)).toEqual(concat(lists, axis));
       const split = splitOutputs(signature, layout, [{ ...joined, type }], requests);
@@ -68,7 +71,7 @@ test("buffers are given away only when they are the request's own and whole", ()
   const given = Float32Array.of(1, 2);
   const bufferOf = (owned: boolean, data: Float32Array, transferred: boolean, repeatable = false) => {
     const request = { tensors: [{ data, shape: [data.length] }], rows: data.length, shapeKey: "", owned };
-    const [tensor] = joinRequests(signature, layout, [request], transferred, repeatable) as [Tensor];
+    const [tensor] = joinRequests(signature, layout, [request], { transferred, repeatable, buffers }) as [Tensor];
     return (tensor.data as NumericTensorData).buffer;
   };
   expect(bufferOf(true, given, true)).toBe(given.buffer);

@@ -1,4 +1,5 @@
 import type { BatchLayout } from "./batch-layout.ts";
+import type { BufferPool } from "./buffer-pool.ts";
 import type { PreparedInputs } from "./request.ts";
 import type { ModelSignature } from "./signature.ts";
 import {
@@ -7,20 +8,27 @@ import {
   type NumericTensorData,
   type Tensor,
   type TensorData,
+  type TensorSpec,
   type TypedTensor,
 } from "./tensor.ts";
 
+export interface JoinOptions {
+  /** The buffers will be given away. */
+  readonly transferred: boolean;
+  /** The requests keep their tensors, so that they can be joined again. Default false. */
+  readonly repeatable?: boolean;
+  readonly buffers: BufferPool;
+}
+
 /**
- * Joins requests into the inputs of one run. With `transferred` the buffers will be given away, so they are new ones
- * unless the request owns them; else the tensors of a single request are used as they are. With `repeatable` the
- * requests keep their tensors, so that they can be joined again.
+ * Joins requests into the inputs of one run. Those of a single request are used as they are, unless they would be given
+ * away and are not the request's own. Else they lie in buffers of the pool, to be given back after the run.
  */
 export function joinRequests(
   signature: ModelSignature,
   layout: BatchLayout | null,
   requests: readonly PreparedInputs[],
-  transferred: boolean,
-  repeatable = false,
+  { transferred, repeatable = false, buffers }: JoinOptions,
 ): readonly Tensor[] {
   const [first, second] = requests;
   if (first === undefined) return [];
@@ -29,8 +37,16 @@ export function joinRequests(
     const axis = layout?.inputs[index] ?? null;
     const own = first.tensors[index] as Tensor;
     const parts = axis === null ? [own] : requests.map((request) => request.tensors[index] as Tensor);
-    return joinTensors(arrayConstructor(spec.type), parts, axis ?? 0);
+    return joinTensors(arrayConstructor(spec.type), parts, axis ?? 0, buffers);
   });
+}
+
+/** Gives the buffers of a run's inputs back that `joinRequests` made; a thread has sent its own back before. */
+export function giveBack(inputs: readonly Tensor[], requests: readonly PreparedInputs[], buffers: BufferPool): void {
+  if (inputs === requests[0]?.tensors) return;
+  for (const { data } of inputs) {
+    if (ArrayBuffer.isView(data)) buffers.give((data as NumericTensorData).buffer as ArrayBuffer);
+  }
 }
 
 /** Nothing but the request's own tensors lies in the buffers that would be given away. */
@@ -46,13 +62,20 @@ function isGivable({ owned, body, tensors }: PreparedInputs): boolean {
 
 type Constructor = ReturnType<typeof arrayConstructor>;
 
-function joinTensors(constructor: Constructor, parts: readonly Tensor[], axis: number): Tensor {
+function joinTensors(
+  constructor: Constructor,
+  parts: readonly Tensor[],
+  axis: number,
+  buffers: BufferPool | null,
+): Tensor {
   const first = parts[0] as Tensor;
   const length = parts.reduce((sum, part) => sum + (part.shape[axis] ?? 0), 0);
   const shape = parts.length === 1 ? first.shape : first.shape.with(axis, length);
   const outer = elementCount(first.shape.slice(0, axis));
   if (constructor === null) return { shape, data: joinStrings(parts, outer) };
-  const joined = new constructor(elementCount(shape));
+  const count = elementCount(shape);
+  const bytes = count * constructor.BYTES_PER_ELEMENT;
+  const joined = buffers === null ? new constructor(count) : new constructor(buffers.take(bytes), 0, count);
   let offset = 0;
   for (let block = 0; block < outer; block++) {
     for (const { data } of parts) {
@@ -96,36 +119,49 @@ export function splitOutputs(
       `the output "${name}" has shape [${output.shape.join(", ")}] for a batch of ${rows} rows; load the model with batchable: false`,
     );
   }
-  let start = 0;
-  return requests.map((request) => {
-    const end = start + request.rows;
-    const record: Record<string, TypedTensor> = {};
-    for (const [index, spec] of signature.outputs.entries()) {
-      record[spec.name] = cutRows(outputs[index] as TypedTensor, layout.outputs[index] ?? 0, start, end);
-    }
-    start = end;
-    return record;
-  });
+  const records = requests.map((): Record<string, TypedTensor> => ({}));
+  for (let index = 0; index < signature.outputs.length; index++) {
+    const spec = signature.outputs[index] as TensorSpec;
+    cutRows(spec.name, outputs[index] as TypedTensor, layout.outputs[index] ?? 0, requests, records);
+  }
+  return records;
 }
 
-function cutRows(tensor: TypedTensor, axis: number, start: number, end: number): TypedTensor {
-  const { shape, type } = tensor;
-  const data = tensor.data as NumericTensorData;
-  const cutShape = shape.with(axis, end - start);
+/** Gives each request its rows of one output. */
+function cutRows(
+  name: string,
+  { type, shape, data: joined }: TypedTensor,
+  axis: number,
+  requests: readonly PreparedInputs[],
+  records: readonly Record<string, TypedTensor>[],
+): void {
+  const data = joined as NumericTensorData;
   const inner = elementCount(shape.slice(axis + 1));
-  if (axis === 0) return { type, shape: cutShape, data: data.slice(start * inner, end * inner) };
-
   const outer = elementCount(shape.slice(0, axis));
   const stride = data.length / outer;
-  const parts = Array.from({ length: outer }, (_, block): Tensor => {
-    const from = block * stride;
-    return { shape: cutShape.slice(axis), data: data.slice(from + start * inner, from + end * inner) as TensorData };
-  });
-  return { type, shape: cutShape, data: joinTensors(arrayConstructor(type), parts, 0).data };
+  let start = 0;
+  for (let index = 0; index < requests.length; index++) {
+    const { rows } = requests[index] as PreparedInputs;
+    const cutShape = shape.with(axis, rows);
+    const from = start * inner;
+    const to = from + rows * inner;
+    start += rows;
+    const record = records[index] as Record<string, TypedTensor>;
+    if (outer === 1) {
+      record[name] = { type, shape: cutShape, data: data.slice(from, to) };
+      continue;
+    }
+    const parts = Array.from({ length: outer }, (_, block): Tensor => {
+      const base = block * stride;
+      return { shape: cutShape.slice(axis), data: data.slice(base + from, base + to) as TensorData };
+    });
+    record[name] = { type, shape: cutShape, data: joinTensors(arrayConstructor(type), parts, 0, null).data };
+  }
 }
 
 function recordOf(signature: ModelSignature, outputs: readonly TypedTensor[]): Record<string, TypedTensor> {
   const record: Record<string, TypedTensor> = {};
-  for (const [index, spec] of signature.outputs.entries()) record[spec.name] = outputs[index] as TypedTensor;
+  let index = 0;
+  for (const { name } of signature.outputs) record[name] = outputs[index++] as TypedTensor;
   return record;
 }

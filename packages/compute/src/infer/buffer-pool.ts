@@ -27,6 +27,7 @@ export class BufferPool {
 
   /** A buffer of `bytes` or more, whose contents are whatever they are. */
   take(bytes: number): ArrayBuffer {
+    if (bytes < smallest) return new ArrayBuffer(bytes);
     const size = sizeClass(bytes);
     const kept = this.#free.get(size)?.pop();
     const buffer = kept ?? Buffer.allocUnsafeSlow(size).buffer;
@@ -43,7 +44,7 @@ export class BufferPool {
   /** Takes a buffer that nobody uses any more; one that was transferred away is passed over. */
   give(buffer: ArrayBuffer): void {
     const size = buffer.byteLength;
-    if (size < smallest || buffer.detached) return;
+    if (!isReusable(buffer)) return;
     if (size !== sizeClass(size) || this.#bytes + size > this.#maxBytes) {
       freeBuffer(buffer);
       return;
@@ -53,6 +54,11 @@ export class BufferPool {
     else list.push(buffer);
     this.#bytes += size;
   }
+}
+
+/** Whether a buffer is worth the way back to a pool. */
+export function isReusable({ byteLength }: ArrayBuffer): boolean {
+  return byteLength >= smallest;
 }
 
 /** Gives the memory of a buffer back without waiting for the collector. */
@@ -65,6 +71,5 @@ export function freeBuffer(buffer: ArrayBuffer): void {
 }
 
 function sizeClass(bytes: number): number {
-  if (bytes <= smallest) return Math.max(1, bytes);
   return bytes > 2 ** 30 ? bytes : 2 ** Math.ceil(Math.log2(bytes));
 }

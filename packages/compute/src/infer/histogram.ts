@@ -46,7 +46,8 @@ export class Histogram {
 
 function bucketOf(value: number): number {
   if (value < steps) return value;
-  const exponent = Math.floor(Math.log2(value)) - Math.log2(steps);
+  const magnitude = value < 2 ** 31 ? 31 - Math.clz32(value) : Math.floor(Math.log2(value));
+  const exponent = magnitude - Math.log2(steps);
   return (exponent + 1) * steps + Math.floor(value / 2 ** exponent) - steps;
 }
 

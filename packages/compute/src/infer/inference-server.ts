@@ -163,7 +163,7 @@ export class WorkerInferenceServer implements InferenceServer {
   }
 
   async infer(name: string, inputs: InferenceInputs, options: InferOptions = {}): Promise<Outputs> {
-    return this.inferOwned(name, inputs, options, false);
+    return this.inferOwned(name, inputs, options, options.transfer === true);
   }
 
   /** With `owned` the buffers of the inputs may be given away. */
@@ -303,6 +303,7 @@ export class WorkerInferenceServer implements InferenceServer {
       find,
       logger: this.#logger,
       clock: this.#clock,
+      buffers: this.buffers,
     };
     return loadModel({ name, version, onnx, settings, resolved, statistics }, context);
   }

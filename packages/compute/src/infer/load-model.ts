@@ -1,6 +1,7 @@
 import type { Clock, Logger } from "@ashlar/core";
 
 import { batchLayout } from "./batch-layout.ts";
+import type { BufferPool } from "./buffer-pool.ts";
 import { Ensemble, type FindModel } from "./ensemble.ts";
 import { externalDataOf } from "../onnx/external-data.ts";
 import { computeError } from "../errors.ts";
@@ -22,6 +23,7 @@ export interface LoadContext {
   readonly find: FindModel;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly buffers: BufferPool;
 }
 
 export interface ModelSource {
@@ -68,8 +70,10 @@ async function startModelVersion(source: ModelSource, context: LoadContext): Pro
     fullBatchRows: resolved.maxBatchRows,
     maxHeapMb: resolved.maxHeapMb,
   };
-  const spawn = (kind: ExecutionKind): Promise<Runner> => startRunner(name, start, kind, resolved.loadTimeoutMs);
-  const first = await startFirstRunner(name, start, resolved);
+  const { buffers } = context;
+  const host = { loadTimeoutMs: resolved.loadTimeoutMs, buffers };
+  const spawn = (kind: ExecutionKind): Promise<Runner> => startRunner(name, start, kind, host);
+  const first = await startFirstRunner(name, start, resolved, host);
   const runners = [first];
   try {
     const layout = batchLayout(first.signature, resolved.batchAxes, resolved.batchable);
@@ -88,6 +92,7 @@ async function startModelVersion(source: ModelSource, context: LoadContext): Pro
       statistics,
       logger,
       clock,
+      buffers,
     });
   } catch (error) {
     await Promise.all(runners.map((runner) => runner.stop()));

@@ -25,5 +25,9 @@ export type StartFailureStage = "runtime-missing" | "runtime" | "model" | "warmu
 export type FromRunner =
   | { readonly kind: "ready"; readonly signature: ModelSignature; readonly cost: RunCost }
   | { readonly kind: "failed"; readonly stage: StartFailureStage; readonly reason: string }
-  | ({ readonly kind: "result" } & RunResult)
+  | (RunResult & {
+      readonly kind: "result";
+      /** The buffers of the inputs, which a thread sends back to be used again. */
+      readonly spent: readonly ArrayBuffer[];
+    })
   | { readonly kind: "error"; readonly reason: string };

@@ -1,9 +1,10 @@
 import type { Clock, Logger } from "@ashlar/core";
 
 import { computeError } from "../errors.ts";
-import { joinRequests, splitOutputs } from "./batch.ts";
+import { giveBack, joinRequests, splitOutputs } from "./batch.ts";
 import type { BatchLayout } from "./batch-layout.ts";
 import { type BatchPlan, planBatch } from "./batcher.ts";
+import type { BufferPool } from "./buffer-pool.ts";
 import type { FairShare } from "./fair-share.ts";
 import { LatencyController } from "./latency-target.ts";
 import type { QueueLevel } from "./model-settings.ts";
@@ -35,6 +36,7 @@ export interface ModelVersionInit {
   readonly statistics: StatisticsRecorder;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly buffers: BufferPool;
 }
 
 /** One version of a model that is being served: its queue, its instances, and what moves requests between the two. */
@@ -305,12 +307,14 @@ export class ModelVersion implements Servable {
       const result = await this.#runOn(runner, batch);
       computeMicros = result.computeMicros;
       const answers = this.#split(result, batch);
-      const rows = batch.reduce((sum, request) => sum + request.rows, 0);
+      let rows = 0;
+      for (const request of batch) rows += request.rows;
       statistics.batch(rows, computeMicros, clock.now());
       this.#latency?.observeRun(rows, computeMicros);
       const now = clock.monotonic();
-      for (const [index, request] of batch.entries()) {
-        if (!request.succeed(answers[index] as Outputs)) continue;
+      let index = 0;
+      for (const request of batch) {
+        if (!request.succeed(answers[index++] as Outputs)) continue;
         const total = (now - request.acceptedAt) * 1000;
         statistics.answered(request.rows, (sentAt - request.acceptedAt) * 1000, total);
         this.#latency?.observeLatency(total);
@@ -326,14 +330,18 @@ export class ModelVersion implements Servable {
     this.#settleDrain();
   }
 
-  #runOn(runner: Runner, batch: readonly PendingRequest[]): Promise<RunResult> {
-    const { clock, settings } = this.#init;
+  async #runOn(runner: Runner, batch: readonly PendingRequest[]): Promise<RunResult> {
+    const { clock, settings, buffers } = this.#init;
     const { hedgeAfterMs, runTimeoutMs } = settings;
-    const repeatable = hedgeAfterMs !== null;
-    const inputs = (): readonly Tensor[] =>
-      joinRequests(this.signature, this.layout, batch, runner.kind !== "inline", repeatable);
-    if (!this.#isGuarded(runner)) return runner.run(inputs());
-    return runGuarded({ model: this.name, pool: this.#pool, clock, hedgeAfterMs, runTimeoutMs }, runner, inputs);
+    const options = { transferred: runner.kind !== "inline", repeatable: hedgeAfterMs !== null, buffers };
+    const join = (): readonly Tensor[] => joinRequests(this.signature, this.layout, batch, options);
+    if (this.#isGuarded(runner)) {
+      return runGuarded({ model: this.name, pool: this.#pool, clock, hedgeAfterMs, runTimeoutMs }, runner, join);
+    }
+    const inputs = join();
+    const result = await runner.run(inputs);
+    giveBack(inputs, batch, buffers);
+    return result;
   }
 
   /** Then the guard gives the instance back. */

@@ -1,4 +1,5 @@
 import { computeError } from "../errors.ts";
+import type { BufferPool } from "./buffer-pool.ts";
 import type { FromRunner, RunnerStart, ToRunner } from "./messages.ts";
 import type { Runner, RunResult } from "./runner.ts";
 import { startError } from "./start-error.ts";
@@ -15,14 +16,21 @@ export interface Remote {
   kill(): void;
 }
 
+/** What an instance is started by. */
+export interface RunnerHost {
+  /** A hostile model can take for ever to load or to warm up. */
+  readonly loadTimeoutMs: number;
+  /** Takes the buffers of inputs back after their run. */
+  readonly buffers: BufferPool;
+}
+
 interface Waiting {
   readonly resolve: (result: RunResult) => void;
   readonly reject: (error: Error) => void;
 }
 
 /**
- * Makes an instance of a thread or process that was just started. `timeoutMs` bounds the start: a hostile model can
- * take for ever to load or to warm up.
+ * Makes an instance of a thread or process that was just started.
  *
  * @throws LIBRARY_MISSING, MODEL_INVALID, MODEL_WARMUP_FAILED, MODEL_UNAVAILABLE when it dies or hangs on the way
  */
@@ -30,7 +38,7 @@ export function startRemoteRunner(
   model: string,
   start: RunnerStart,
   remote: Remote,
-  timeoutMs: number,
+  { loadTimeoutMs: timeoutMs, buffers }: RunnerHost,
 ): Promise<Runner> {
   const { promise, resolve: ready, reject: refuse } = Promise.withResolvers<Runner>();
   const { promise: exited, resolve: exit } = Promise.withResolvers<string>();
@@ -85,6 +93,7 @@ export function startRemoteRunner(
         remote.kill();
         break;
       case "result":
+        for (const buffer of message.spent) buffers.give(buffer);
         settle((request) => request.resolve(message));
         break;
       case "error":

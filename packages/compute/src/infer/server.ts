@@ -55,6 +55,11 @@ export interface InferOptions extends RequestOptions {
   readonly version?: string;
   /** The sequence that the request belongs to; stateful models need it. */
   readonly sequence?: SequencePosition;
+  /**
+   * Gives the buffers of the inputs away: what fills its buffer whole is not copied on its way to a thread, and is empty
+   * afterwards. Default false.
+   */
+  readonly transfer?: boolean;
 }
 
 /** A version of a model being served. */

@@ -56,8 +56,9 @@ export async function runSession(
   inputs: readonly Tensor[],
 ): Promise<TypedTensor[]> {
   const feeds: Record<string, OnnxRuntimeTensor> = {};
-  for (const [index, spec] of signature.inputs.entries()) {
-    const tensor = inputs[index];
+  let index = 0;
+  for (const spec of signature.inputs) {
+    const tensor = inputs[index++];
     if (tensor === undefined) throw new Error(`the input "${spec.name}" is missing`);
     feeds[spec.name] = toRuntime(runtime, spec.type, tensor);
   }

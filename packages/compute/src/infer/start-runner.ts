@@ -1,7 +1,7 @@
 import { startInlineRunner } from "./inline-runner.ts";
 import type { RunnerStart } from "./messages.ts";
 import { startProcess, startThread } from "./remote.ts";
-import { startRemoteRunner } from "./remote-runner.ts";
+import { type RunnerHost, startRemoteRunner } from "./remote-runner.ts";
 import type { ExecutionKind, Runner } from "./runner.ts";
 import type { ResolvedSettings } from "./settings.ts";
 
@@ -10,15 +10,10 @@ import type { ResolvedSettings } from "./settings.ts";
  *
  * @throws LIBRARY_MISSING, MODEL_INVALID, MODEL_WARMUP_FAILED, MODEL_UNAVAILABLE
  */
-export function startRunner(
-  model: string,
-  start: RunnerStart,
-  kind: ExecutionKind,
-  loadTimeoutMs: number,
-): Promise<Runner> {
+export function startRunner(model: string, start: RunnerStart, kind: ExecutionKind, host: RunnerHost): Promise<Runner> {
   if (kind === "inline") return startInlineRunner(model, start);
   const remote = kind === "worker" ? startThread(`inference ${model}`, start) : startProcess(start);
-  return startRemoteRunner(model, start, remote, loadTimeoutMs);
+  return startRemoteRunner(model, start, remote, host);
 }
 
 /**
@@ -27,13 +22,18 @@ export function startRunner(
  *
  * @throws what {@link startRunner} throws
  */
-export async function startFirstRunner(model: string, start: RunnerStart, settings: ResolvedSettings): Promise<Runner> {
-  const { execution, inlineBelowMicros, instances, loadTimeoutMs } = settings;
-  if (execution !== "auto") return startRunner(model, start, execution, loadTimeoutMs);
-  const worker = await startRunner(model, start, "worker", loadTimeoutMs);
+export async function startFirstRunner(
+  model: string,
+  start: RunnerStart,
+  settings: ResolvedSettings,
+  host: RunnerHost,
+): Promise<Runner> {
+  const { execution, inlineBelowMicros, instances } = settings;
+  if (execution !== "auto") return startRunner(model, start, execution, host);
+  const worker = await startRunner(model, start, "worker", host);
   const { batchMicros } = worker.cost;
   if (instances > 1 || batchMicros === null || batchMicros >= inlineBelowMicros) return worker;
-  const inline = await startRunner(model, { ...start, warmup: false }, "inline", loadTimeoutMs).catch(() => null);
+  const inline = await startRunner(model, { ...start, warmup: false }, "inline", host).catch(() => null);
   // What the runtime does in a thread it may not do here; the model then stays where it runs.
   if (inline === null) return worker;
   const { signature, cost } = worker;

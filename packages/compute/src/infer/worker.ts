@@ -1,12 +1,15 @@
 import { isMarkedAsUntransferable, parentPort, Worker, workerData } from "node:worker_threads";
 
+import { isReusable } from "./buffer-pool.ts";
 import type { FromRunner, RunnerStart, ToRunner } from "./messages.ts";
 import { openSession, reasonOf } from "./open-session.ts";
 import { runSession } from "./session.ts";
-import type { NumericTensorData, TypedTensor } from "./tensor.ts";
+import type { NumericTensorData, Tensor, TypedTensor } from "./tensor.ts";
 
 /** The way to the thread or process that started this one. */
 interface Channel {
+  /** Buffers cross it without being copied. */
+  readonly transfers: boolean;
   reply(message: FromRunner, transfer: readonly ArrayBuffer[]): void;
   onMessage(listener: (message: ToRunner) => void): void;
   close(): void;
@@ -16,6 +19,7 @@ interface Channel {
 if (parentPort !== null) {
   const port = parentPort;
   const channel: Channel = {
+    transfers: true,
     reply: (message, transfer) => port.postMessage(message, [...transfer]),
     onMessage: (listener) => port.on("message", listener),
     close: () => port.close(),
@@ -23,6 +27,7 @@ if (parentPort !== null) {
   await serve(channel, workerData as RunnerStart);
 } else if (process.send !== undefined) {
   const channel: Channel = {
+    transfers: false,
     reply: (message) => process.send?.(message),
     onMessage: (listener) => process.on("message", listener),
     close: () => process.disconnect(),
@@ -47,12 +52,14 @@ async function serve(channel: Channel, start: RunnerStart): Promise<void> {
       return;
     }
     if (message.kind !== "run") return;
+    const { inputs } = message;
     const began = performance.now();
-    runSession(runtime, session, signature, message.inputs).then(
+    runSession(runtime, session, signature, inputs).then(
       (computed) => {
         const computeMicros = (performance.now() - began) * 1000;
         const outputs = computed.map(owned);
-        channel.reply({ kind: "result", outputs, computeMicros }, buffersOf(outputs));
+        const spent = channel.transfers ? buffersOf(inputs).filter(isReusable) : [];
+        channel.reply({ kind: "result", outputs, computeMicros, spent }, [...buffersOf(outputs), ...spent]);
       },
       (error: unknown) => channel.reply({ kind: "error", reason: reasonOf(error) }, []),
     );
@@ -69,7 +76,7 @@ function owned(tensor: TypedTensor): TypedTensor {
 }
 
 /** The buffers, each once: two outputs may share one. */
-function buffersOf(tensors: readonly TypedTensor[]): ArrayBuffer[] {
+function buffersOf(tensors: readonly Tensor[]): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();
   for (const { data } of tensors) {
     if (ArrayBuffer.isView(data)) buffers.add((data as NumericTensorData).buffer as ArrayBuffer);

@@ -1,18 +1,20 @@
-/** Something that is given up when its time is over. */
+/** Something that is given up when its time is over. The fields belong to `BodyTimeouts`. */
 export interface Timed {
-  /** Set by `BodyTimeouts`: the monotonic milliseconds at which it is given up. */
+  /** Monotonic milliseconds. */
   dueAt: number;
+  before: Timed | null;
+  after: Timed | null;
   onTimeout(): void;
 }
 
 /**
  * One timer for all bodies under way. They have the same time to arrive, so the oldest is the first that is late, and
- * a body that arrives at once, as nearly all do, costs no timer of its own.
+ * a body that arrives at once, as nearly all do, costs no timer and no memory of its own.
  */
 export class BodyTimeouts {
   readonly milliseconds: number;
-  /** In the order in which they are due. */
-  readonly #open: Set<Timed> = new Set();
+  #oldest: Timed | null = null;
+  #newest: Timed | null = null;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(milliseconds: number) {
@@ -21,29 +23,39 @@ export class BodyTimeouts {
 
   start(timed: Timed): void {
     timed.dueAt = performance.now() + this.milliseconds;
-    this.#open.add(timed);
-    if (this.#timer === null) this.#timer = this.#wakeIn(this.milliseconds);
+    timed.before = this.#newest;
+    if (this.#newest === null) this.#oldest = timed;
+    else this.#newest.after = timed;
+    this.#newest = timed;
+    if (this.#timer === null) this.#wakeIn(this.milliseconds);
   }
 
+  /** To be called once for each that was started and not given up. */
   stop(timed: Timed): void {
-    this.#open.delete(timed);
+    const { before, after } = timed;
+    if (before === null) this.#oldest = after;
+    else before.after = after;
+    if (after === null) this.#newest = before;
+    else after.before = before;
+    timed.before = null;
+    timed.after = null;
   }
 
-  #wakeIn(milliseconds: number): NodeJS.Timeout {
-    // A body under way keeps the process alive by its socket.
-    return setTimeout(this.#onTimer, Math.min(milliseconds, 2 ** 31 - 1)).unref();
+  #wakeIn(milliseconds: number): void {
+    // What a body comes through keeps the process alive.
+    this.#timer = setTimeout(this.#onTimer, Math.min(milliseconds, 2 ** 31 - 1)).unref();
   }
 
   readonly #onTimer = (): void => {
     this.#timer = null;
     const now = performance.now();
-    for (const timed of this.#open) {
-      if (timed.dueAt > now) {
-        this.#timer = this.#wakeIn(Math.max(1, timed.dueAt - now));
+    for (let oldest = this.#oldest; oldest !== null; oldest = this.#oldest) {
+      if (oldest.dueAt > now) {
+        this.#wakeIn(Math.max(1, oldest.dueAt - now));
         return;
       }
-      this.#open.delete(timed);
-      timed.onTimeout();
+      this.stop(oldest);
+      oldest.onTimeout();
     }
   };
 }

@@ -55,6 +55,8 @@ const freedBytes = 16 * 1024;
 export class BodyCollector implements Timed {
   readonly body: Promise<Uint8Array>;
   dueAt = 0;
+  before: Timed | null = null;
+  after: Timed | null = null;
   readonly #source: BodySource;
   /** What the client has announced; NaN when it has not. */
   readonly #length: number;
@@ -109,8 +111,11 @@ export class BodyCollector implements Timed {
     this.#refuse(computeError("PROTOCOL_REQUEST_INVALID", { what, rule: "it arrives whole" }, { cause: error }));
   }
 
+  /** It has been taken out of the timeouts before. */
   onTimeout(): void {
-    this.#refuse(computeError("PROTOCOL_BODY_TIMEOUT", { bodyTimeoutMs: this.#rules.timeouts.milliseconds }));
+    this.#done = true;
+    this.#source.stop();
+    this.#reject(computeError("PROTOCOL_BODY_TIMEOUT", { bodyTimeoutMs: this.#rules.timeouts.milliseconds }));
   }
 
   #hasRoom(): boolean {

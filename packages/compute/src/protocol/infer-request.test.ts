@@ -49,8 +49,9 @@ test("a tensor of many bytes is not copied: it is moved within its body at most"
     const input = { name: "x", datatype: "FP32", shape: [1000], parameters: { binary_data_size: 4000 } };
     const json = JSON.stringify({ id: "i".repeat(padding), inputs: [input] });
     const body = new Uint8Array(Buffer.concat([Buffer.from(json), Buffer.from(data.buffer)]));
-    const [x] = readInferRequest(body, json.length, { inputs: [spec], outputs: [spec], batchable: true }).inputs;
-    expect(x?.data).toEqual(data);
-    expect((x?.data as NumericTensorData).buffer).toBe(body.buffer);
+    const signature = { inputs: [spec], outputs: [spec], batchable: true };
+    const [read] = readInferRequest(body, json.length, signature).inputs.map((x) => x.data as NumericTensorData);
+    expect(read).toEqual(data);
+    expect(read?.buffer).toBe(body.buffer);
   }
 });
