@@ -6,6 +6,7 @@ import type { Value, ValueType } from "../define/value-type.ts";
 import { namespaceOf } from "../materialize/materializer.ts";
 import { layoutOf, type VectorLayout } from "../online/layout.ts";
 import type { OnlineStore } from "../online/port.ts";
+import type { DoublePlaces } from "../online/vector-reader.ts";
 import { isPushed } from "../push/push.ts";
 import { readWindows } from "../push/read-tiles.ts";
 import { entityKeys } from "./entity-keys.ts";
@@ -88,6 +89,9 @@ interface Plan {
     readonly slot: number;
     readonly age: "plain" | "window";
   }[];
+  /** Where its doubles lie, and which slots have others. */
+  readonly doubles: DoublePlaces;
+  readonly others: readonly number[];
   /** Features that it lacks. */
   readonly lacking: readonly { readonly name: string; readonly type: ValueType }[];
 }
@@ -104,16 +108,19 @@ function planOf(selected: SelectedView<FeatureView>, view: FeatureView): Plan {
     type: selected.view.features[feature]?.type ?? "float64",
   }));
   const has = typed.filter(({ feature, type }) => view.features[feature]?.type === type);
+  const slots = has.map(({ feature, name, type }) => ({
+    name,
+    type,
+    slot: layout.names.indexOf(feature),
+    age: view.features[feature]?.kind === "column" ? ("plain" as const) : ("window" as const),
+  }));
   const plan: Plan = {
     view,
     layout,
     features: has.map(({ feature }) => feature),
-    slots: has.map(({ feature, name, type }) => ({
-      name,
-      type,
-      slot: layout.names.indexOf(feature),
-      age: view.features[feature]?.kind === "column" ? "plain" : "window",
-    })),
+    slots,
+    doubles: layout.reader().doublePlaces(slots.map(({ slot }) => slot)),
+    others: slots.flatMap(({ type }, i) => (type === "float64" ? [] : [i])),
     lacking: typed.filter((each) => !has.includes(each)),
   };
   plans.set(selected, plan);
@@ -170,7 +177,7 @@ interface ReadVectors {
 
 /** Takes vectors apart. @throws VECTOR_CORRUPT */
 function readVectors(
-  { layout, slots }: Plan,
+  { layout, slots, doubles: doublePlaces, others }: Plan,
   vectors: readonly (Uint8Array | undefined)[],
   places: readonly number[],
 ): ReadVectors {
@@ -186,8 +193,6 @@ function readVectors(
   const latestMs = new Float64Array(length).fill(NaN);
   const missing: number[] = [];
   const reader = layout.reader();
-  const doublePlaces = reader.doublePlaces(slots.map(({ slot }) => slot));
-  const others = slots.flatMap(({ type }, i) => (type === "float64" ? [] : [i]));
   for (let row = 0; row < length; row++) {
     const vector = vectors[places[row] as number];
     if (vector === undefined) {
