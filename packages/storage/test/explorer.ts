@@ -146,3 +146,21 @@ export async function everyOrder(attempt: (choose: (options: number) => number) 
     last.chosen += 1;
   }
 }
+
+/** The next call of whoever runs, until another is chosen to, at most `switches` times. */
+export function fewSwitches(
+  choose: (options: number) => number,
+  switches: number,
+): (waiting: readonly Waiting[]) => number {
+  let left = switches;
+  let running: string | undefined;
+  return (waiting) => {
+    const same = waiting.findIndex(({ actor }) => actor === running);
+    const other = waiting.findIndex(({ actor }) => actor !== running);
+    const isSwitch = same < 0 || (other >= 0 && left > 0 && choose(2) === 1);
+    const next = isSwitch ? other : same;
+    if (isSwitch && same >= 0) left -= 1;
+    running = waiting[next]?.actor;
+    return next;
+  };
+}

@@ -8,6 +8,7 @@ import { hyparquet } from "@ashlar/storage/hyparquet";
 import { batchFrom, openLake } from "@ashlar/storage/lake";
 import { checkpoint } from "../src/lake/after-commit.ts";
 import { creationActions } from "../src/lake/creation.ts";
+import { CheckpointQueue } from "../src/lake/checkpoint-queue.ts";
 import { LatestStates } from "../src/lake/latest-states.ts";
 import { TableLog } from "../src/lake/log.ts";
 
@@ -55,7 +56,9 @@ try {
   const states = new LatestStates(objects);
   await timed(`read ${files} files from the log entry`, () => states.read("t"));
   const { state } = await states.read("t");
-  await timed("write the checkpoint", () => checkpoint({ objects, codec, clock, states }, log, state));
+  await timed("write the checkpoint", () =>
+    checkpoint({ objects, codec, clock, states, checkpoints: new CheckpointQueue() }, log, state),
+  );
   await timed("read the snapshot from the checkpoint", () => new LatestStates(objects).read("t"));
   await timed("again, warm", () => new LatestStates(objects).read("t"));
   const table = await open();

@@ -1,7 +1,7 @@
 import { type ObjectInfo, silentLogger } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import type { Action } from "./actions.ts";
-import { writeCheckpoint } from "./checkpoint-write.ts";
+import { dropExpired, writeCheckpoint } from "./checkpoint-write.ts";
 import { cleanUpLog } from "./clean-up.ts";
 import type { Moment } from "./latest-states.ts";
 import type { TableLog } from "./log.ts";
@@ -12,7 +12,8 @@ import type { TableState } from "./state.ts";
 
 /**
  * What follows a commit: its state is remembered, and every tenth version gets a checkpoint, after which expired log
- * entries go. The commit stands whatever becomes of this, so that a failure is logged and the next one tries again.
+ * entries go. The commit stands whatever becomes of this, so that a failure is logged and the next one tries again; of a
+ * large table it is not waited for.
  */
 export async function afterCommit(
   context: LakeContext,
@@ -30,12 +31,27 @@ export async function afterCommit(
     const state = before.copy();
     state.apply(entry.actions, version, entry.info.key);
     const due = version > 0 && version % checkpointInterval(state.definition?.configuration ?? {}) === 0;
-    if (due) await checkpoint(context, log, state);
+    if (due) dropExpired(state, context.clock.now());
+    const own = due ? state.copy() : state;
     context.states.remember(state, entry.info.etag, entry.at);
+    if (due) await checkpointDue(context, log, own);
   } catch (error) {
-    const { logger = silentLogger } = context;
-    logger.warn({ table: before.table, version, error }, "a checkpoint could not be written");
+    tell(context, before.table, version, error);
   }
+}
+
+/** Files from which on a commit does not wait for the checkpoint that follows it. */
+const largeTable = 5_000;
+
+async function checkpointDue(context: LakeContext, log: TableLog, state: TableState): Promise<void> {
+  const { table, version, files, tombstones } = state;
+  const write = (): Promise<void> => writeAndCleanUp(context, log, state);
+  if (files.size + tombstones.size < largeTable) return context.checkpoints.now(table, write);
+  context.checkpoints.later(table, () => write().catch((error: unknown) => tell(context, table, version, error)));
+}
+
+function tell({ logger = silentLogger }: LakeContext, table: string, version: number, error: unknown): void {
+  logger.warn({ table, version, error }, "a checkpoint could not be written");
 }
 
 /**
@@ -43,14 +59,19 @@ export async function afterCommit(
  *
  * @throws PROTOCOL_UNSUPPORTED, TABLE_READ_ONLY
  */
-export async function checkpoint(context: LakeContext, log: TableLog, state: TableState): Promise<void> {
+export function checkpoint(context: LakeContext, log: TableLog, state: TableState): Promise<void> {
+  dropExpired(state, context.clock.now());
+  return context.checkpoints.now(state.table, () => writeAndCleanUp(context, log, state));
+}
+
+async function writeAndCleanUp(context: LakeContext, log: TableLog, state: TableState): Promise<void> {
   const { table, protocol, definition } = state;
   if (protocol === undefined || definition === undefined) throw storageError("TABLE_NOT_FOUND", { table });
   // What this library cannot write it may not know all the actions of.
   assertWritable(table, protocol, definition);
   const { configuration } = definition;
   const now = context.clock.now();
-  await writeCheckpoint(context.objects, log, state, now);
+  await writeCheckpoint(context.objects, log, state);
   if (!cleansLog(configuration)) return;
   // By a clock that is ahead of the store's, young entries would be expired.
   const hint = await context.objects.head(log.lastCheckpointKey);

@@ -21,8 +21,8 @@ export class CheckpointGroups {
     this.#removes = new FileGroups((remove) => ({ remove: unchanged(remove) }), fullGroup);
   }
 
-  /** The checkpoint of a state, as a Parquet file, and its number of actions. */
-  encode(state: TableState): { readonly body: Uint8Array; readonly size: number } {
+  /** The checkpoint of a state, as a Parquet file, and its number of actions. One at a time. */
+  async encode(state: TableState): Promise<{ readonly body: Uint8Array; readonly size: number }> {
     this.#begin();
     const head = headOf(state);
     const removes = this.#removes.split(state.tombstones.values());
@@ -30,7 +30,8 @@ export class CheckpointGroups {
     for (const actions of [this.#removes.actions(removes), this.#adds.actions(adds)]) {
       this.#schema = widenedSchema(this.#schema, actions);
     }
-    const files = [...this.#removes.encode(removes, this.#schema), ...this.#adds.encode(adds, this.#schema)];
+    const removed = await this.#removes.encode(removes, this.#schema);
+    const files = [...removed, ...(await this.#adds.encode(adds, this.#schema))];
     const groups = head.length === 0 ? files : [encodeGroup(head, this.#schema), ...files];
     return { body: assemble(groups, this.#schema), size: groups.reduce((sum, group) => sum + group.rows, 0) };
   }

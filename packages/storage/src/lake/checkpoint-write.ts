@@ -4,21 +4,20 @@ import type { TableLog } from "./log.ts";
 import { deletedFileRetention } from "./properties.ts";
 import type { TableState } from "./state.ts";
 
-/**
- * Writes a classic checkpoint of a state, and the hint that points to it. Tombstones whose retention is over are left
- * out, and dropped from the state. Whoever wrote one of the same version before wrote the same.
- */
-export async function writeCheckpoint(
-  objects: ObjectStore,
-  log: TableLog,
-  state: TableState,
-  now: number,
-): Promise<void> {
+/** Drops the tombstones whose retention is over: a checkpoint leaves them out. */
+export function dropExpired(state: TableState, now: number): void {
   const expired = now - deletedFileRetention(state.definition?.configuration ?? {});
   for (const [key, remove] of state.tombstones) {
     if ((remove.deletionTimestamp ?? 0) < expired) state.tombstones.delete(key);
   }
-  const { body, size } = state.checkpoints.encode(state);
+}
+
+/**
+ * Writes a classic checkpoint of a state, which must not change meanwhile, and the hint that points to it. Whoever wrote
+ * one of the same version before wrote the same.
+ */
+export async function writeCheckpoint(objects: ObjectStore, log: TableLog, state: TableState): Promise<void> {
+  const { body, size } = await state.checkpoints.encode(state);
   await objects.put(log.checkpointKeyOf(state.version), body);
   const last = { version: state.version, size, sizeInBytes: body.byteLength, numOfAddFiles: state.files.size };
   await writeLastCheckpoint(objects, log.lastCheckpointKey, last, body, async (version) => {

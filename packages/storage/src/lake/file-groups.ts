@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Action } from "./actions.ts";
 import { type CheckpointSchema, type EncodedGroup, encodeGroup } from "./checkpoint-file.ts";
 
@@ -56,8 +57,8 @@ export class FileGroups<File extends object> {
     return fresh.map(this.#toAction);
   }
 
-  /** All files in groups, of which only those that are not whole any more, or small, are encoded. */
-  encode({ kept, fresh }: Split<File>, schema: CheckpointSchema): readonly EncodedGroup[] {
+  /** All files in groups, of which only those that are not whole any more, or small, are encoded. Other work goes on between two of them. */
+  async encode({ kept, fresh }: Split<File>, schema: CheckpointSchema): Promise<readonly EncodedGroup[]> {
     const fullGroup = this.#fullGroup;
     const whole = new Set(kept.filter((group) => group.schema === schema));
     const loose = [...fresh, ...kept.filter((group) => !whole.has(group)).flatMap(({ files }) => files)];
@@ -67,10 +68,11 @@ export class FileGroups<File extends object> {
       for (const file of group.files) loose.push(file);
       whole.delete(group);
     }
-    const made = chunks(loose, fullGroup).map((files) => ({
-      ...encodeGroup(files.map(this.#toAction), schema),
-      files,
-    }));
+    const made: KnownGroup<File>[] = [];
+    for (const files of chunks(loose, fullGroup)) {
+      if (made.length > 0) await setImmediate();
+      made.push({ ...encodeGroup(files.map(this.#toAction), schema), files });
+    }
     const groups = [...whole, ...made];
     this.#groupOf = this.#indexed(groups, whole);
     return groups;

@@ -9,6 +9,7 @@ import {
 } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import type { ParquetCodec } from "../parquet/port.ts";
+import { CheckpointQueue } from "./checkpoint-queue.ts";
 import { LatestStates } from "./latest-states.ts";
 import { preferredCodec } from "./preferred-codec.ts";
 import { DeltaTable, type LakeTable, type TableOptions } from "./table.ts";
@@ -54,13 +55,19 @@ export interface LakeOptions {
 export interface Lake extends AsyncDisposable {
   /** A table, whether it exists yet or not. @throws TABLE_NAME_INVALID, SCHEMA_MISMATCH, PARTITION_INVALID, LOG_CORRUPT */
   table(name: string, options?: TableOptions): Promise<LakeTable>;
+  /**
+   * Resolves when no checkpoint is being written in the background, as they are after every tenth commit to a table of
+   * 5,000 files or more. One that fails is logged, and the next tries again; disposing the lake waits too.
+   */
+  settled(): Promise<void>;
 }
 
 /** Opens a lake. A table named `a/b` lives below the key `a/b/`, as any Delta engine expects it. */
 export function openLake(options: LakeOptions): Lake {
   const { objects, clock = systemClock, logger = silentLogger } = options;
   const codec = options.codec ?? preferredCodec();
-  const context = { objects, codec, clock, logger, states: new LatestStates(objects, clock) };
+  const checkpoints = new CheckpointQueue();
+  const context = { objects, codec, clock, logger, states: new LatestStates(objects, clock), checkpoints };
   return {
     async table(name, tableOptions = {}) {
       assertTableName(name);
@@ -68,7 +75,9 @@ export function openLake(options: LakeOptions): Lake {
       await assertAgrees(table, tableOptions);
       return table;
     },
+    settled: () => checkpoints.settled(),
     async [Symbol.asyncDispose]() {
+      await checkpoints.settled();
       if (options.codec === undefined) await codec[Symbol.asyncDispose]();
     },
   };

@@ -4,6 +4,7 @@ import { batchOf } from "../parquet/batch.ts";
 import { typesOf } from "../parquet/footer.ts";
 import type { ParquetCodec, ParquetWriter } from "../parquet/port.ts";
 import type { AddFile } from "./actions.ts";
+import type { CheckpointQueue } from "./checkpoint-queue.ts";
 import { physicalName } from "./column-mapping.ts";
 import { fileColumn, toFile } from "./file-column.ts";
 import type { LatestStates } from "./latest-states.ts";
@@ -20,6 +21,7 @@ export interface LakeContext {
   readonly logger?: Logger;
   /** What has been read of the logs so far. */
   readonly states: LatestStates;
+  readonly checkpoints: CheckpointQueue;
 }
 
 export interface StageOptions {

@@ -6,6 +6,7 @@ import { hyparquet } from "../parquet/hyparquet.ts";
 import type { Action } from "./actions.ts";
 import { commit } from "./commit.ts";
 import { batchFrom, type LakeTable, openLake } from "./index.ts";
+import { CheckpointQueue } from "./checkpoint-queue.ts";
 import { LatestStates } from "./latest-states.ts";
 
 const day = 86_400_000;
@@ -32,7 +33,7 @@ async function subject(): Promise<Subject> {
   age("t/", now - 30 * day);
   // What a vacuum puts there itself is new.
   age("t/_vacuum/", now);
-  const context = { objects, codec, clock, states: new LatestStates(objects) };
+  const context = { objects, codec, clock, states: new LatestStates(objects), checkpoints: new CheckpointQueue() };
   return {
     objects,
     table,

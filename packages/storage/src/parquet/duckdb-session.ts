@@ -48,7 +48,6 @@ export async function startDuckDb(options: DuckDbOptions): Promise<DuckDbSession
     async connect() {
       const connection = await instance.connect();
       await connection.run(`SET TimeZone = ${sqlText("UTC")}`);
-      await connection.run(`SET streaming_buffer_size = ${sqlText("64MB")}`);
       return connection;
     },
     async [Symbol.asyncDispose]() {

@@ -20,8 +20,9 @@ export type { DuckDbLibrary } from "./duckdb-library.ts";
 export type { DuckDbOptions } from "./duckdb-session.ts";
 
 /**
- * Parquet through DuckDB: the fast codec. Reads stream DuckDB's vectors into Arrow batches of up to 64 Ki rows; a file
- * being written is gathered in a table and copied out, zstd by default. Needs `@duckdb/node-api`.
+ * Parquet through DuckDB: the fast codec. Reads stream DuckDB's vectors into Arrow batches of up to 64 Ki rows. Files of
+ * flat columns are encoded here, zstd by default, in memory up to 16 MiB and beyond that in a temporary file; those with
+ * structs, arrays or maps are gathered in a table and copied out. Needs `@duckdb/node-api`.
  */
 export function duckdb(options: DuckDbOptions = {}): ParquetCodec {
   return new DuckDbCodec(options);

@@ -7,8 +7,9 @@ import { HyparquetWriter } from "./hyparquet-write.ts";
 import type { ParquetCodec } from "./port.ts";
 
 /**
- * Parquet in plain JavaScript, for where no native library can be: `hyparquet` reads and `hyparquet-writer` writes.
- * A file being written is kept in memory, compressed, one row group of up to 122,880 rows at a time.
+ * Parquet in plain JavaScript, for where no native library can be: `hyparquet` reads; flat columns are
+ * encoded here, structs, arrays and maps by `hyparquet-writer`. A file being written is kept in memory, compressed, one
+ * row group of up to 122,880 rows at a time.
  */
 export function hyparquet(): ParquetCodec {
   return {
