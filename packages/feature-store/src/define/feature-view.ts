@@ -82,7 +82,7 @@ export function featureView<
   assertFeatures(name, features);
   const keys = viewKeys(name, entities, options.keys ?? {});
   const push = options.push === undefined ? undefined : pushSource(name, features, options.push);
-  const pushed = push && { id: push.id, tile: push.tile };
+  const pushed = push && { id: push.id, tile: push.tile, keep: push.keep === Infinity ? undefined : push.keep };
   const definition = { kind: "view", name, keys, source: source.name, eventTime, knownAt, ttl, features, push: pushed };
   return {
     kind: "view",

@@ -14,15 +14,18 @@ export interface Span {
   readonly hop?: number | undefined;
 }
 
+/** `time` rounded down to a multiple of `hop`. */
+export const hopStart = (time: number, hop: number): number => time - remainder(time, hop);
+
 /** The first microsecond of a window at `time`; -Infinity for one without an end. */
 export function windowStart({ width, hop }: Span, time: number): number {
   const first = time - width + 1;
-  return hop === undefined ? first : first - remainder(first, hop);
+  return hop === undefined ? first : hopStart(first, hop);
 }
 
 /** The first time at which a row of `event` is in the window no more, were it seen. */
 export const leavesAt = ({ width, hop }: Span, event: number): number =>
-  hop === undefined ? event + width : event - remainder(event, hop) + hop + width - 1;
+  hop === undefined ? event + width : hopStart(event, hop) + hop + width - 1;
 
 /** How far back of a time the window can reach, both of its ends included. */
 export const longestReach = ({ width, hop = 1 }: Span): number => width + hop - 1;

@@ -18,8 +18,14 @@ export class ExactFloatSum {
 
   /** Of one sum always the same: the double nearest to it, then the one nearest to what is left, and so on. */
   get parts(): readonly number[] {
+    const [low = 0, high] = this.#parts;
+    if (high === undefined) return low === 0 ? [] : [low];
+    if (this.#parts.length === 2) {
+      const sum = high + low;
+      const rest = low - (sum - high);
+      return rest === 0 ? [sum] : [sum, rest];
+    }
     const canonical: number[] = [];
-    if (this.#units !== undefined) return canonical;
     const rest = new ExactFloatSum();
     rest.#parts.push(...this.#parts);
     while (rest.#parts.length > 0) {
@@ -47,20 +53,26 @@ export class ExactFloatSum {
 
   add(term: number): void {
     const parts = this.#parts;
-    const last = parts.length === 0 ? 0 : (parts[parts.length - 1] as number);
+    const count = parts.length;
+    const last = count === 0 ? 0 : (parts[count - 1] as number);
     if (this.#units !== undefined || Math.abs(term) >= greatest || Math.abs(last) >= greatest) {
       return this.addUnits(toUnits(term));
     }
     let rest = term;
     let kept = 0;
-    for (let i = 0; i < parts.length; i++) {
+    for (let i = 0; i < count; i++) {
       const part = parts[i] as number;
+      // Knuth's two-sum: no branch, whichever is the greater.
       const sum = rest + part;
-      const big = Math.abs(rest) < Math.abs(part) ? part : rest;
-      const small = big === part ? rest : part;
-      const error = small - (sum - big);
+      const taken = sum - rest;
+      const error = rest - (sum - taken) + (part - taken);
       if (error !== 0) parts[kept++] = error;
       rest = sum;
+    }
+    if (kept < count && rest !== 0) {
+      parts[kept++] = rest;
+      if (kept < count) parts.length = kept;
+      return;
     }
     parts.length = kept;
     if (rest !== 0) parts.push(rest);

@@ -2,6 +2,7 @@ import type { Predicate } from "../define/column.ts";
 import type { ScalarType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import { type ColumnData, describeColumn } from "./column-data.ts";
+import { compares } from "./compares.ts";
 import type { Series } from "./row-choice.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -116,18 +117,6 @@ function comparison(data: ColumnData, { column, compare, value }: Predicate, tab
   }
   if (data.kind === "vector") throw mismatch(data, column, table, "one value a row, to compare");
   const { values } = data;
-  const other = Number(value);
-  switch (compare) {
-    case "greaterThan":
-      return (row) => (values[row] as number) > other;
-    case "atLeast":
-      return (row) => (values[row] as number) >= other;
-    case "lessThan":
-      return (row) => (values[row] as number) < other;
-    case "atMost":
-      return (row) => (values[row] as number) <= other;
-    case "equals":
-      // oxlint-disable-next-line eqeqeq -- a bigint equals the number it is
-      return (row) => (values[row] as number) == other;
-  }
+  const holds = compares(compare, Number(value));
+  return (row) => holds(values[row] as number | bigint);
 }

@@ -5,7 +5,8 @@ import { featureStoreError } from "../errors.ts";
 import { keyId, type OnlineChange, type OnlineStore } from "../online/port.ts";
 import type { ReadEvent } from "./events.ts";
 import type { AddedToTile, TileLayout } from "./tile.ts";
-import { keepMs, spanOf, tileKey, tileNamespace } from "./tile-ring.ts";
+import type { TileEvent } from "./tile-event.ts";
+import { keepMs, spanOf, tileKey, tileNamespace, unsettledSpans } from "./tile-ring.ts";
 
 /** What a push did. */
 export interface PushResult {
@@ -13,25 +14,38 @@ export interface PushResult {
   readonly accepted: number;
   /** Events that had it before. */
   readonly duplicates: number;
-  /** Events older than every window that is still kept: no window can show them. */
+  /** Events older than every window that is still kept, or later than is allowed: no window shows them. */
   readonly late: number;
 }
 
-/** What a push did, and of each event how many events of its tile arrived before it, 0 where it is in no tile. */
+/** What a push did. */
 export interface AddedEvents {
   readonly result: PushResult;
+  /** Of each event how many events of its tile arrived before it, 0 where it is in no tile. */
   readonly arrived: ReadonlyMap<ReadEvent, number>;
+  /** The late events that a window could show, had those of their time not been merged. */
+  readonly merged: ReadonlySet<TileEvent>;
+}
+
+export interface AddOptions {
+  /** Up to when events are merged into partial results, epoch microseconds. */
+  readonly by: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Group {
+  readonly entity: Uint8Array;
   readonly key: Uint8Array;
   readonly span: number;
+  /** None of a tile that is visited to be merged. */
   readonly events: ReadEvent[];
 }
 
+type Change = OnlineChange & AddedToTile & { readonly group: Group; readonly behind: readonly number[] };
+
 const tries = 64;
 /** Below what any store holds in one value; reading a tile costs as much as its bytes. */
-const largestTile = 256 * 1024;
+export const largestTile: number = 256 * 1024;
 
 /**
  * Adds events to the tiles of their entities. The id of an event is in the tile it changes, and tile and id are exchanged
@@ -44,14 +58,20 @@ export async function addEvents(
   layout: TileLayout,
   online: OnlineStore,
   events: readonly ReadEvent[],
-  signal?: AbortSignal,
+  { by, signal }: AddOptions,
 ): Promise<AddedEvents> {
   const arrived = new Map<ReadEvent, number>();
-  if (view.push.reach === 0) return { result: { accepted: events.length, duplicates: 0, late: 0 }, arrived };
-  const namespace = tileNamespace(view);
+  const merged = new Set<TileEvent>();
   const result = { accepted: 0, duplicates: 0, late: 0 };
-  const settle = ({ events: settled }: Group, places: readonly number[]): void =>
+  if (view.push.reach === 0) return { result: { ...result, accepted: events.length }, arrived, merged };
+  const namespace = tileNamespace(view);
+  const settle = ({ events: settled }: Group, { added, late, arrived: places }: AddedToTile): void => {
     settled.forEach((event, i) => arrived.set(event, places[i] ?? 0));
+    for (const event of late) merged.add(event);
+    result.accepted += added;
+    result.late += late.length;
+    result.duplicates += settled.length - added - late.length;
+  };
   let pending = grouped(view.push, events);
   let conflicts = 0;
   while (pending.length > 0) {
@@ -61,7 +81,7 @@ export async function addEvents(
       pending.map(({ key }) => key),
       { signal },
     );
-    const changes: (OnlineChange & AddedToTile & { readonly group: Group })[] = [];
+    const changes: Change[] = [];
     const next: Group[] = [];
     const taken = new Set<string>();
     pending.forEach((group, i) => {
@@ -72,43 +92,52 @@ export async function addEvents(
       if (taken.has(place)) return void next.push(group);
       taken.add(place);
       if (span > group.span) return void (result.late += group.events.length);
-      const base = stored !== undefined && span === group.span ? stored : layout.empty(group.span);
-      const made = layout.add(base, group.events);
-      const { tile, added } = made;
-      if (added === 0) {
-        settle(group, made.arrived);
-        return void (result.duplicates += group.events.length);
+      const there = stored !== undefined && span === group.span;
+      if (!there && group.events.length === 0) return;
+      const base = there ? stored : layout.empty(group.span);
+      const made = layout.add(base, group.events, by);
+      if (made.tile === base) return settle(group, made);
+      if (made.tile.length > largestTile) {
+        throw featureStoreError("TILE_FULL", { view: view.name, bytes: made.tile.length, most: largestTile });
       }
-      if (tile.length > largestTile) {
-        throw featureStoreError("TILE_FULL", { view: view.name, bytes: tile.length, most: largestTile });
-      }
-      changes.push({ key: group.key, expected: stored, next: tile, group, ...made });
+      const behind = group.events.length === 0 ? [] : unsettledSpans(view.push, group.span, layout.settled(base), by);
+      const last = behind.at(-1);
+      const tile = last === undefined ? made.tile : layout.withSettled(made.tile, last);
+      changes.push({ ...made, key: group.key, expected: stored, next: tile, group, behind });
     });
     const made = await online.exchange(namespace, changes, { keepMs: keepMs(view.push), signal });
-    changes.forEach(({ group, added, arrived: places }, i) => {
+    changes.forEach((change, i) => {
+      const { group, behind } = change;
       if (made[i] !== true) return void next.push(group);
-      settle(group, places);
-      result.accepted += added;
-      result.duplicates += group.events.length - added;
+      settle(group, change);
+      // The tiles before it are no longer written to: one who is killed here leaves their events unmerged, and none wrong.
+      for (const span of behind) next.push(groupOf(view.push, group.entity, span));
     });
     pending = next;
     if (changes.length === 0 || made.includes(true)) conflicts = 0;
     else if (++conflicts === tries) throw featureStoreError("PUSH_CONFLICT", { view: view.name, tries });
     else await sleep(Math.random() * Math.min(50, 2 ** conflicts));
   }
-  return { result, arrived };
+  return { result, arrived, merged };
 }
+
+const groupOf = (push: PushSource, entity: Uint8Array, span: number): Group => ({
+  entity,
+  key: tileKey(push, entity, span),
+  span,
+  events: [],
+});
 
 /** By tile, in order of the spans. */
 function grouped(push: PushSource, events: readonly ReadEvent[]): Group[] {
   const groups = new Map<string, Group>();
   for (const event of events) {
     const span = spanOf(push, event.event);
-    const key = tileKey(push, event.entity, span);
-    const id = `${span} ${keyId(key)}`;
-    const group = groups.get(id) ?? { key, span, events: [] };
-    group.events.push(event);
-    groups.set(id, group);
+    const group = groupOf(push, event.entity, span);
+    const id = `${span} ${keyId(group.key)}`;
+    const known = groups.get(id) ?? group;
+    known.events.push(event);
+    groups.set(id, known);
   }
   return [...groups.values()].toSorted((a, b) => a.span - b.span);
 }

@@ -14,7 +14,8 @@ import type { OnlineEntry } from "../online/port.ts";
 import type { RowCell } from "../source/rows.ts";
 import { eventColumns } from "./event-columns.ts";
 import { type EventCell, Instant } from "./instant.ts";
-import type { TileEvent, TileLayout } from "./tile.ts";
+import type { TileLayout } from "./tile.ts";
+import type { TileEvent } from "./tile-event.ts";
 
 /** A row of a view's source, by column. Integers of a 64-bit column come as bigints; a `Date` is a time. */
 export type PushEvent = Readonly<Record<string, RowCell>>;

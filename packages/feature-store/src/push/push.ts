@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isAshlarError } from "@ashlar/core";
 import type { FeatureView } from "../define/feature-view.ts";
-import type { PushSource } from "../define/push-source.ts";
+import { mergedBy, type PushSource } from "../define/push-source.ts";
 import { namespaceOf } from "../materialize/materializer.ts";
 import type { OnlineStore } from "../online/port.ts";
 import { addEvents, type PushResult } from "./add-events.ts";
@@ -42,7 +42,7 @@ export async function pushEvents(
   signal?.throwIfAborted();
   if (events.length === 0) return { accepted: 0, duplicates: 0, late: 0 };
   await sink?.(given);
-  const { result, arrived } = await addEvents(view, layout, online, events, signal);
+  const { result, arrived } = await addEvents(view, layout, online, events, { by: mergedBy(view.push, now), signal });
   // Whatever became of the windows: the stamp of a vector tells whether it is news. One who was killed before it pushes again.
   const vectors = events.map((event, row) => vector(row, arrived.get(event) ?? 0));
   await online.write(namespaceOf(view), vectors, { signal });

@@ -1,6 +1,6 @@
 import type { Value } from "../define/value-type.ts";
 import type { FeatureView } from "../define/feature-view.ts";
-import type { PushSource } from "../define/push-source.ts";
+import { mergedBy, type PushSource } from "../define/push-source.ts";
 import { assertStep, type Materializer, type MaterializeResult, namespaceOf } from "../materialize/materializer.ts";
 import type { ColumnData } from "../offline/column-data.ts";
 import { ordinals, type Timeline } from "../offline/timeline.ts";
@@ -13,12 +13,16 @@ import { addEvents } from "./add-events.ts";
 import { invalidEvent, plainValues, type ReadEvent } from "./events.ts";
 import { type EventCell, Instant } from "./instant.ts";
 import { tileLayoutOf } from "./push.ts";
+import { type HistoryOfTiles, rebuildTiles, StaleTiles } from "./rebuild.ts";
+import { spanOf } from "./tile-ring.ts";
 
 const rowsPerWrite = 2_000;
+const tilesPerWrite = 200;
 
 /**
  * Brings the rows of a pushed view's source into its tiles, as if they had been pushed: a row that was pushed already
- * counts once, by its id. Rows older than every window at `until` only settle the plain features.
+ * counts once, by its id. Rows older than every window at `until` only settle the plain features. Of rows so old that events
+ * are merged, the partial results of their tile are made anew from all history has: where ids are kept no more, it decides.
  *
  * @param timeline with the column of ids
  */
@@ -36,6 +40,9 @@ export function createSeeder(
   const tiles = tileLayoutOf(view);
   const read = rowReader(view, timeline, tiles.columns);
   const plain = plainValues(view, timeline.columns);
+  const history: HistoryOfTiles = { view, layout: tiles, timeline, enter, entities, read };
+  // Of a step that is cut short they are still to be made anew.
+  const stale = new StaleTiles();
   let reached = from;
   let next = 0;
   let turn: Promise<unknown> = Promise.resolve();
@@ -51,6 +58,7 @@ export function createSeeder(
   async function step(until: number, signal: AbortSignal | undefined): Promise<MaterializeResult> {
     assertStep(view, until, reached, limit);
     const oldest = until * 1000 - view.push.reach;
+    const by = mergedBy(view.push, until);
     const changed = new Set<number>();
     while (next < order.length && (enter[order[next] as number] as number) <= until * 1000) {
       signal?.throwIfAborted();
@@ -63,11 +71,19 @@ export function createSeeder(
         if ((enter[row] as number) > until * 1000) break;
         touched.add(settle(at));
         if ((timeline.event[row] as number) <= oldest) continue;
+        const key = keyOfRow[row] as number;
+        if ((enter[row] as number) <= by) {
+          stale.add(key, spanOf(view.push, timeline.event[row] as number));
+          continue;
+        }
         const event = read(row, entities[keyOfRow[row] as number] as Uint8Array);
         eventOf.set(row, event);
         events.push(event);
       }
-      const { arrived } = await addEvents(view, tiles, online, events, signal);
+      const { arrived, merged } = await addEvents(view, tiles, online, events, { by, signal });
+      for (const [row, event] of eventOf) {
+        if (merged.has(event)) stale.add(keyOfRow[row] as number, spanOf(view.push, event.event));
+      }
       const arrivedOf = (row: number): number => arrived.get(eventOf.get(row) as ReadEvent) ?? 0;
       const vectors = [...touched].map((key) => ({
         key: entities[key] as Uint8Array,
@@ -78,6 +94,11 @@ export function createSeeder(
       next = at;
       for (const key of touched) changed.add(key);
     }
+    for (const part of stale.parts(tilesPerWrite)) {
+      signal?.throwIfAborted();
+      await rebuildTiles(history, online, part, { by, signal });
+    }
+    stale.clear();
     reached = until;
     await online.write(namespaceOf(view), [], { watermark: until, signal });
     return { written: changed.size, watermark: until };

@@ -34,3 +34,15 @@ export function tileKey({ tiles }: PushSource, entity: Uint8Array, span: number)
 
 /** For how many milliseconds a tile may still be read: until every window has left it, with a day for streams that lag. */
 export const keepMs = ({ tile, tiles }: PushSource): number => Math.ceil((tile * tiles) / 1000) + 86_400_000;
+
+/**
+ * The spans before `span` of which all is to be merged `by` then, and was not when the tile of `span` was last written.
+ *
+ * @param settled the last span that was merged whole by then
+ */
+export function unsettledSpans(push: PushSource, span: number, settled: number, by: number): number[] {
+  if (by === -Infinity) return [];
+  const last = Math.min(spanOf(push, by + 1) - 1, span - 1);
+  const first = Math.max(settled + 1, span - push.tiles + 1);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
+}

@@ -2,38 +2,40 @@ import { createHash } from "node:crypto";
 import type { FeatureView } from "../define/feature-view.ts";
 import { featureStoreError } from "../errors.ts";
 import { inputColumns } from "../offline/join.ts";
-import { type EventCell, Instant } from "./instant.ts";
-
-/** An event of one entity, as a tile keeps it. */
-export interface TileEvent {
-  readonly id: string;
-  /** Epoch microseconds. */
-  readonly event: number;
-  /** Epoch microseconds; the event time in a view without `knownAt`. */
-  readonly known: number;
-  /** One per column of the layout, in order. */
-  readonly cells: readonly EventCell[];
-}
+import type { Moment } from "../partial/partial-result.ts";
+import { bufferOf, CellReader } from "./cells.ts";
+import { type HopPlan, hopPlan } from "./hop-plan.ts";
+import { HopStates, type KeptHop, keptHops } from "./hop-states.ts";
+import type { EventCell } from "./instant.ts";
+import { eachEvent, enterOf, type KeptEvent, recordOf, type TileEvent } from "./tile-event.ts";
 
 export interface AddedToTile {
+  /** The tile given when nothing changed. */
   readonly tile: Uint8Array;
   /** How many events it did not have. */
   readonly added: number;
-  /** For each event given, how many events of the tile had arrived before it: an event that comes again has its first place. */
+  /** The events that came too late to be told from those that were merged. */
+  readonly late: readonly TileEvent[];
+  /**
+   * For each event given, how many events of the tile had arrived before it: an event that comes again has its first place,
+   * and a late one 0.
+   */
   readonly arrived: readonly number[];
 }
 
-const tags = { nothing: 0, number: 1, bigint: 2, string: 3, boolean: 4, instant: 5 } as const;
-const headBytes = 36;
+const plainHead = 36;
+const mergingHead = 40;
 
 /**
- * The events of one entity within one span of time: layout id (8 bytes), number of the span (8), zeros to byte 32, count
- * of events (4), then each event as its length (4), the length of its id (2), the id, its event and known time (8 each)
- * and its cells, each a tag and a value. Little endian. An event is added at the end, so that the order is that of arrival.
+ * The events of one entity within one span of time, and in a view with windows that hop the partial results of events that
+ * were merged: layout id (8 bytes), number of the span (8), up to when events were merged (8), up to which span they were in
+ * the tiles before (8), count of events that arrived (4), where results are kept their length (4) and they themselves, and
+ * the events. Little endian. An event is added at the end, so that the order is that of arrival.
  */
 export class TileLayout {
   readonly columns: readonly string[];
-  /** The first 8 bytes of the SHA-256 of the columns and the length of a tile: a tile of another layout is not misread. */
+  readonly plan: HopPlan;
+  /** The first 8 bytes of the SHA-256 of what a tile holds: one of another layout is not misread. */
   readonly #id: Buffer;
 
   constructor(view: FeatureView) {
@@ -41,122 +43,138 @@ export class TileLayout {
       view,
       Object.keys(view.features).filter((name) => view.features[name]?.kind === "window"),
     );
-    const shape = JSON.stringify([this.columns, view.push?.tile]);
+    this.plan = hopPlan(view);
+    const hops = this.plan.groups.map(({ hop, respects }) => [hop, respects.map(({ id }) => id)]);
+    const shape = JSON.stringify([this.columns, view.push?.tile, ...(this.merges ? [hops] : [])]);
     this.#id = createHash("sha256").update(shape).digest().subarray(0, 8);
   }
 
+  /** Whether events are merged into partial results when they are old enough. */
+  get merges(): boolean {
+    return this.plan.groups.length > 0;
+  }
+
   empty(span: number): Buffer {
-    const bytes = Buffer.alloc(headBytes);
+    const bytes = Buffer.alloc(this.merges ? mergingHead : plainHead);
     this.#id.copy(bytes);
     bytes.writeDoubleLE(span, 8);
+    if (this.merges) for (const at of [16, 24]) bytes.writeDoubleLE(-Infinity, at);
     return bytes;
   }
 
   /** The number of the span a tile is of. @throws VECTOR_CORRUPT */
   span(tile: Uint8Array): number {
     const bytes = bufferOf(tile);
-    if (bytes.length < headBytes || bytes.compare(this.#id, 0, 8, 0, 8) !== 0) {
+    if (bytes.length < plainHead || bytes.compare(this.#id, 0, 8, 0, 8) !== 0) {
       throw featureStoreError("VECTOR_CORRUPT", { reason: "it is no tile of this view" });
     }
     return bytes.readDoubleLE(8);
   }
 
-  /** The tile with events added whose ids it has not yet; as it is when there are none. */
-  add(tile: Uint8Array, events: readonly TileEvent[]): AddedToTile {
-    const places = this.#places(tile);
-    const records: Buffer[] = [];
-    const arrived = events.map((event) => {
-      const known = places.get(event.id);
-      if (known !== undefined) return known;
-      places.set(event.id, places.size);
-      records.push(recordOf(event));
-      return places.size - 1;
-    });
-    if (records.length === 0) return { tile, added: 0, arrived };
-    const next = Buffer.concat([tile, ...records]);
-    next.writeUInt32LE(next.readUInt32LE(32) + records.length, 32);
-    return { tile: next, added: records.length, arrived };
+  /** Up to when events are merged, epoch microseconds: each that is not kept happened and was known by then. */
+  mergedBy(tile: Uint8Array): number {
+    return this.merges ? bufferOf(tile).readDoubleLE(16) : -Infinity;
   }
 
-  /** By id, which of the tile's events it is, in order of arrival. */
-  #places(tile: Uint8Array): Map<string, number> {
-    const bytes = bufferOf(tile);
+  /** The last span of those before of which all was merged. */
+  settled(tile: Uint8Array): number {
+    return this.merges ? bufferOf(tile).readDoubleLE(24) : Infinity;
+  }
+
+  withSettled(tile: Uint8Array, span: number): Uint8Array {
+    const bytes = Buffer.from(tile);
+    bytes.writeDoubleLE(span, 24);
+    return bytes;
+  }
+
+  /** The tile with the events added whose ids it has not yet, and with those merged that happened and were known `by` then. */
+  add(tile: Uint8Array, events: readonly TileEvent[], by = -Infinity): AddedToTile {
     const places = new Map<string, number>();
-    let at = headBytes;
-    while (at < bytes.length) {
-      const idBytes = bytes.readUInt16LE(at + 4);
-      places.set(bytes.toString("utf8", at + 6, at + 6 + idBytes), places.size);
-      at += 4 + bytes.readUInt32LE(at);
+    const bytes = bufferOf(tile);
+    this.#each(tile, ({ start, idEnd, arrived }) => places.set(bytes.toString("utf8", start + 6, idEnd), arrived));
+    const closed = Math.max(by, this.mergedBy(tile));
+    let next = bytes.readUInt32LE(32);
+    const records: Buffer[] = [];
+    const late: TileEvent[] = [];
+    const arrived = events.map((event) => {
+      const place = places.get(event.id);
+      if (place !== undefined) return place;
+      if (enterOf(event) <= closed) {
+        late.push(event);
+        return 0;
+      }
+      places.set(event.id, next);
+      records.push(recordOf(event, this.merges ? next : undefined));
+      return next++;
+    });
+    let grown = tile;
+    if (records.length > 0) {
+      const longer = Buffer.concat([tile, ...records]);
+      longer.writeUInt32LE(next, 32);
+      grown = longer;
     }
-    return places;
+    return { tile: this.#merge(grown, by), added: records.length, late, arrived };
+  }
+
+  /** The tile with other partial results, those of all events up to `by`: of its own, the events since are kept. */
+  rebuild(tile: Uint8Array, by: number, events: Iterable<TileEvent & Moment>): Uint8Array {
+    const states = new HopStates(this.plan.groups, this.columns, new Uint8Array(0));
+    for (const event of events) states.add(event.cells, event);
+    return this.#assemble(tile, by, states.toBytes());
+  }
+
+  /** Hops that have partial results. @throws VECTOR_CORRUPT */
+  hops(tile: Uint8Array): Iterable<KeptHop> {
+    return this.merges ? keptHops(this.plan.groups, this.#section(tile)) : [];
   }
 
   /** Calls `take` with each event in order of arrival; `cell` reads the event's cells one after another. */
-  read(tile: Uint8Array, take: (event: number, known: number, cell: () => EventCell) => void): void {
-    const bytes = bufferOf(tile);
-    let at = headBytes;
-    let cursor = 0;
-    const cell = (): EventCell => {
-      const tag = bytes[cursor++];
-      if (tag === tags.number) return bytes.readDoubleLE((cursor += 8) - 8);
-      if (tag === tags.bigint) return bytes.readBigInt64LE((cursor += 8) - 8);
-      if (tag === tags.instant) return new Instant(bytes.readDoubleLE((cursor += 8) - 8));
-      if (tag === tags.boolean) return bytes[cursor++] === 1;
-      if (tag !== tags.string) return null;
-      const start = cursor + 4;
-      cursor = start + bytes.readUInt32LE(cursor);
-      return bytes.toString("utf8", start, cursor);
-    };
-    while (at < bytes.length) {
-      const times = at + 6 + bytes.readUInt16LE(at + 4);
-      cursor = times + 16;
-      take(bytes.readDoubleLE(times), bytes.readDoubleLE(times + 8), cell);
-      at += 4 + bytes.readUInt32LE(at);
-    }
-  }
-}
-
-function recordOf({ id, event, known, cells }: TileEvent): Buffer {
-  const name = Buffer.from(id);
-  const head = Buffer.alloc(6 + name.length + 16);
-  head.writeUInt16LE(name.length, 4);
-  name.copy(head, 6);
-  head.writeDoubleLE(event, 6 + name.length);
-  head.writeDoubleLE(known, 14 + name.length);
-  const record = Buffer.concat([head, ...cells.map(cellBytes)]);
-  record.writeUInt32LE(record.length - 4);
-  return record;
-}
-
-function cellBytes(cell: EventCell): Buffer {
-  if (cell === null) return Buffer.of(tags.nothing);
-  if (typeof cell === "boolean") return Buffer.of(tags.boolean, cell ? 1 : 0);
-  if (typeof cell === "string") {
-    const text = Buffer.from(cell);
-    const bytes = Buffer.alloc(5 + text.length);
-    bytes[0] = tags.string;
-    bytes.writeUInt32LE(text.length, 1);
-    text.copy(bytes, 5);
-    return bytes;
-  }
-  if (cell instanceof Float32Array) {
-    const wanted = "numbers, text, booleans or times for a window";
-    throw featureStoreError("COLUMN_TYPE_MISMATCH", {
-      column: "of a window",
-      table: "the events",
-      found: "vectors",
-      wanted,
+  read(tile: Uint8Array, take: (at: Moment, cell: () => EventCell) => void): void {
+    const cells = new CellReader(tile);
+    const cell = (): EventCell => cells.next();
+    this.#each(tile, (event) => {
+      cells.at = event.cellsAt;
+      take(event, cell);
     });
   }
-  const bytes = Buffer.alloc(9);
-  if (typeof cell === "bigint") {
-    bytes[0] = tags.bigint;
-    bytes.writeBigInt64LE(cell, 1);
-  } else {
-    bytes[0] = cell instanceof Instant ? tags.instant : tags.number;
-    bytes.writeDoubleLE(cell instanceof Instant ? cell.micros : cell, 1);
-  }
-  return bytes;
-}
 
-const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  #merge(tile: Uint8Array, by: number): Uint8Array {
+    if (!this.merges || by === -Infinity) return tile;
+    const due = this.#some(tile, (event) => enterOf(event) <= by);
+    if (due.length === 0) return tile;
+    const states = new HopStates(this.plan.groups, this.columns, this.#section(tile));
+    const cells = new CellReader(tile);
+    for (const event of due) {
+      cells.at = event.cellsAt;
+      states.add(
+        this.columns.map(() => cells.next()),
+        event,
+      );
+    }
+    return this.#assemble(tile, by, states.toBytes());
+  }
+
+  #assemble(tile: Uint8Array, by: number, section: Buffer): Uint8Array {
+    const head = Buffer.from(tile.subarray(0, mergingHead));
+    head.writeDoubleLE(by, 16);
+    head.writeUInt32LE(section.length, 36);
+    const kept = this.#some(tile, (event) => enterOf(event) > by);
+    return Buffer.concat([head, section, ...kept.map(({ start, end }) => tile.subarray(start, end))]);
+  }
+
+  #section(tile: Uint8Array): Uint8Array {
+    return tile.subarray(mergingHead, mergingHead + bufferOf(tile).readUInt32LE(36));
+  }
+
+  #some(tile: Uint8Array, test: (event: KeptEvent) => boolean): KeptEvent[] {
+    const found: KeptEvent[] = [];
+    this.#each(tile, (event) => test(event) && found.push(event));
+    return found;
+  }
+
+  #each(tile: Uint8Array, take: (event: KeptEvent) => void): void {
+    const bytes = bufferOf(tile);
+    const from = this.merges ? mergingHead + bytes.readUInt32LE(36) : plainHead;
+    eachEvent(bytes, from, this.merges, take);
+  }
+}
