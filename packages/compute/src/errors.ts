@@ -152,6 +152,12 @@ export const computeErrors = {
     message: (d: { model: string; runTimeoutMs: number }): string =>
       `A run of "${d.model}" took more than ${d.runTimeoutMs} ms and was given up; its instance is being replaced. Check the request, or raise runTimeoutMs.`,
   },
+  CLUSTER_PROCESS_LOST: {
+    status: 503,
+    retryable: true,
+    message: (d: { reason: string }): string =>
+      `A process of the inference cluster is gone: ${d.reason}. What it was asked for was not done; it is started again, so try once more.`,
+  },
   INFERENCE_INSTANCE_CRASHED: {
     status: 503,
     retryable: true,

@@ -155,7 +155,7 @@ function answers(context: {
     ModelStatistics: async (request) => {
       const name = textOf(request["name"]);
       if (name !== undefined) await named(request);
-      return modelStatistics(server, name, textOf(request["version"]));
+      return modelStatistics(server.figures(), name, textOf(request["version"]));
     },
     RepositoryIndex: async (request) => {
       const models = await repositoryIndex(context, request["ready"] === true);

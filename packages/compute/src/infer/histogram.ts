@@ -1,6 +1,14 @@
 /** Sub-buckets of each power of two: a quantile is at most 1/16 too high. */
 const steps = 16;
 
+/** Plain data, to be sent to another process. */
+export interface HistogramSnapshot {
+  /** Of the buckets that are not empty, by index. */
+  readonly counts: readonly (readonly [index: number, count: number])[];
+  readonly sum: number;
+  readonly max: number;
+}
+
 /**
  * Counts durations in whole microseconds in buckets that grow with the value, as HdrHistogram does: memory stays the
  * same however many are recorded, and quantiles are exact to 6.25 %.
@@ -30,6 +38,21 @@ export class Histogram {
     this.#count++;
     this.#sum += value;
     if (value > this.#max) this.#max = value;
+  }
+
+  /** What another histogram has counted, as {@link snapshot} gave it. */
+  add({ counts, sum, max }: HistogramSnapshot): void {
+    for (const [index, count] of counts) {
+      this.#counts[index] = (this.#counts[index] ?? 0) + count;
+      this.#count += count;
+    }
+    this.#sum += sum;
+    this.#max = Math.max(this.#max, max);
+  }
+
+  snapshot(): HistogramSnapshot {
+    const counts = [...this.#counts].flatMap((count, index) => (count > 0 ? [[index, count] as const] : []));
+    return { counts, sum: this.#sum, max: this.#max };
   }
 
   /** The smallest bucket limit that at least `share` of the values reach; 0 when nothing was recorded. */

@@ -1,5 +1,7 @@
+export { type ClusterOptions, type InferenceCluster, startInferenceCluster } from "../cluster/cluster.ts";
 export type { EnsembleStep } from "./ensemble.ts";
 export { Histogram } from "./histogram.ts";
+export type { ModelFigures } from "./metrics.ts";
 export type { Route } from "./model-entry.ts";
 export type {
   BatchingOptions,
@@ -38,7 +40,12 @@ export type { ProtocolOptions, RepositoryControl, RepositoryIndexEntry } from ".
 export { directoryModels } from "../repository/directory.ts";
 export { type ModelObjects, storedModels } from "../repository/object-store.ts";
 export { type ModelRegistry, registeredModels, type RegisteredModel } from "../repository/registry.ts";
-export { type ModelRepository, openModelRepository, type RepositoryFailure } from "../repository/repository.ts";
+export {
+  type ModelRepository,
+  openModelRepository,
+  type RepositoryFailure,
+  type RepositoryTarget,
+} from "../repository/repository.ts";
 export type { ModelSource, StoredModel, StoredVersion } from "../repository/source.ts";
 export type { GrpcError, GrpcMethod, GrpcService, UnaryCall, UnaryHandler } from "../grpc/service.ts";
 export type { StreamCall } from "../grpc/stream.ts";

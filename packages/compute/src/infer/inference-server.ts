@@ -13,7 +13,7 @@ import { BufferPool } from "./buffer-pool.ts";
 import { FairShare } from "./fair-share.ts";
 import { LazyModels } from "./lazy-models.ts";
 import { loadModel } from "./load-model.ts";
-import { prometheusMetrics } from "./metrics.ts";
+import { type ModelFigures, prometheusMetrics } from "./metrics.ts";
 import { ModelEntry, type Route } from "./model-entry.ts";
 import type { ModelSettings } from "./model-settings.ts";
 import { type InferenceServerOptions, requirePositiveInteger } from "./options.ts";
@@ -33,8 +33,40 @@ import type {
 import { checkSettings, resolveSettings } from "./settings.ts";
 import type { ShadowReport } from "./shadow.ts";
 import { signatureDifference } from "./signature.ts";
-import { type ModelStatistics, StatisticsRecorder } from "./statistics.ts";
+import { type ModelStatistics, StatisticsRecorder, type StatisticsSnapshot } from "./statistics.ts";
 import { compareOnLiveRequests } from "./trial.ts";
+
+/**
+ * Decides, when a version is ready to serve, whether it will. In a cluster it waits for the other processes; `report` is
+ * what a comparison has shown.
+ */
+export type Gate = (report: ShadowReport | null) => boolean | Promise<boolean>;
+
+const always: Gate = () => true;
+
+/** @throws MODEL_NOT_ACCEPTED after which the version is closed */
+async function pass(gate: Gate, model: Servable, report: ShadowReport | null): Promise<void> {
+  try {
+    if (await gate(report)) return;
+  } catch (error) {
+    await model.close();
+    throw error;
+  }
+  await model.close();
+  const { compared = 0, different = 0, failures = 0 } = report ?? {};
+  throw computeError("MODEL_NOT_ACCEPTED", {
+    model: model.name,
+    version: model.version,
+    compared,
+    different,
+    failures,
+  });
+}
+
+/** What one version has counted in one process. */
+export interface ModelSnapshot extends Omit<ModelFigures, "statistics"> {
+  readonly statistics: StatisticsSnapshot & { readonly queued: number };
+}
 
 /** See `InferenceServer` for what each method does. */
 export class WorkerInferenceServer implements InferenceServer {
@@ -66,6 +98,11 @@ export class WorkerInferenceServer implements InferenceServer {
   }
 
   load(name: string, options: LoadOptions): Promise<ModelInfo> {
+    return this.loadWhen(name, options, always);
+  }
+
+  /** Loads a model, which is served from the moment on that the gate opens. */
+  loadWhen(name: string, options: LoadOptions, gate: Gate): Promise<ModelInfo> {
     return this.#change(name, async () => {
       const present = this.#entries.get(name);
       if (present !== undefined) {
@@ -74,18 +111,24 @@ export class WorkerInferenceServer implements InferenceServer {
       const whole = new StatisticsRecorder();
       const statistics = new StatisticsRecorder(whole);
       const model = await this.#start(name, options.version ?? "1", options, statistics);
+      await pass(gate, model, null);
       this.#entries.set(name, new ModelEntry(name, whole, model, statistics));
       return describe(model, true);
     });
   }
 
   add(name: string, options: LoadOptions & { readonly version: string }): Promise<ModelInfo> {
+    return this.addWhen(name, options, always);
+  }
+
+  addWhen(name: string, options: LoadOptions & { readonly version: string }, gate: Gate): Promise<ModelInfo> {
     return this.#change(name, async () => {
       const entry = this.#entry(name);
       const { version } = options;
       if (entry.versions.has(version)) throw computeError("MODEL_ALREADY_LOADED", { model: name, version });
       const statistics = new StatisticsRecorder(entry.statistics);
       const model = await this.#startLike(entry, version, options, statistics);
+      await pass(gate, model, null);
       entry.add(model, statistics);
       return describe(model, false);
     });
@@ -100,20 +143,21 @@ export class WorkerInferenceServer implements InferenceServer {
   }
 
   swap(name: string, options: SwapOptions): Promise<SwapInfo> {
+    const { accept } = options;
+    return this.swapWhen(name, options, (report) => report === null || accept === undefined || accept(report));
+  }
+
+  swapWhen(name: string, options: SwapOptions, gate: Gate): Promise<SwapInfo> {
     return this.#change(name, async () => {
       const entry = this.#entry(name);
-      const { shadow, accept, ...load } = options;
+      const { shadow, accept: _, ...load } = options;
       const version = options.version ?? nextVersion(entry.primary.version);
       const statistics = new StatisticsRecorder(entry.statistics);
       const instances = load.instances ?? Math.max(1, entry.primary.liveInstances);
       const next = await this.#startLike(entry, version, { ...load, instances }, statistics);
       const trial = { entry, next, clock: this.#clock, closing: this.#closing.signal };
       const report = shadow === undefined ? null : await compareOnLiveRequests(trial, shadow);
-      if (report !== null && accept !== undefined && !(await accept(report))) {
-        await next.close();
-        const { compared, different, failures } = report;
-        throw computeError("MODEL_NOT_ACCEPTED", { model: name, version, compared, different, failures });
-      }
+      await pass(gate, next, report);
       const beside = entry.versions.get(version);
       const before = entry.takeOver(next, statistics);
       const ending = beside === undefined || beside === before ? [before] : [before, beside];
@@ -219,7 +263,31 @@ export class WorkerInferenceServer implements InferenceServer {
   }
 
   metrics(): string {
-    return prometheusMetrics([...this.#entries.values()]);
+    return prometheusMetrics(this.figures());
+  }
+
+  /** Of every version. */
+  figures(): ModelFigures[] {
+    return this.#versionFigures(({ queued }, recorder) => recorder.read(queued));
+  }
+
+  /** The same as plain data that can be added up. */
+  snapshots(): ModelSnapshot[] {
+    return this.#versionFigures(({ queued }, recorder) => ({ ...recorder.snapshot(), queued }));
+  }
+
+  #versionFigures<Statistics>(read: (model: Servable, recorder: StatisticsRecorder) => Statistics): {
+    readonly name: string;
+    readonly version: string;
+    readonly liveInstances: number;
+    readonly statistics: Statistics;
+  }[] {
+    return [...this.#entries.values()].flatMap((entry) =>
+      [...entry.versions.values()].map((model) => {
+        const { name, version, liveInstances } = model;
+        return { name, version, liveInstances, statistics: read(model, entry.statisticsOf(version)) };
+      }),
+    );
   }
 
   handler(options: ProtocolOptions = {}): (request: Request) => Promise<Response> {

@@ -1,5 +1,12 @@
-import type { ModelEntry } from "./model-entry.ts";
 import type { ModelStatistics } from "./statistics.ts";
+
+/** What one version of a model has done, here or in all processes of a cluster. */
+export interface ModelFigures {
+  readonly name: string;
+  readonly version: string;
+  readonly liveInstances: number;
+  readonly statistics: ModelStatistics;
+}
 
 interface Metric {
   readonly name: string;
@@ -32,14 +39,11 @@ function counter(name: string, help: string, value: Metric["value"]): Metric {
 }
 
 /** The figures of every version in the Prometheus text format 0.0.4. */
-export function prometheusMetrics(entries: readonly ModelEntry[]): string {
-  const rows = entries.flatMap((entry) =>
-    [...entry.versions.values()].map(({ name, version, queued, liveInstances }) => ({
-      labels: `{model="${name}",version="${version}"}`,
-      statistics: entry.statisticsOf(version).read(queued),
-      liveInstances,
-    })),
-  );
+export function prometheusMetrics(figures: readonly ModelFigures[]): string {
+  const rows = figures.map(({ name, version, ...rest }) => ({
+    labels: `{model="${name}",version="${version}"}`,
+    ...rest,
+  }));
   const lines = metrics.flatMap(({ name, type, help, value }) => [
     `# HELP ${name} ${help}`,
     `# TYPE ${name} ${type}`,

@@ -1,4 +1,4 @@
-import { Histogram } from "./histogram.ts";
+import { Histogram, type HistogramSnapshot } from "./histogram.ts";
 
 /** What a model has done since it was loaded; it goes on across swaps. Durations are whole microseconds. */
 export interface ModelStatistics {
@@ -36,6 +36,14 @@ export interface BatchSizeStatistics {
   readonly rows: number;
   readonly batches: number;
   readonly computeMicros: number;
+}
+
+/** What a recorder has counted, as plain data. */
+export interface StatisticsSnapshot extends Omit<
+  ModelStatistics,
+  "requests" | "latencySumMicros" | "latencyMicros" | "queued"
+> {
+  readonly latency: HistogramSnapshot;
 }
 
 /** The counters behind {@link ModelStatistics}. */
@@ -92,6 +100,32 @@ export class StatisticsRecorder {
     this.#whole?.looked(found);
     if (found) this.#cacheHits++;
     else this.#cacheMisses++;
+  }
+
+  /** Adds what a recorder in another process has counted. */
+  add(other: StatisticsSnapshot): void {
+    this.#rows += other.rows;
+    this.#batches += other.batches;
+    this.#failures += other.failures;
+    this.#refused += other.refused;
+    this.#queueMicros += other.queueMicros;
+    this.#computeMicros += other.computeMicros;
+    this.#cacheHits += other.cacheHits;
+    this.#cacheMisses += other.cacheMisses;
+    this.#lastInferenceAt = Math.max(this.#lastInferenceAt, other.lastInferenceAt);
+    this.#latency.add(other.latency);
+    for (const { rows, batches, computeMicros } of other.batchSizes) {
+      const size = this.#sizes.get(rows) ?? { batches: 0, computeMicros: 0 };
+      this.#sizes.set(rows, {
+        batches: size.batches + batches,
+        computeMicros: size.computeMicros + computeMicros,
+      });
+    }
+  }
+
+  snapshot(): StatisticsSnapshot {
+    const { requests: _, latencySumMicros: __, latencyMicros: ___, queued: ____, ...counted } = this.read(0);
+    return { ...counted, latency: this.#latency.snapshot() };
   }
 
   read(queued: number): ModelStatistics {

@@ -1,7 +1,6 @@
 import { parentPort } from "node:worker_threads";
 
-import { isAshlarError } from "@ashlar/core";
-
+import { type ErrorInTransit, packError } from "../errors-in-transit.ts";
 import type { ModelSignature } from "../infer/signature.ts";
 import type { Tensor } from "../infer/tensor.ts";
 import type { ProtocolReply } from "./exchange.ts";
@@ -20,13 +19,7 @@ export type CodecTask =
 
 export type CodecAnswer =
   | { readonly kind: "done"; readonly id: number; readonly value: InferRequest | ProtocolReply }
-  | {
-      readonly kind: "failed";
-      readonly id: number;
-      readonly code: string | null;
-      readonly details: Readonly<Record<string, unknown>>;
-      readonly message: string;
-    };
+  | { readonly kind: "failed"; readonly id: number; readonly error: ErrorInTransit };
 
 /** Reads and writes what is too large for the thread that serves; see `codec.ts`. */
 parentPort?.on("message", (task: CodecTask) => {
@@ -40,9 +33,7 @@ parentPort?.on("message", (task: CodecTask) => {
       reply({ kind: "done", id, value: writeInferResponse(task.answer) });
     }
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    if (isAshlarError(error)) reply({ kind: "failed", id, code: error.code, details: error.details, message });
-    else reply({ kind: "failed", id, code: null, details: {}, message });
+    reply({ kind: "failed", id, error: packError(error) });
   }
 });
 

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 
-import { computeError, type computeErrors } from "../errors.ts";
+import { computeError } from "../errors.ts";
+import { unpackError } from "../errors-in-transit.ts";
 import type { BufferPool } from "../infer/buffer-pool.ts";
 import type { ModelSignature } from "../infer/signature.ts";
 import type { ProtocolReply } from "./exchange.ts";
@@ -8,7 +9,6 @@ import type { CodecAnswer, CodecTask } from "./codec-worker.ts";
 import { type InferRequest, readInferRequest } from "./infer-request.ts";
 import { type InferAnswer, writeInferResponse } from "./infer-response.ts";
 
-type Code = keyof typeof computeErrors;
 type Task = CodecTask extends infer T ? (T extends { id: number } ? Omit<T, "id"> : never) : never;
 
 interface Waiting {
@@ -71,7 +71,7 @@ export class Codec {
       if (this.#waiting.size === 0) worker.unref();
       if (waiting === undefined) return;
       if (answer.kind === "done") waiting.resolve(answer.value as never);
-      else waiting.reject(answer.code === null ? new Error(answer.message) : rebuild(answer.code, answer.details));
+      else waiting.reject(unpackError(answer.error));
     });
     const lose = (reason: string): void => {
       if (this.#worker === worker) this.#worker = null;
@@ -84,9 +84,4 @@ export class Codec {
     worker.unref();
     return worker;
   }
-}
-
-/** The error that was thrown in the thread: errors lose their class on the way. */
-function rebuild(code: string, details: Readonly<Record<string, unknown>>): Error {
-  return computeError(code as Code, details as never);
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
 import { type BodyCollector, type BodyRules, type BodySource, collectBody } from "./body.ts";
 import { jsonHeaders, type ProtocolReply, type ProtocolRequest } from "./exchange.ts";
-import { bodyRules, type ProtocolOptions, resolveProtocolOptions } from "./options.ts";
+import { bodyRules, type InternalProtocolOptions, resolveProtocolOptions } from "./options.ts";
 import { createRouter } from "./router.ts";
 
 /**
@@ -17,7 +17,7 @@ import { createRouter } from "./router.ts";
  */
 export function nodeListener(
   server: WorkerInferenceServer,
-  options: ProtocolOptions = {},
+  options: InternalProtocolOptions = {},
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const resolved = resolveProtocolOptions(options);
   const rules = bodyRules(resolved, server.buffers);

@@ -1,4 +1,5 @@
 import type { BufferPool } from "../infer/buffer-pool.ts";
+import type { ModelFigures } from "../infer/metrics.ts";
 import { invalidOption, requirePositiveInteger } from "../infer/options.ts";
 import type { BodyRules } from "./body.ts";
 import { BodyTimeouts } from "./body-timeouts.ts";
@@ -37,12 +38,25 @@ export interface ProtocolOptions {
   readonly repository?: RepositoryControl;
 }
 
+/** What a process of a cluster knows of the others. */
+export interface ClusterView {
+  /** True when every process serves every model. */
+  readonly ready: boolean;
+  /** Of all processes together. */
+  figures(): Promise<readonly ModelFigures[]>;
+}
+
+export interface InternalProtocolOptions extends ProtocolOptions {
+  readonly cluster?: ClusterView;
+}
+
 export interface ResolvedProtocolOptions extends Required<Omit<ProtocolOptions, "repository">> {
   readonly repository: RepositoryControl | null;
+  readonly cluster: ClusterView | null;
 }
 
 /** @throws INFERENCE_OPTION_INVALID */
-export function resolveProtocolOptions(options: ProtocolOptions): ResolvedProtocolOptions {
+export function resolveProtocolOptions(options: InternalProtocolOptions): ResolvedProtocolOptions {
   const resolved = {
     maxBodyBytes: 64 * 2 ** 20,
     bodyTimeoutMs: 30_000,
@@ -50,6 +64,7 @@ export function resolveProtocolOptions(options: ProtocolOptions): ResolvedProtoc
     serverName: "ashlar",
     serverVersion: "0.1.0",
     repository: null,
+    cluster: null,
     ...options,
   };
   requirePositiveInteger("maxBodyBytes", resolved.maxBodyBytes);

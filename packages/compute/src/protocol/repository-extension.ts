@@ -1,4 +1,5 @@
 import { computeError } from "../errors.ts";
+import type { ModelInfo } from "../infer/server.ts";
 import { jsonReply, type ProtocolReply, type ProtocolRequest } from "./exchange.ts";
 import { parseJson } from "./json.ts";
 import type { RepositoryControl, RepositoryIndexEntry } from "./options.ts";
@@ -30,14 +31,18 @@ export async function repositoryIndex(
   { options, server }: Pick<RouterContext, "options" | "server">,
   readyOnly: boolean,
 ): Promise<readonly RepositoryIndexEntry[]> {
-  const loaded = server.models().map(({ name, version, ready }): RepositoryIndexEntry => ({
+  const entries = (await options.repository?.index()) ?? loadedIndex(server.models());
+  return readyOnly ? entries.filter((entry) => entry.state === "READY") : entries;
+}
+
+/** What is loaded, as an index. */
+export function loadedIndex(models: readonly ModelInfo[]): RepositoryIndexEntry[] {
+  return models.map(({ name, version, ready }) => ({
     name,
     version,
     state: ready ? "READY" : "UNAVAILABLE",
     reason: ready ? "" : "no instance is alive",
   }));
-  const entries = (await options.repository?.index()) ?? loaded;
-  return readyOnly ? entries.filter((entry) => entry.state === "READY") : entries;
 }
 
 /** `parameters.config` replaces the settings file; files within the request are not taken. */
@@ -58,7 +63,11 @@ export async function loadModel(
   await control.load(name, typeof config === "string" ? parseJson(config, false) : config);
 }
 
-export function requireControl({ options }: Pick<RouterContext, "options">): RepositoryControl {
+export function requireControl({
+  options,
+}: {
+  readonly options: { readonly repository: RepositoryControl | null };
+}): RepositoryControl {
   if (options.repository !== null) return options.repository;
   throw computeError("PROTOCOL_UNSUPPORTED", {
     what: "Loading models by request",

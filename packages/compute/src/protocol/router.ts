@@ -1,5 +1,6 @@
 import { computeError } from "../errors.ts";
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
+import { type ModelFigures, prometheusMetrics } from "../infer/metrics.ts";
 import type { Servable } from "../infer/servable.ts";
 import type { TensorSpec } from "../infer/tensor.ts";
 import { Codec } from "./codec.ts";
@@ -67,11 +68,12 @@ async function route(context: RouterContext, request: ProtocolRequest): Promise<
     case "health/live":
       return jsonReply({ live: true });
     case "health/ready": {
-      const ready = context.server.models().every((model) => model.ready);
+      const others = context.options.cluster?.ready ?? true;
+      const ready = others && context.server.models().every((model) => model.ready);
       return jsonReply({ live: true, ready }, ready ? 200 : 503);
     }
     case "models/stats":
-      return jsonReply(modelStatistics(context.server));
+      return jsonReply(modelStatistics(await figuresOf(context)));
     default:
       return notFound(request);
   }
@@ -95,7 +97,7 @@ async function routeModel(
     }
   }
   if (!read) return notFound(request);
-  if (model === "stats" && action === "") return jsonReply(modelStatistics(server));
+  if (model === "stats" && action === "") return jsonReply(modelStatistics(await figuresOf(context)));
   switch (action) {
     case "":
       return jsonReply(metadata(server, await server.find(model, version)));
@@ -109,7 +111,7 @@ async function routeModel(
     }
     case "stats":
       await server.find(model, version);
-      return jsonReply(modelStatistics(server, model, version));
+      return jsonReply(modelStatistics(await figuresOf(context), model, version));
     case "config":
       return jsonReply(modelConfiguration(await server.find(model, version)));
     default:
@@ -133,8 +135,13 @@ export function metadata(server: WorkerInferenceServer, model: Servable): unknow
   };
 }
 
-function metricsReply({ server }: RouterContext): ProtocolReply {
-  return { status: 200, headers: { "content-type": "text/plain; version=0.0.4" }, body: server.metrics() };
+async function metricsReply(context: RouterContext): Promise<ProtocolReply> {
+  const body = prometheusMetrics(await figuresOf(context));
+  return { status: 200, headers: { "content-type": "text/plain; version=0.0.4" }, body };
+}
+
+function figuresOf({ server, options }: RouterContext): readonly ModelFigures[] | Promise<readonly ModelFigures[]> {
+  return options.cluster === null ? server.figures() : options.cluster.figures();
 }
 
 function notFound({ method, path }: ProtocolRequest): ProtocolReply {

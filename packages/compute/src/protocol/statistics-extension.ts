@@ -1,4 +1,4 @@
-import type { WorkerInferenceServer } from "../infer/inference-server.ts";
+import type { ModelFigures } from "../infer/metrics.ts";
 import type { ModelStatistics } from "../infer/statistics.ts";
 
 // Types, not interfaces: only they are what a message of gRPC may be.
@@ -18,18 +18,14 @@ export type ProtocolModelStatistics = {
 
 /** `GET /v2/models/stats` and `GET /v2/models/{model}/stats`. */
 export function modelStatistics(
-  server: WorkerInferenceServer,
-  name?: string,
-  version?: string,
+  figures: readonly ModelFigures[],
+  wanted?: string,
+  wantedVersion?: string,
 ): { readonly model_stats: readonly ProtocolModelStatistics[] } {
-  const rows = server.models().filter((model) => {
-    return (name ?? model.name) === model.name && (version ?? model.version) === model.version;
+  const rows = figures.filter(({ name, version }) => {
+    return (wanted ?? name) === name && (wantedVersion ?? version) === version;
   });
-  const stats = rows.map((model) => {
-    const statistics = server.entry(model.name)?.statisticsOf(model.version).read(0);
-    return statistics === undefined ? [] : [toProtocol(model.name, model.version, statistics)];
-  });
-  return { model_stats: stats.flat() };
+  return { model_stats: rows.map(({ name, version, statistics }) => toProtocol(name, version, statistics)) };
 }
 
 function toProtocol(name: string, version: string, s: ModelStatistics): ProtocolModelStatistics {

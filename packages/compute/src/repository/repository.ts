@@ -20,6 +20,9 @@ export interface RepositoryFailure {
   readonly error: Error;
 }
 
+/** What a repository changes: a server, or a cluster of them. */
+export type RepositoryTarget = Pick<InferenceServer, "models" | "load" | "add" | "promote" | "swap" | "unload">;
+
 interface Served {
   readonly settingsStamp: string;
   readonly stamps: ReadonlyMap<string, string>;
@@ -35,12 +38,12 @@ interface Served {
  * const handler = server.handler({ repository }); // clients may load and unload
  * ```
  */
-export function openModelRepository(server: InferenceServer, source: ModelSource): ModelRepository {
+export function openModelRepository(server: RepositoryTarget, source: ModelSource): ModelRepository {
   return new SourceRepository(server, source);
 }
 
 class SourceRepository implements ModelRepository {
-  readonly #server: InferenceServer;
+  readonly #server: RepositoryTarget;
   readonly #source: ModelSource;
   readonly #served: Map<string, Served> = new Map();
   /** Why a model could not be loaded. */
@@ -49,7 +52,7 @@ class SourceRepository implements ModelRepository {
   readonly #unloaded: Set<string> = new Set();
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(server: InferenceServer, source: ModelSource) {
+  constructor(server: RepositoryTarget, source: ModelSource) {
     this.#server = server;
     this.#source = source;
   }
