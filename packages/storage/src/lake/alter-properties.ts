@@ -20,6 +20,7 @@ const known: Readonly<Record<string, (value: string) => boolean>> = {
   "delta.enableChangeDataFeed": flag,
   "delta.enableDeletionVectors": flag,
   "delta.enableExpiredLogCleanup": flag,
+  "delta.enableInCommitTimestamps": flag,
   "delta.enableTypeWidening": flag,
   "delta.isolationLevel": (value) => value === "WriteSerializable" || value === "Serializable",
   "delta.logRetentionDuration": interval,

@@ -5,12 +5,12 @@ import { batchOf, constantData } from "../parquet/batch.ts";
 import type { Action, AddCdcFile, AddFile, RemoveFile } from "./actions.ts";
 import { type ChangeType, changeTypeColumn } from "./change-data.ts";
 import { columnNamed, type LoggedFile, planOf, readDataFile } from "./data-file.ts";
+import { VersionTimes } from "./in-commit-timestamp.ts";
 import type { TableLog } from "./log.ts";
 import { decodedPath } from "./logical-file.ts";
 import { readAhead } from "./read-ahead.ts";
 import type { LakeContext } from "./stage.ts";
 import type { Definition, TableState } from "./state.ts";
-import { commitTimes } from "./time.ts";
 
 export interface ChangesOptions {
   /** The first version whose changes are read. */
@@ -62,20 +62,21 @@ export async function* changes(
 /** @throws VERSION_NOT_FOUND when the log no longer has a version */
 async function changedFiles(
   log: TableLog,
-  { table, version: to }: TableState,
+  { table, version: to, definition }: TableState,
   from: number,
   signal: AbortSignal | undefined,
 ): Promise<ChangedFile[]> {
   const { commits } = await log.list({ until: to, ...(signal ? { signal } : {}) });
-  const times = new Map(commitTimes(commits).map((time) => [time.version, time.timestamp]));
+  const times = new VersionTimes(log, definition as Definition, commits);
   const notFound = (version: number): Error =>
     storageError("VERSION_NOT_FOUND", { table, version, earliest: commits[0]?.version ?? to, latest: to });
   if (!(from >= 0 && from <= to)) throw notFound(from);
   const files: ChangedFile[] = [];
   for (let version = from; version <= to; version++) {
-    const timestamp = times.get(version);
-    if (timestamp === undefined) throw notFound(version);
-    const changed = changesOf(await log.read(version, signal));
+    if (!commits.some((commit) => commit.version === version)) throw notFound(version);
+    const actions = await log.read(version, signal);
+    const timestamp = times.of(version, actions) ?? Number.NaN;
+    const changed = changesOf(actions);
     files.push(...changed.map((change) => ({ ...change, version, timestamp })));
   }
   return files;

@@ -3,6 +3,7 @@ import type { Action } from "./actions.ts";
 import { afterCommit } from "./after-commit.ts";
 import { type Conflict, conflictOf, type ReadSet, shapeConflict, shapeOf } from "./conflict.ts";
 import { withProtocol } from "./features.ts";
+import { withInCommitTimestamp } from "./in-commit-timestamp.ts";
 import type { TableLog } from "./log.ts";
 import { isPartOf, stateBeyond } from "./overtaken.ts";
 import { assertWritable } from "./protocol.ts";
@@ -78,7 +79,8 @@ export async function commit(
     if (isRepeated(state, request.transaction)) return "repeated";
     if (state.protocol && state.definition) assertWritable(state.table, state.protocol, state.definition);
     const version = state.version + 1;
-    const entry = entryOf({ ...request, actions: withProtocol(state.protocol, actions) }, commitId);
+    const planned = entryOf({ ...request, actions: withProtocol(state.protocol, actions) }, commitId);
+    const entry = await withInCommitTimestamp(log, state, planned, context.clock.now());
     const at = context.states.moment();
     const before = state.definition;
     const info = await log.write(version, entry, signal);

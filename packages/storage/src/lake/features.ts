@@ -1,5 +1,6 @@
 import type { Action, Protocol } from "./actions.ts";
 import { mappingModeKey } from "./column-mapping.ts";
+import { hasInCommitTimestamps } from "./in-commit-timestamp.ts";
 import { ownProtocol, withFeatures } from "./protocol.ts";
 import { featuresOfColumns } from "./schema.ts";
 import { type Definition, definitionOf } from "./state.ts";
@@ -12,6 +13,7 @@ export function featuresAtWork({ columns, configuration }: Pick<Definition, "col
     ...featuresOfColumns(columns),
     ...(on("delta.appendOnly") ? ["appendOnly"] : []),
     ...(on("delta.enableChangeDataFeed") ? ["changeDataFeed"] : []),
+    ...(hasInCommitTimestamps(configuration) ? ["inCommitTimestamp"] : []),
     ...(on("delta.enableDeletionVectors") ? ["deletionVectors"] : []),
     ...(on("delta.enableTypeWidening") || widened ? ["typeWidening"] : []),
     ...(["name", "id"].includes(configuration[mappingModeKey] ?? "") ? ["columnMapping"] : []),

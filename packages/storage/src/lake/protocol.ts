@@ -33,6 +33,7 @@ const features: Readonly<Record<string, Feature>> = {
   allowColumnDefaults: { refuses: inColumns(/^CURRENT_DEFAULT$/) },
   deletionVectors: { reads: true },
   domainMetadata: {},
+  inCommitTimestamp: {},
   timestampNtz: { reads: true },
   typeWidening: { reads: true },
   "typeWidening-preview": { reads: true },

@@ -3,6 +3,7 @@ import type { Action, AddFile, DomainMetadata, Metadata, Protocol, RemoveFile } 
 import type { Checkpoint, CheckpointFiles } from "./checkpoint.ts";
 import { CheckpointGroups } from "./checkpoint-groups.ts";
 import { mappingModeKey, physicalName, unmapped } from "./column-mapping.ts";
+import { inCommitTimestamp } from "./in-commit-timestamp.ts";
 import { logicalKey } from "./logical-file.ts";
 import type { TableLog } from "./log.ts";
 import { assertReadable } from "./protocol.ts";
@@ -32,6 +33,8 @@ export class TableState {
   /** -1 before the first version. */
   version = -1;
   protocol: Protocol | undefined;
+  /** When its version was committed, as that says itself, epoch milliseconds; undefined where it does not, or was not read. */
+  timestamp: number | undefined;
   /** As it stands in the log. */
   metadata: Metadata | undefined;
   definition: Definition | undefined;
@@ -52,6 +55,7 @@ export class TableState {
   copy(): TableState {
     const copy = new TableState(this.table);
     copy.version = this.version;
+    copy.timestamp = this.timestamp;
     copy.protocol = this.protocol;
     copy.metadata = this.metadata;
     copy.definition = this.definition;
@@ -89,6 +93,7 @@ export class TableState {
   /** Takes over all that another state says, which is not to be used any more. */
   become(other: TableState): void {
     this.version = other.version;
+    this.timestamp = other.timestamp;
     this.protocol = other.protocol;
     this.metadata = other.metadata;
     this.definition = other.definition;
@@ -120,7 +125,9 @@ export class TableState {
     if (this.definition === undefined || this.protocol === undefined) {
       throw corrupt(file, "the log begins without a protocol and metadata");
     }
-    if (version !== undefined) this.version = version;
+    if (version === undefined) return;
+    this.version = version;
+    this.timestamp = inCommitTimestamp(actions);
   }
 
   #setProtocol(protocol: Protocol): void {

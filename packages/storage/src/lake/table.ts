@@ -8,6 +8,7 @@ import { checkpoint } from "./after-commit.ts";
 import { alter, type AlterOptions, type TableChanges } from "./alter.ts";
 import { append, type AppendOptions, type AppendResult } from "./append.ts";
 import type { IntakeTarget, Rows } from "./intake.ts";
+import { VersionTimes } from "./in-commit-timestamp.ts";
 import { TableLog } from "./log.ts";
 import { isMapped } from "./column-mapping.ts";
 import { changes, type ChangesOptions } from "./change-feed.ts";
@@ -24,7 +25,6 @@ import type { LakeContext } from "./stage.ts";
 import type { Definition, TableState } from "./state.ts";
 import { parseStatistics } from "./statistics.ts";
 import { updateRows, type UpdateOptions, type UpdateResult } from "./update.ts";
-import { commitTimes } from "./time.ts";
 import { type PointInTime, resolveVersion } from "./time-travel.ts";
 import { vacuum, type VacuumOptions, type VacuumResult } from "./vacuum.ts";
 
@@ -49,7 +49,10 @@ export interface DataFile {
 
 export interface HistoryEntry {
   readonly version: number;
-  /** When the store got the version, epoch milliseconds: strictly ascending, whatever the clocks of writers. */
+  /**
+   * When the store got the version, epoch milliseconds: strictly ascending, whatever the clocks of writers. In a table
+   * with `delta.enableInCommitTimestamps`: when its writer says that it was committed.
+   */
   readonly timestamp: number;
   readonly operation: string;
   /** Everything the writer noted; its `timestamp` is by the writer's clock. */
@@ -264,7 +267,7 @@ export class DeltaTable implements LakeTable {
   }
 
   at(when: number | PointInTime): LakeTableView {
-    const version = (): Promise<number> => resolveVersion(this.#log, this.name, when);
+    const version = (): Promise<number> => resolveVersion(this.#log, () => this.state(), when);
     const scanAt = (options: ScanOptions): AsyncIterable<RecordBatch> => this.#scanAt(version, options);
     return {
       name: this.name,
@@ -295,9 +298,15 @@ export class DeltaTable implements LakeTable {
 
   async history(): Promise<readonly HistoryEntry[]> {
     const { commits } = await this.#log.list();
+    if (commits.length === 0) return [];
+    const { definition } = await this.state();
+    const times = new VersionTimes(this.#log, definition as Definition, commits);
     const entries: HistoryEntry[] = [];
-    for (const { version, timestamp } of commitTimes(commits).toReversed()) {
-      const info = (await this.#log.read(version)).find((action) => action.commitInfo)?.commitInfo ?? {};
+    for (const { version } of commits.toReversed()) {
+      const actions = await this.#log.read(version);
+      const timestamp = times.of(version, actions);
+      if (timestamp === undefined) continue;
+      const info = actions.find((action) => action.commitInfo)?.commitInfo ?? {};
       const { operation } = info;
       entries.push({
         version,
