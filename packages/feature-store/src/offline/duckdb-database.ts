@@ -28,12 +28,14 @@ interface Opened {
 /** A connection of its own to the database; its temporary tables go with it. */
 export interface Session extends AsyncDisposable {
   readonly connection: DuckdbConnection;
-  /** No other session of the database has it. */
-  readonly name: string;
+  /** A name that nothing else of the database has. */
+  newName(prefix: string): string;
   /** A folder for files, removed when the database is closed. */
   readonly folder: string;
   /** The name of a new table that outlasts the session, until it is dropped. */
   lastingTable(): Promise<string>;
+  /** The name of a new table on disk, compressed, that is dropped with the session: for what temporary tables would spill. */
+  largeTable(): Promise<string>;
 }
 
 /** One database in memory, opened when it is first used and closed when nothing uses it and nothing is kept in it. */
@@ -57,18 +59,27 @@ export class DuckdbDatabase {
       const connection = await opened.instance.connect();
       // A comparison of timestamps with and without a zone follows the session's zone, which follows that of the process.
       await connection.run("SET TimeZone = 'UTC'");
+      const lastingTable = async (): Promise<string> => {
+        const file = literal(join(opened.folder, `${lasting}.duckdb`));
+        // Nobody opens it again: it needs no log.
+        await (opened.attached ??= connection.run(`ATTACH ${file} AS ${lasting} (RECOVERY_MODE no_wal_writes)`));
+        this.#lasting++;
+        return `${lasting}.t${this.#named++}`;
+      };
+      const large: string[] = [];
       return {
         connection,
-        name: `session-${this.#named++}`,
+        newName: (prefix) => `${prefix}_${this.#named++}`,
         folder: opened.folder,
-        lastingTable: async () => {
-          const file = literal(join(opened.folder, `${lasting}.duckdb`));
-          // Nobody opens it again: it needs no log.
-          await (opened.attached ??= connection.run(`ATTACH ${file} AS ${lasting} (RECOVERY_MODE no_wal_writes)`));
-          this.#lasting++;
-          return `${lasting}.t${this.#named++}`;
+        lastingTable,
+        largeTable: async () => {
+          const table = await lastingTable();
+          large.push(table);
+          return table;
         },
         [Symbol.asyncDispose]: async () => {
+          for (const table of large) await connection.run(`DROP TABLE IF EXISTS ${table}`);
+          this.#lasting -= large.length;
           connection.closeSync();
           await this.#leave();
         },

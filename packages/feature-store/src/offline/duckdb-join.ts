@@ -9,7 +9,8 @@ import type { DuckdbDatabase, Session } from "./duckdb-database.ts";
 import { buildLastSeen, extendLastSeen, type LastSeenRequest, lastSeenOf, type LastSeenRows } from "./duckdb-kept.ts";
 import type { DuckdbLabels, LabelColumns } from "./duckdb-labels.ts";
 import { latestInputs, latestRows, readLatest } from "./duckdb-latest.ts";
-import { assertLabelKeys, DuckdbRun } from "./duckdb-run.ts";
+import { DuckdbRun } from "./duckdb-run.ts";
+import { assertLabelKeys } from "./duckdb-source.ts";
 import type { FeatureColumn } from "./feature-column.ts";
 import { joinWindows } from "./join.ts";
 import type { KeptTimelines, TimelineMaker } from "./kept-timelines.ts";
@@ -20,8 +21,9 @@ import { visibility } from "./visibility.ts";
 /** The last seen row of each label for one request, in DuckDB. */
 interface Latest {
   readonly kinds: ReadonlyMap<string, Kind>;
-  /** `"#"`, the number of a label, and the inputs; undefined where no label sees any. */
+  /** `"#"`, the number of a label, and the inputs: a table or a query in brackets; undefined where no label sees any. */
   readonly from: string | undefined;
+  readonly seen: LastSeenRows;
 }
 
 /** The joins of one set of labels, within one session. */
@@ -33,7 +35,7 @@ export class DuckdbJoin implements AsyncDisposable {
   readonly #kept: KeptTimelines<LastSeenRows>;
   readonly #several: boolean;
   readonly #latest = new Map<JoinRequest, Latest>();
-  readonly #held: LastSeenRows[] = [];
+  readonly #held = new Set<LastSeenRows>();
 
   constructor(
     database: DuckdbDatabase,
@@ -44,7 +46,7 @@ export class DuckdbJoin implements AsyncDisposable {
   ) {
     this.#database = database;
     this.#session = session;
-    this.#run = new DuckdbRun(session.connection, several);
+    this.#run = new DuckdbRun(session, several);
     this.#labels = labels;
     this.#kept = kept;
     this.#several = several;
@@ -95,25 +97,26 @@ export class DuckdbJoin implements AsyncDisposable {
     features: readonly string[],
   ): Promise<readonly FeatureColumn[]> {
     const latest = this.#latest.get(request) ?? (await this.#findLatest({ ...request, features }));
-    this.#latest.set(request, latest);
     const { connection } = this.#session;
     const { from, kinds } = latest;
-    const relation =
-      from === undefined || !this.#several
-        ? { from, place: `"#"` }
-        : { from: `(FROM ${from} WHERE "#" >= ${first} AND "#" < ${first + rows})`, place: `"#" - ${first}` };
-    const read = await readLatest(
-      connection,
-      { ...request, features },
-      kinds,
-      relation.from === undefined ? undefined : { from: relation.from, place: relation.place },
-      rows,
-    );
-    if (!this.#several) {
-      this.#latest.delete(request);
-      if (from !== undefined && !from.startsWith("(")) await connection.run(`DROP TABLE ${from}`);
+    if (this.#several) {
+      this.#latest.set(request, latest);
+      const range = from && `(FROM ${from} WHERE "#" >= ${first} AND "#" < ${first + rows})`;
+      return await readLatest(connection, { ...request, features }, kinds, {
+        from: range,
+        place: `"#" - ${first}`,
+        rows,
+      });
     }
+    const read = await readLatest(connection, { ...request, features }, kinds, { from, place: `"#"`, rows });
+    if (from?.startsWith("(") === false) await connection.run(`DROP TABLE ${from}`);
+    await this.#release(latest.seen);
     return read;
+  }
+
+  async #release(seen: LastSeenRows): Promise<void> {
+    this.#held.delete(seen);
+    await seen.release();
   }
 
   async #findLatest(request: JoinRequest): Promise<Latest> {
@@ -128,12 +131,10 @@ export class DuckdbJoin implements AsyncDisposable {
     const query = latestRows(request, inputs, seen, labels);
     // What is read once and in one pass is read as it is joined.
     const once = !this.#several && !inputs.some((input) => kinds.get(input) === "string");
-    if (query === undefined || once) return { kinds, from: query };
-    const from = `latest_${this.#latest.size}`;
-    await connection.run(
-      `CREATE OR REPLACE TEMP TABLE ${from} AS FROM ${query}${this.#several ? ' ORDER BY "#"' : ""}`,
-    );
-    return { kinds, from };
+    if (query === undefined || once) return { kinds, from: query, seen };
+    const from = this.#session.newName("latest");
+    await connection.run(`CREATE TEMP TABLE ${from} AS FROM ${query}${this.#several ? ' ORDER BY "#"' : ""}`);
+    return { kinds, from, seen };
   }
 
   async #lastSeen(request: JoinRequest, inputs: readonly string[]): Promise<LastSeenRows> {
@@ -156,19 +157,19 @@ export class DuckdbJoin implements AsyncDisposable {
         const appended = await view.source.appendedSince?.(fingerprint);
         if (appended === undefined || earlier.rows === 0) return undefined;
         const source = { ...appended, name: view.source.name, timezone: view.source.timezone };
-        const added = await this.#run.load(view, source, wanted.inputs, { signal });
+        const added = await this.#run.load(view, source, wanted.inputs, { signal, earlier: earlier.keys });
         if (added.rows === 0) return earlier;
         if (wanted.inputs.some((input) => added.kinds.get(input) !== earlier.inputs.get(input))) return undefined;
         return await extendLastSeen(this.#database, this.#session, wanted, earlier, added);
       },
     };
     const seen = await this.#kept.get(view.source, lastSeenOf(wanted), maker);
-    this.#held.push(seen);
+    this.#held.add(seen);
     return seen;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const seen of this.#held) await seen.release();
+    for (const seen of this.#held) await this.#release(seen);
     await this.#labels[Symbol.asyncDispose]();
   }
 }

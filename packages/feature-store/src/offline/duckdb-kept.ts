@@ -1,8 +1,7 @@
-import type { FeatureView } from "../define/feature-view.ts";
 import type { DuckdbDatabase, Session } from "./duckdb-database.ts";
 import { identifier, type Kind } from "./duckdb-columns.ts";
-import { countRows, type DuckdbConnection } from "./duckdb-library.ts";
-import type { DuckdbTable } from "./duckdb-table.ts";
+import { chunkItems, countRows, type DuckdbConnection, forEachChunk, memoryBytes } from "./duckdb-library.ts";
+import type { SourceTable } from "./duckdb-source.ts";
 import type { Keepable } from "./kept-timelines.ts";
 import type { JoinRequest } from "./port.ts";
 
@@ -72,22 +71,22 @@ export async function buildLastSeen(
   database: DuckdbDatabase,
   session: Session,
   request: LastSeenRequest,
-  source: DuckdbTable,
+  source: SourceTable,
   lasting: boolean,
 ): Promise<LastSeenRows> {
   const { connection } = session;
-  const tables = await newTables(session, lasting, source.name);
+  const tables = await newTables(session, lasting);
   const drop = dropOf(database, connection, tables, lasting);
   try {
-    const present = request.view.keys.map(({ column }) => `${identifier(column)} IS NOT NULL`);
-    await connection.run(`CREATE ${lasting ? "" : "TEMP "}TABLE ${tables.keys} AS
-      SELECT (row_number() OVER () - 1)::INTEGER AS code, *
-      FROM (SELECT DISTINCT ${keyColumns(request.view)} FROM ${source.name} WHERE ${present.join(" AND ")})`);
+    await connection.run(`CREATE ${lasting ? "" : "TEMP "}TABLE ${tables.keys} AS FROM ${source.keys}`);
     const known = lasting && request.view.knownAt !== undefined;
-    await order(connection, enteringRows(request, source.name, tables.keys), request, known);
-    await connection.run(
-      `CREATE ${lasting ? "" : "TEMP "}TABLE ${tables.table} AS ${lastOfOrdered(request, known)}; DROP TABLE ordered`,
-    );
+    const rows = (of?: KeyRange): string => enteringRows(request, source.name, of);
+    let into = `CREATE ${lasting ? "" : "TEMP "}TABLE ${tables.table} AS`;
+    for (const range of await keyRanges(connection, rows(), request)) {
+      await order(connection, rows(range), request, known);
+      await connection.run(`${into} ${lastOfOrdered(request, known)}; DROP TABLE ordered`);
+      into = `INSERT INTO ${tables.table}`;
+    }
     return await made(connection, tables, request, source, drop);
   } catch (error) {
     await drop();
@@ -104,23 +103,17 @@ export async function extendLastSeen(
   session: Session,
   request: LastSeenRequest,
   earlier: LastSeenRows,
-  added: DuckdbTable,
+  added: SourceTable,
 ): Promise<LastSeenRows> {
   const { connection } = session;
-  const tables = await newTables(session, true, added.name);
+  const tables = await newTables(session, true);
   const drop = dropOf(database, connection, tables, true);
   try {
-    const names = request.view.keys.map((_, i) => `k${i}`).join(", ");
-    const present = request.view.keys.map(({ column }) => `${identifier(column)} IS NOT NULL`);
-    const count = await countRows(connection, earlier.keys);
-    const fresh = `SELECT ${keyColumns(request.view)} FROM ${added.name} WHERE ${present.join(" AND ")}`;
-    await connection.run(`CREATE TABLE ${tables.keys} AS SELECT code, ${names} FROM ${earlier.keys}
-      UNION ALL SELECT (${count} + row_number() OVER () - 1)::INTEGER, ${names}
-      FROM (${fresh} EXCEPT SELECT ${names} FROM ${earlier.keys})`);
+    await connection.run(`CREATE TABLE ${tables.keys} AS FROM ${added.keys}`);
     const known = request.view.knownAt !== undefined;
     const inputs = request.inputs.map((_, i) => `, c${i}`).join("");
     const columns = `code, event, enter${known ? ", known" : ""}${inputs}`;
-    await connection.run(`CREATE OR REPLACE TEMP TABLE added AS ${enteringRows(request, added.name, tables.keys)};
+    await connection.run(`CREATE OR REPLACE TEMP TABLE added AS ${enteringRows(request, added.name)};
       CREATE OR REPLACE TEMP TABLE firsts AS
         SELECT code, min(event) AS event, min(enter) AS enter FROM added GROUP BY code;
       CREATE OR REPLACE TEMP TABLE marked AS
@@ -128,10 +121,12 @@ export async function extendLastSeen(
         FROM ${earlier.table} AS e LEFT JOIN firsts AS f ON e.code = f.code`);
     // Of those of before no two have one event and known time, so that any number before the later ones' does.
     const again = `SELECT ${columns}, -1 AS "#" FROM marked WHERE late UNION ALL SELECT ${columns}, "#" FROM added`;
-    await order(connection, again, request, known);
-    await connection.run(`CREATE TABLE ${tables.table} AS SELECT ${columns} FROM marked WHERE NOT late
-      UNION ALL ${lastOfOrdered(request, known)};
-      DROP TABLE ordered; DROP TABLE added; DROP TABLE firsts; DROP TABLE marked`);
+    await connection.run(`CREATE TABLE ${tables.table} AS SELECT ${columns} FROM marked WHERE NOT late`);
+    for (const range of await keyRanges(connection, again, request)) {
+      await order(connection, `FROM ${within(`(${again})`, range)}`, request, known);
+      await connection.run(`INSERT INTO ${tables.table} ${lastOfOrdered(request, known)}; DROP TABLE ordered`);
+    }
+    await connection.run("DROP TABLE added; DROP TABLE firsts; DROP TABLE marked");
     const kinds = added.rows === 0 ? { ...added, kinds: earlier.inputs } : added;
     return await made(connection, tables, request, kinds, drop);
   } catch (error) {
@@ -140,15 +135,47 @@ export async function extendLastSeen(
   }
 }
 
+/** Codes of keys, both ends included. */
+interface KeyRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+const within = (relation: string, range: KeyRange | undefined): string =>
+  range === undefined ? relation : `(FROM ${relation} WHERE code BETWEEN ${range.from} AND ${range.to})`;
+
+/**
+ * Keys whose rows together are sorted within a quarter of the memory: a sort that spills costs twice as much. Undefined: all
+ * keys at once.
+ */
+async function keyRanges(
+  connection: DuckdbConnection,
+  rows: string,
+  { inputs }: LastSeenRequest,
+): Promise<readonly (KeyRange | undefined)[]> {
+  const atOnce = Math.floor((await memoryBytes(connection)) / 4 / (64 + 8 * inputs.length));
+  if ((await countRows(connection, `(${rows})`)) <= atOnce) return [undefined];
+  const ranges: KeyRange[] = [];
+  const sql = `SELECT min(code), max(code) FROM (
+      SELECT code, (sum(n) OVER (ORDER BY code) - n) // ${atOnce} AS part
+      FROM (SELECT code, count(*) AS n FROM (${rows}) GROUP BY code))
+    GROUP BY part ORDER BY part`;
+  await forEachChunk(connection, sql, (chunk) => {
+    const [from, to] = [chunkItems<Int32Array>(chunk, 0), chunkItems<Int32Array>(chunk, 1)];
+    for (let i = 0; i < chunk.rowCount; i++) ranges.push({ from: from[i] as number, to: to[i] as number });
+  });
+  return ranges;
+}
+
 interface Tables {
   readonly table: string;
   readonly keys: string;
 }
 
-const newTables = async (session: Session, lasting: boolean, name: string): Promise<Tables> =>
+const newTables = async (session: Session, lasting: boolean): Promise<Tables> =>
   lasting
     ? { table: await session.lastingTable(), keys: await session.lastingTable() }
-    : { table: `${name}_last_seen`, keys: `${name}_keys` };
+    : { table: session.newName("last_seen"), keys: session.newName("keys") };
 
 const dropOf =
   (database: DuckdbDatabase, connection: DuckdbConnection, { table, keys }: Tables, lasting: boolean) =>
@@ -161,31 +188,28 @@ async function made(
   connection: DuckdbConnection,
   tables: Tables,
   { inputs }: LastSeenRequest,
-  { kinds }: Pick<DuckdbTable, "kinds">,
+  { kinds }: Pick<SourceTable, "kinds">,
   drop: () => Promise<void>,
 ): Promise<LastSeenRows> {
   const rows = await countRows(connection, tables.table);
   return new LastSeenRows({ ...tables, rows }, new Map(inputs.map((input) => [input, kinds.get(input) as Kind])), drop);
 }
 
-const keyColumns = ({ keys }: FeatureView): string =>
-  keys.map(({ column }, i) => `${identifier(column)} AS k${i}`).join(", ");
-
 /** Twice the range of times: values of one key never reach those of the next. */
 const keyStep = "18014398509481984::HUGEINT";
 
 /** The rows of a source that can be seen at all: `code`, `event`, `known`, `enter`, the inputs and `"#"`. */
-function enteringRows({ view, knownAt, strict, inputs }: LastSeenRequest, source: string, keys: string): string {
+function enteringRows({ view, knownAt, strict, inputs }: LastSeenRequest, source: string, range?: KeyRange): string {
   const event = identifier(view.eventTime);
   const told = view.knownAt === undefined ? undefined : identifier(view.knownAt);
   const cut = knownAt && told !== undefined;
   const happened = strict ? `${event} + 1` : event;
-  const match = view.keys.map(({ column }, i) => `${identifier(column)} = k${i}`);
-  const seen = [...(cut ? [told] : []), event].map((column) => `${column} IS NOT NULL`);
+  const seen = [...(cut ? [told] : []), event, `"#code"`].map((column) => `${column} IS NOT NULL`);
+  if (range !== undefined) seen.push(`"#code" BETWEEN ${range.from} AND ${range.to}`);
   const columns = inputs.map((column, i) => `, ${identifier(column)} AS c${i}`).join("");
-  return `SELECT code, ${event} AS event, ${told ?? "NULL::BIGINT"} AS known,
+  return `SELECT "#code" AS code, ${event} AS event, ${told ?? "NULL::BIGINT"} AS known,
       ${cut ? `greatest(${happened}, ${told})` : happened} AS enter${columns}, "#"
-    FROM ${source} JOIN ${keys} ON ${match.join(" AND ")} WHERE ${seen.join(" AND ")}`;
+    FROM ${source} WHERE ${seen.join(" AND ")}`;
 }
 
 /** Makes the table `ordered`: rows in order of key, and from the last one to the first. */

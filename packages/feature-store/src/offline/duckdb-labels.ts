@@ -8,7 +8,7 @@ import { identifier, readColumns } from "./duckdb-columns.ts";
 import type { Session } from "./duckdb-database.ts";
 import type { LabelRange, LabelTable } from "./duckdb-latest.ts";
 import { type DuckdbConnection, numberOf } from "./duckdb-library.ts";
-import { appendColumns, appendRows, type DuckdbTable, loadLabels } from "./duckdb-table.ts";
+import { appendColumns, appendRows, type DuckdbTable, loadFiles } from "./duckdb-table.ts";
 import { inParts, labelTimes } from "./label-batches.ts";
 import { LabelSpool } from "./label-spool.ts";
 import type { LabelOptions } from "./port.ts";
@@ -43,7 +43,7 @@ async function fileLabels(
   files: readonly string[],
   { time, rowsPerPart = Infinity }: LabelOptions,
 ): Promise<DuckdbLabels> {
-  const table = await loadLabels(connection, "labels", source, files);
+  const table = await loadFiles(connection, "labels", source, files);
   const names = [...table.kinds.keys()];
   const assertColumn = (column: string): void => {
     if (!table.kinds.has(column))
@@ -85,7 +85,7 @@ async function scannedLabels(
   source: TableSource,
   { time, rowsPerPart = Infinity, signal }: LabelOptions,
 ): Promise<DuckdbLabels> {
-  const spool = new LabelSpool(session.folder, session.name);
+  const spool = new LabelSpool(session.folder, session.newName("labels"));
   const whole: (readonly RecordBatch[])[] = [];
   try {
     for await (const batches of inParts(source, rowsPerPart, { signal })) {

@@ -52,13 +52,16 @@ export async function readLatest(
   connection: DuckdbConnection,
   request: JoinRequest,
   kinds: ReadonlyMap<string, Kind>,
-  latest: Pick<Relation, "from" | "place"> | undefined,
-  rows: number,
+  { from, place, rows }: Omit<Relation, "from"> & { readonly from: string | undefined },
 ): Promise<readonly FeatureColumn[]> {
-  const columns = await readColumns(connection, kinds, { from: "", place: "", ...latest, rows: latest ? rows : 0 });
-  const places = new Int32Array(rows).fill(-1);
+  const columns = await readColumns(connection, kinds, {
+    from: from ?? "",
+    place,
+    rows: from === undefined ? 0 : rows,
+  });
   // Labels that see no row have no value in any column.
-  if (latest !== undefined) for (let row = 0; row < rows; row++) places[row] = row;
+  const places = new Int32Array(rows).fill(-1);
+  if (from !== undefined) for (let row = 0; row < rows; row++) places[row] = row;
   const found = gatherLatest(request, columns, places);
   return request.features.map((name) => found.get(name) as FeatureColumn);
 }

@@ -73,3 +73,15 @@ export async function numberOf(connection: DuckdbConnection, sql: string): Promi
 
 export const countRows = async (connection: DuckdbConnection, from: string): Promise<number> =>
   Number(await numberOf(connection, `SELECT count(*) FROM ${from}`));
+
+const units: Readonly<Record<string, number>> = { bytes: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+
+/** What DuckDB may use before it spills. */
+export async function memoryBytes(connection: DuckdbConnection): Promise<number> {
+  let limit = "";
+  await forEachChunk(connection, "SELECT current_setting('memory_limit')", (chunk) => {
+    limit = String(chunk.getColumnVector(0).getItem(0));
+  });
+  const [amount, unit] = limit.split(" ");
+  return Number(amount) * (units[unit ?? ""] ?? 1);
+}

@@ -1,10 +1,10 @@
 import type { FeatureView } from "../define/feature-view.ts";
-import { featureStoreError } from "../errors.ts";
 import type { TableSource } from "../source/table-source.ts";
 import { identifier, type Kind, readColumns } from "./duckdb-columns.ts";
+import type { Session } from "./duckdb-database.ts";
 import type { LabelRange, LabelTable } from "./duckdb-latest.ts";
-import { chunkItems, countRows, type DuckdbConnection, forEachChunk } from "./duckdb-library.ts";
-import { type DuckdbTable, loadTable } from "./duckdb-table.ts";
+import { chunkItems, countRows, forEachChunk } from "./duckdb-library.ts";
+import { loadSource, sourceColumns, type SourceTable } from "./duckdb-source.ts";
 import { type GroupedLabels, timelineColumns } from "./join.ts";
 import { exactInteger, type KeyPart } from "./key-dictionary.ts";
 import type { EngineOptions, TimelineOptions } from "./port.ts";
@@ -17,27 +17,30 @@ export interface NumberedTimeline {
   readonly keys: string;
 }
 
+interface LoadedSource {
+  /** The key columns it is numbered by. */
+  readonly keys: string;
+  readonly table: SourceTable;
+}
+
 /** The sources and timelines of one session. A source is loaded once, with the columns that were asked for first. */
 export class DuckdbRun {
-  readonly #connection: DuckdbConnection;
-  readonly #sources = new Map<TableSource, DuckdbTable[]>();
+  readonly #session: Session;
+  readonly #sources = new Map<TableSource, readonly LoadedSource[]>();
   readonly #timelines = new Map<FeatureView, NumberedTimeline>();
   readonly #several: boolean;
   #tables = 0;
 
   /** @param several true when timelines are asked for again and again, part by part of the labels */
-  constructor(connection: DuckdbConnection, several: boolean) {
-    this.#connection = connection;
+  constructor(session: Session, several: boolean) {
+    this.#session = session;
     this.#several = several;
   }
 
   async timeline(view: FeatureView, options: TimelineOptions): Promise<NumberedTimeline> {
     const before = this.#timelines.get(view);
     if (before !== undefined) return before;
-    if (!this.#several) {
-      for (const { keys } of this.#timelines.values()) await this.#connection.run(`DROP TABLE ${keys}`);
-      this.#timelines.clear();
-    }
+    if (!this.#several) this.#timelines.clear();
     const numbered = await this.#number(
       view,
       await this.source(view, timelineColumns(view, options), options),
@@ -48,13 +51,15 @@ export class DuckdbRun {
   }
 
   /** The keys, times and some other columns of a view's source, as they came. @throws COLUMN_TYPE_MISMATCH, TIMESTAMP_NAIVE */
-  async source(view: FeatureView, inputs: readonly string[], options: EngineOptions): Promise<DuckdbTable> {
+  async source(view: FeatureView, inputs: readonly string[], options: EngineOptions): Promise<SourceTable> {
     const wanted = sourceColumns(view, inputs);
+    const id = wanted.keys.join();
     const loaded = this.#sources.get(view.source) ?? [];
-    const fitting = loaded.find((table) => wanted.every((column) => table.kinds.has(column)));
-    const table = fitting ?? (await this.load(view, view.source, inputs, options));
-    if (fitting === undefined) this.#sources.set(view.source, [...loaded, table]);
-    assertKinds(view, table);
+    const fitting = loaded.find(
+      ({ keys, table }) => keys === id && wanted.others.every((column) => table.kinds.has(column)),
+    );
+    const table = fitting?.table ?? (await this.load(view, view.source, inputs, options));
+    if (fitting === undefined) this.#sources.set(view.source, [...loaded, { keys: id, table }]);
     return table;
   }
 
@@ -63,63 +68,54 @@ export class DuckdbRun {
     view: FeatureView,
     source: TableSource,
     inputs: readonly string[],
-    options: EngineOptions,
-  ): Promise<DuckdbTable> {
-    const wanted = sourceColumns(view, inputs);
-    const table = await loadTable(this.#connection, `source_${this.#tables++}`, source, wanted, options);
-    assertKinds(view, table);
-    return table;
+    options: EngineOptions & { readonly earlier?: string },
+  ): Promise<SourceTable> {
+    const name = `source_${this.#tables++}`;
+    return await loadSource(this.#session, name, view, source, sourceColumns(view, inputs), options);
   }
 
-  async #number(view: FeatureView, source: DuckdbTable, options: TimelineOptions): Promise<NumberedTimeline> {
-    const keys = `keys_${this.#tables}`;
+  async #number(view: FeatureView, source: SourceTable, options: TimelineOptions): Promise<NumberedTimeline> {
+    const { connection } = this.#session;
     const rows = `rows_${this.#tables++}`;
-    const parts = view.keys.map((key, i) => `${identifier(key.column)} AS k${i}`).join(", ");
-    const present = view.keys.map((key) => `${identifier(key.column)} IS NOT NULL`).join(" AND ");
-    await this.#connection.run(
-      `CREATE TEMP TABLE ${keys} AS SELECT (row_number() OVER () - 1)::INTEGER AS code, * FROM (SELECT DISTINCT ${parts} FROM ${source.name} WHERE ${present})`,
-    );
     const event = identifier(view.eventTime);
     const known = view.knownAt === undefined ? event : `coalesce(${identifier(view.knownAt)}::DOUBLE, 'infinity')`;
-    const match = view.keys.map((key, i) => `s.${identifier(key.column)} = k.k${i}`).join(" AND ");
     const columns = timelineColumns(view, options);
-    const inputs = columns.map((column) => `, s.${identifier(column)}`).join("");
+    const inputs = columns.map((column) => `, ${identifier(column)}`).join("");
     options.signal?.throwIfAborted();
-    await this.#connection.run(
+    await connection.run(
       `CREATE TEMP TABLE ${rows} AS SELECT (row_number() OVER () - 1)::INTEGER AS "#row", * FROM (
-        SELECT k.code AS "#code", ${event}::DOUBLE AS "#event", ${known}::DOUBLE AS "#known"${inputs}
-        FROM ${source.name} AS s JOIN ${keys} AS k ON ${match} WHERE ${event} IS NOT NULL
-        ORDER BY "#code", "#event", "#known", s."#")`,
+        SELECT "#code", ${event}::DOUBLE AS "#event", ${known}::DOUBLE AS "#known"${inputs}
+        FROM ${source.name} WHERE "#code" IS NOT NULL AND ${event} IS NOT NULL
+        ORDER BY "#code", "#event", "#known", "#")`,
     );
     const ignored = {
-      nullKey: await countRows(this.#connection, `${source.name} WHERE NOT (${present})`),
-      nullEventTime: await countRows(this.#connection, `${source.name} WHERE ${present} AND ${event} IS NULL`),
-      nullKnownAt: await countRows(this.#connection, `${rows} WHERE "#known" = 'infinity'`),
+      nullKey: await countRows(connection, `${source.name} WHERE "#code" IS NULL`),
+      nullEventTime: await countRows(connection, `${source.name} WHERE "#code" IS NOT NULL AND ${event} IS NULL`),
+      nullKnownAt: await countRows(connection, `${rows} WHERE "#known" = 'infinity'`),
     };
-    const timeline = { ...(await this.#read(view, columns, source, keys, rows)), ignored };
-    await this.#connection.run(`DROP TABLE ${rows}`);
-    return { timeline, keys };
+    const timeline = { ...(await this.#read(view, columns, source, rows)), ignored };
+    await connection.run(`DROP TABLE ${rows}`);
+    return { timeline, keys: source.keys };
   }
 
   async #read(
     view: FeatureView,
     inputs: readonly string[],
-    source: DuckdbTable,
-    keys: string,
+    { keys, kinds: sourceKinds }: SourceTable,
     rows: string,
   ): Promise<Omit<Timeline, "ignored">> {
-    const size = await countRows(this.#connection, rows);
+    const size = await countRows(this.#session.connection, rows);
     const event = new Float64Array(size);
     const known = view.knownAt === undefined ? undefined : new Float64Array(size);
-    const counts = new Uint32Array((await countRows(this.#connection, keys)) + 1);
+    const counts = new Uint32Array((await countRows(this.#session.connection, keys)) + 1);
     const sql = `SELECT "#code", "#event", "#known" FROM ${rows} ORDER BY "#row"`;
-    await forEachChunk(this.#connection, sql, (chunk, at) => {
+    await forEachChunk(this.#session.connection, sql, (chunk, at) => {
       for (const code of chunkItems<Int32Array>(chunk, 0)) counts[code + 1] = (counts[code + 1] as number) + 1;
       event.set(chunkItems<Float64Array>(chunk, 1), at);
       known?.set(chunkItems<Float64Array>(chunk, 2), at);
     });
-    const kinds = new Map(inputs.map((column) => [column, source.kinds.get(column) as Kind]));
-    const columns = await readColumns(this.#connection, kinds, { from: rows, place: `"#row"`, rows: size });
+    const kinds = new Map(inputs.map((column) => [column, sourceKinds.get(column) as Kind]));
+    const columns = await readColumns(this.#session.connection, kinds, { from: rows, place: `"#row"`, rows: size });
     const found = await this.#keys(view, keys);
     return {
       keys: { size: found.length, key: (code) => found[code] as readonly KeyPart[] },
@@ -134,7 +130,7 @@ export class DuckdbRun {
   async #keys(view: FeatureView, keys: string): Promise<(readonly KeyPart[])[]> {
     const found: (readonly KeyPart[])[] = [];
     const parts = view.keys.map((_, i) => `k${i}`).join(", ");
-    await forEachChunk(this.#connection, `SELECT ${parts} FROM ${keys} ORDER BY code`, (chunk) => {
+    await forEachChunk(this.#session.connection, `SELECT ${parts} FROM ${keys} ORDER BY code`, (chunk) => {
       for (let row = 0; row < chunk.rowCount; row++) {
         found.push(view.keys.map(({ type }, i) => keyPart(type, chunk.getColumnVector(i).getItem(row))));
       }
@@ -159,7 +155,7 @@ export class DuckdbRun {
       const sql = `SELECT code, (l."#" - ${first})::INTEGER AS id
         FROM ${labels.table.name} AS l JOIN ${keys} AS k ON ${match}
         WHERE l."#" >= ${first} AND l."#" < ${first + rows} ORDER BY code, l.${identifier(labels.time)}, l."#"`;
-      await forEachChunk(this.#connection, sql, (chunk, at) => {
+      await forEachChunk(this.#session.connection, sql, (chunk, at) => {
         for (const code of chunkItems<Int32Array>(chunk, 0)) counts[code + 1] = (counts[code + 1] as number) + 1;
         order.set(chunkItems<Int32Array>(chunk, 1), at);
         size = at + chunk.rowCount;
@@ -167,11 +163,6 @@ export class DuckdbRun {
     }
     return { rows, starts: cumulative(counts), order: order.subarray(0, size), time };
   }
-}
-
-function sourceColumns(view: FeatureView, inputs: readonly string[]): string[] {
-  const keys = view.keys.map(({ column }) => column);
-  return [...new Set([...keys, view.eventTime, ...(view.knownAt === undefined ? [] : [view.knownAt]), ...inputs])];
 }
 
 function cumulative(counts: Uint32Array): Uint32Array {
@@ -182,29 +173,4 @@ function cumulative(counts: Uint32Array): Uint32Array {
 function keyPart(type: string, value: unknown): KeyPart {
   if (type === "boolean") return value === 1n;
   return typeof value === "bigint" ? exactInteger(value) : (value as KeyPart);
-}
-
-function assertKinds(view: FeatureView, source: DuckdbTable): void {
-  if (source.rows === 0) return;
-  for (const { column, type } of view.keys) assertKind(source, column, type, view.source.name);
-  for (const column of [view.eventTime, ...(view.knownAt === undefined ? [] : [view.knownAt])]) {
-    const found = source.kinds.get(column) as string;
-    const table = view.source.name;
-    if (!found.endsWith("time")) {
-      throw featureStoreError("COLUMN_TYPE_MISMATCH", { column, table, found: `${found}s`, wanted: "a timestamp" });
-    }
-    if (found === "naive time" && view.source.timezone !== "UTC") {
-      throw featureStoreError("TIMESTAMP_NAIVE", { column, table });
-    }
-  }
-}
-
-/** @throws COLUMN_TYPE_MISMATCH when the labels' keys are of other types than the view's */
-export const assertLabelKeys = (view: FeatureView, labels: DuckdbTable): void =>
-  view.keys.forEach(({ name, type }) => assertKind(labels, name, type, "labels"));
-
-function assertKind(table: DuckdbTable, column: string, type: string, name: string): void {
-  const found = table.kinds.get(column) as string;
-  if (table.rows === 0 || found === (type === "int64" ? "integer" : type)) return;
-  throw featureStoreError("COLUMN_TYPE_MISMATCH", { column, table: name, found: `${found}s`, wanted: type });
 }

@@ -14,37 +14,85 @@ export interface DuckdbTable {
   readonly kinds: ReadonlyMap<string, Kind>;
 }
 
-/** Loads columns of a source: Parquet files by DuckDB itself, else record batches row by row. @throws COLUMN_MISSING */
-export async function loadTable(
-  connection: DuckdbConnection,
-  name: string,
-  source: TableSource,
-  columns: readonly string[],
-  { signal }: EngineOptions,
-): Promise<DuckdbTable> {
-  const files = await source.localFiles?.();
-  signal?.throwIfAborted();
-  if (files !== undefined && files.length > 0) return loadFiles(connection, name, source, files, columns);
-  const batches: RecordBatch[] = [];
-  for await (const batch of source.scan({ columns, ...(signal === undefined ? {} : { signal }) })) {
-    signal?.throwIfAborted();
-    batches.push(batch);
-  }
-  return appendColumns(
-    connection,
-    name,
-    new Map(columns.map((column) => [column, readColumn(batches, column, source.name)])),
-  );
-}
-
-/** Loads all columns of Parquet files. */
-export async function loadLabels(
+/** All columns of Parquet files in a temporary table. */
+export async function loadFiles(
   connection: DuckdbConnection,
   name: string,
   source: TableSource,
   files: readonly string[],
 ): Promise<DuckdbTable> {
-  return loadFiles(connection, name, source, files, undefined);
+  const { from, number, kinds, values } = await filesRelation(connection, source, files, undefined);
+  const columns = [...values].map(([column, value]) => `${value} AS ${identifier(column)}`);
+  await connection.run(
+    `CREATE TEMP TABLE ${name} AS SELECT ${[`${number} AS "#"`, ...columns].join(", ")} FROM ${from}`,
+  );
+  await assertTimes(connection, name, kinds, source.name);
+  return { name, rows: await countRows(connection, name), kinds };
+}
+
+/** Columns as DuckDB finds them. */
+export interface RawRelation {
+  readonly from: string;
+  /** The number of each row. */
+  readonly number: string;
+  readonly rows: number;
+  readonly kinds: ReadonlyMap<string, Kind>;
+  /** How each column is stored. */
+  readonly values: ReadonlyMap<string, string>;
+}
+
+/** Columns of a source: of Parquet files as they lie, else of a table `name` that is made of its batches. @throws COLUMN_MISSING */
+export async function rawRelation(
+  connection: DuckdbConnection,
+  name: string,
+  source: TableSource,
+  columns: readonly string[],
+  { signal }: EngineOptions,
+): Promise<RawRelation> {
+  const files = await source.localFiles?.();
+  signal?.throwIfAborted();
+  if (files !== undefined && files.length > 0) return filesRelation(connection, source, files, columns);
+  const batches: RecordBatch[] = [];
+  for await (const batch of source.scan({ columns, ...(signal === undefined ? {} : { signal }) })) {
+    signal?.throwIfAborted();
+    batches.push(batch);
+  }
+  const read = new Map(columns.map((column) => [column, readColumn(batches, column, source.name)]));
+  const { kinds, rows } = await appendColumns(connection, name, read);
+  return { from: name, number: `"#"`, rows, kinds, values: new Map(columns.map((each) => [each, identifier(each)])) };
+}
+
+const list = (files: readonly string[]): string => `[${files.map(literal).join()}]`;
+const parquet = (files: readonly string[]): string => `read_parquet(${list(files)})`;
+
+async function filesRelation(
+  connection: DuckdbConnection,
+  source: TableSource,
+  files: readonly string[],
+  wantedColumns: readonly string[] | undefined,
+): Promise<RawRelation> {
+  const types = await describeFiles(connection, files);
+  const kinds = new Map<string, Kind>();
+  const values = new Map<string, string>();
+  for (const column of wantedColumns ?? types.keys()) {
+    const type = types.get(column);
+    if (type === undefined)
+      throw featureStoreError("COLUMN_MISSING", { column, table: source.name, columns: [...types.keys()] });
+    const kind = kindOf(type);
+    if (kind === undefined) {
+      const wanted = "an integer, float, boolean, string or timestamp column";
+      throw featureStoreError("COLUMN_TYPE_MISMATCH", { column, table: source.name, found: type, wanted });
+    }
+    kinds.set(column, kind);
+    const value = kind.endsWith("time") ? `epoch_us(${identifier(column)})` : identifier(column);
+    values.set(column, `CAST(${value} AS ${storedAs[kind]})`);
+  }
+  const counts: number[] = [];
+  await forEachChunk(connection, `SELECT num_rows FROM parquet_file_metadata(${list(files)})`, (chunk) => {
+    for (let row = 0; row < chunk.rowCount; row++) counts.push(Number(chunk.getColumnVector(0).getItem(row)));
+  });
+  const rows = counts.reduce((sum, count) => sum + count, 0);
+  return { from: parquet(files), number: rowNumber(counts, types), rows, kinds, values };
 }
 
 /** The columns of Parquet files and their types in DuckDB. */
@@ -61,52 +109,10 @@ async function describeFiles(
   return types;
 }
 
-const list = (files: readonly string[]): string => `[${files.map(literal).join()}]`;
-const parquet = (files: readonly string[]): string => `read_parquet(${list(files)})`;
-
-async function loadFiles(
-  connection: DuckdbConnection,
-  name: string,
-  source: TableSource,
-  files: readonly string[],
-  wantedColumns: readonly string[] | undefined,
-): Promise<DuckdbTable> {
-  const types = await describeFiles(connection, files);
-  const kinds = new Map<string, Kind>();
-  const selected = (wantedColumns ?? [...types.keys()]).map((column) => {
-    const type = types.get(column);
-    if (type === undefined)
-      throw featureStoreError("COLUMN_MISSING", { column, table: source.name, columns: [...types.keys()] });
-    const kind = kindOf(type);
-    if (kind === undefined) {
-      const wanted = "an integer, float, boolean, string or timestamp column";
-      throw featureStoreError("COLUMN_TYPE_MISMATCH", { column, table: source.name, found: type, wanted });
-    }
-    kinds.set(column, kind);
-    const value = kind.endsWith("time") ? `epoch_us(${identifier(column)})` : identifier(column);
-    return `CAST(${value} AS ${storedAs[kind]}) AS ${identifier(column)}`;
-  });
-  const number = await rowNumber(connection, files, types);
-  await connection.run(
-    `CREATE TEMP TABLE ${name} AS SELECT ${[`${number} AS "#"`, ...selected].join(", ")} FROM ${parquet(files)}`,
-  );
-  for (const [column, kind] of kinds)
-    if (kind.endsWith("time")) await assertTimes(connection, name, column, source.name);
-  return { name, rows: await countRows(connection, name), kinds };
-}
-
 /** The number of a row among those of all files: of its own file and the rows of those before, which all threads know. */
-async function rowNumber(
-  connection: DuckdbConnection,
-  files: readonly string[],
-  types: ReadonlyMap<string, string>,
-): Promise<string> {
+function rowNumber(counts: readonly number[], types: ReadonlyMap<string, string>): string {
   if (types.has("file_row_number") || types.has("file_index")) return "row_number() OVER () - 1";
-  if (files.length === 1) return "file_row_number";
-  const counts: number[] = [];
-  await forEachChunk(connection, `SELECT num_rows FROM parquet_file_metadata(${list(files)})`, (chunk) => {
-    for (let row = 0; row < chunk.rowCount; row++) counts.push(Number(chunk.getColumnVector(0).getItem(row)));
-  });
+  if (counts.length === 1) return "file_row_number";
   let before = 0;
   const starts = counts.map((rows) => (before += rows) - rows);
   return `([${starts.join()}]::BIGINT[])[file_index::BIGINT + 1] + file_row_number`;
@@ -123,12 +129,20 @@ function kindOf(type: string): Kind | undefined {
     : undefined;
 }
 
-async function assertTimes(connection: DuckdbConnection, name: string, column: string, table: string): Promise<void> {
-  const beyond = `abs(${identifier(column)}::DOUBLE) >= 9007199254740992`;
-  const row = await numberOf(connection, `SELECT min("#") FROM ${name} WHERE ${beyond}`);
-  if (row === null) return;
-  const rule = "it lies outside the years 1684 to 2255";
-  throw featureStoreError("TIMESTAMP_INVALID", { column, table, row, rule });
+/** @throws TIMESTAMP_INVALID */
+export async function assertTimes(
+  connection: DuckdbConnection,
+  name: string,
+  kinds: ReadonlyMap<string, Kind>,
+  table: string,
+): Promise<void> {
+  for (const [column, kind] of kinds) {
+    if (!kind.endsWith("time")) continue;
+    const beyond = `abs(${identifier(column)}::DOUBLE) >= 9007199254740992`;
+    const row = await numberOf(connection, `SELECT min("#") FROM ${name} WHERE ${beyond}`);
+    const rule = "it lies outside the years 1684 to 2255";
+    if (row !== null) throw featureStoreError("TIMESTAMP_INVALID", { column, table, row, rule });
+  }
 }
 
 /** Makes a table of columns that are in memory. */

@@ -34,7 +34,7 @@ export function duckdb({ keepBytes = 4 * 1024 ** 3, ...options }: DuckdbOptions 
     async timeline(view, request) {
       if (hasVectors(view)) return await arrow().timeline(view, request);
       await using session = await database.session();
-      return (await new DuckdbRun(session.connection, false).timeline(view, request)).timeline;
+      return (await new DuckdbRun(session, false).timeline(view, request)).timeline;
     },
     async *labels(source, request) {
       await using session = await database.session();
