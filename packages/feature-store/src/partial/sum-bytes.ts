@@ -26,6 +26,7 @@ export function sumBytes(sum: ExactFloatSum): Buffer {
 export function mergeSum(sum: ExactFloatSum, bytes: Buffer, at: number): number {
   const count = bytes[at];
   if (count === wide) {
+    if (at + 5 > bytes.length) throw sketchCorrupt("a sum");
     const end = at + 5 + bytes.readUInt32LE(at + 1);
     const text = bytes.toString("latin1", at + 5, end);
     if (!/^-?[0-9a-f]+$/.test(text)) throw sketchCorrupt("a sum");
