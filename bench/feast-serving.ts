@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { column, createFeatureStore, entity, featureView, fromBatches } from "@ashlar/feature-store";
@@ -107,10 +107,10 @@ function serve(handler: (request: Request) => Promise<Response>): Server {
       const request = new Request(`http://127.0.0.1${incoming.url ?? "/"}`, {
         method: incoming.method ?? "GET",
         headers: { "content-type": "application/json" },
-        body: await bodyOf(incoming),
+        body: await bytesOf(incoming),
       });
       const response = await handler(request);
-      const bytes = Buffer.from(await response.arrayBuffer());
+      const bytes = await bytesOf(response.body ?? []);
       outgoing.writeHead(response.status, { ...Object.fromEntries(response.headers), "content-length": bytes.length });
       outgoing.end(bytes);
     })();
@@ -118,8 +118,10 @@ function serve(handler: (request: Request) => Promise<Response>): Server {
   return server.listen(0, "127.0.0.1");
 }
 
-async function bodyOf(incoming: IncomingMessage): Promise<Buffer<ArrayBuffer>> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of incoming) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
+/** All of a body; what comes in one piece is not copied. */
+async function bytesOf(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? (only as Uint8Array<ArrayBuffer>) : Buffer.concat(chunks);
 }

@@ -1,7 +1,7 @@
 import type { View } from "../define/selection.ts";
 import type { HandlerLimits } from "./limits.ts";
-import { valueTexts } from "./columns-to-json.ts";
-import { type OnlineColumns, readingStatuses, statusCode } from "./online-columns.ts";
+import { valueItems } from "./columns-to-json.ts";
+import { type OnlineColumns, readingStatuses } from "./online-columns.ts";
 import type { Reading } from "./read.ts";
 import { entityRows, invalid, isObject } from "./wire.ts";
 
@@ -61,15 +61,13 @@ export function toFeast(body: Readonly<Record<string, unknown>>, read: OnlineCol
   );
   // Features that are of one age share its array.
   const timestamps = new Map<Float64Array, string>();
+  const words = new StatusWords();
   const features = read.names.map((name) => {
     const column = read.column(name);
-    const { ageMs, statuses: codes } = column;
+    const { ageMs } = column;
     const times = timestamps.get(ageMs) ?? JSON.stringify(Array.from(ageMs, (age) => timeText(age, at, epoch)));
     timestamps.set(ageMs, times);
-    const text = valueTexts(column);
-    const values = Array.from(codes, (code, row) => (code === statusCode.PRESENT ? text(row) : "null")).join();
-    const words = Array.from(codes, (code) => statuses[readingStatuses[code] ?? "NOT_FOUND"]).join('","');
-    return `{"values":[${values}],"statuses":[${words === "" ? "" : `"${words}"`}],"event_timestamps":${times}}`;
+    return `{"values":[${valueItems(column)}],"statuses":[${words.of(column.statuses)}],"event_timestamps":${times}}`;
   });
   const feature_names = [
     ...entities.map(([name]) => name),
@@ -77,6 +75,23 @@ export function toFeast(body: Readonly<Record<string, unknown>>, read: OnlineCol
   ];
   return `{"metadata":${JSON.stringify({ feature_names })},"results":[${[...keys, ...features].join()}]}`;
 }
+
+/** Statuses as the items of a JSON list. Most columns have one status throughout, whose text is made once. */
+class StatusWords {
+  readonly #uniform = new Map<number, string>();
+
+  /** @param codes of one length for all that are asked for */
+  of(codes: Uint8Array): string {
+    const [first] = codes;
+    if (first === undefined) return "";
+    if (codes.some((code) => code !== first)) return Array.from(codes, wordOf).join();
+    const text = this.#uniform.get(first) ?? Array.from(codes, wordOf).join();
+    this.#uniform.set(first, text);
+    return text;
+  }
+}
+
+const wordOf = (code: number): string => `"${statuses[readingStatuses[code] ?? "NOT_FOUND"]}"`;
 
 const timeText = (ageMs: number, at: number, otherwise: string): string =>
   Number.isNaN(ageMs) ? otherwise : new Date(at - ageMs).toISOString();
