@@ -63,7 +63,7 @@ export function pushSource(view: string, features: Features, options: PushSource
   const kept = lateness + exactReach;
   const merges = hops.size > 0 && kept < reach;
   const whole = merges ? [...hops].reduce(leastCommonMultiple) : 1;
-  if (whole > reach) throw invalid([...hops], "its hops have no common multiple within the longest window");
+  if (merges && whole > reach) throw invalid([...hops], "its hops have no common multiple within the longest window");
   const tile =
     options.tile === undefined
       ? Math.ceil(Math.max(10_000_000, Math.ceil(reach / 8)) / whole) * whole

@@ -21,8 +21,8 @@ export interface PushResult {
 /** What a push did. */
 export interface AddedEvents {
   readonly result: PushResult;
-  /** Of each event how many events of its tile arrived before it, 0 where it is in no tile. */
-  readonly arrived: ReadonlyMap<ReadEvent, number>;
+  /** Of each event that is in a tile how many events of it arrived before. */
+  readonly arrived: ReadonlyMap<ReadEvent, number | undefined>;
   /** The late events that a window could show, had those of their time not been merged. */
   readonly merged: ReadonlySet<TileEvent>;
 }
@@ -60,13 +60,13 @@ export async function addEvents(
   events: readonly ReadEvent[],
   { by, signal }: AddOptions,
 ): Promise<AddedEvents> {
-  const arrived = new Map<ReadEvent, number>();
+  const arrived = new Map<ReadEvent, number | undefined>();
   const merged = new Set<TileEvent>();
   const result = { accepted: 0, duplicates: 0, late: 0 };
   if (view.push.reach === 0) return { result: { ...result, accepted: events.length }, arrived, merged };
   const namespace = tileNamespace(view);
   const settle = ({ events: settled }: Group, { added, late, arrived: places }: AddedToTile): void => {
-    settled.forEach((event, i) => arrived.set(event, places[i] ?? 0));
+    settled.forEach((event, i) => arrived.set(event, places[i]));
     for (const event of late) merged.add(event);
     result.accepted += added;
     result.late += late.length;

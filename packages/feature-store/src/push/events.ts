@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Feature, FeatureView, ViewKey } from "../define/feature-view.ts";
 import { clockSkew, type PushSource } from "../define/push-source.ts";
 import type { Value } from "../define/value-type.ts";
@@ -27,11 +28,14 @@ export interface ReadEvent extends TileEvent {
 
 const longestId = 256;
 
+/** Below the place of any event in a tile, and below what history says: a number of 48 bits that follows from the id alone. */
+const rankOf = (id: string): number => createHash("sha256").update(id).digest().readUIntBE(0, 6) - 2 ** 48;
+
 /**
  * Checks events, all before any has an effect.
  *
  * @returns them, and what makes the vector of the plain features of one. Of events of one event and known time that of the
- * greater `arrived` stays
+ * greater `arrived` stays, and of those that no tile remembers the one of the greater rank: whatever comes first or again
  * @throws PUSH_INVALID, COLUMN_TYPE_MISMATCH, VALUE_OUT_OF_RANGE
  */
 export function readEvents(
@@ -39,7 +43,7 @@ export function readEvents(
   layout: TileLayout,
   events: readonly PushEvent[],
   now: number,
-): { readonly events: ReadEvent[]; readonly vector: (row: number, arrived: number) => OnlineEntry } {
+): { readonly events: ReadEvent[]; readonly vector: (row: number, arrived: number | undefined) => OnlineEntry } {
   const inputs = inputColumns(view);
   const cells = inputs.map((column) => events.map((event, row) => cellOf(view, event, row, column)));
   const columns = eventColumns(view, inputs, (i) => cells[i] ?? []);
@@ -61,8 +65,8 @@ export function readEvents(
   return {
     events: read,
     vector: (row, arrived) => {
-      const { entity, event, known } = read[row] as ReadEvent;
-      return { key: entity, vector: vectors.pack(values(row), { event, known, asOf: arrived }) };
+      const { entity, event, known, id } = read[row] as ReadEvent;
+      return { key: entity, vector: vectors.pack(values(row), { event, known, asOf: arrived ?? rankOf(id) }) };
     },
   };
 }

@@ -44,7 +44,7 @@ export async function pushEvents(
   await sink?.(given);
   const { result, arrived } = await addEvents(view, layout, online, events, { by: mergedBy(view.push, now), signal });
   // Whatever became of the windows: the stamp of a vector tells whether it is news. One who was killed before it pushes again.
-  const vectors = events.map((event, row) => vector(row, arrived.get(event) ?? 0));
+  const vectors = events.map((event, row) => vector(row, arrived.get(event)));
   await online.write(namespaceOf(view), vectors, { signal });
   return result;
 }

@@ -18,9 +18,9 @@ export interface AddedToTile {
   readonly late: readonly TileEvent[];
   /**
    * For each event given, how many events of the tile had arrived before it: an event that comes again has its first place,
-   * and a late one 0.
+   * and a late one none.
    */
-  readonly arrived: readonly number[];
+  readonly arrived: readonly (number | undefined)[];
 }
 
 const plainHead = 36;
@@ -101,7 +101,7 @@ export class TileLayout {
       if (place !== undefined) return place;
       if (enterOf(event) <= closed) {
         late.push(event);
-        return 0;
+        return undefined;
       }
       places.set(event.id, next);
       records.push(recordOf(event, this.merges ? next : undefined));
