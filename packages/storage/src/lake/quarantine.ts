@@ -1,14 +1,14 @@
+import { isAshlarError } from "@ashlar/core";
 import { Schema } from "apache-arrow";
-import { storageError } from "../errors.ts";
 import { quarantineFields } from "../expect/quarantine.ts";
 import type { AddFile } from "./actions.ts";
 import { type AppendContext, appendRequest, type Shape } from "./append-request.ts";
 import { isRefusal, removeOf } from "./change.ts";
 import { commit, isRepeated } from "./commit.ts";
-import { shapeOf } from "./conflict.ts";
+import { metadataAction } from "./evolve.ts";
+import { evolvedQuarantine } from "./quarantine-columns.ts";
 import { columnsFromArrow, type TableColumn } from "./schema.ts";
 import { type LakeContext, Stage } from "./stage.ts";
-import type { TableState } from "./state.ts";
 
 const quarantineOf = (table: string): string => `${table}__quarantine`;
 
@@ -23,32 +23,63 @@ function quarantineShape(columns: readonly TableColumn[]): Shape {
   return { columns: [...nullable, ...reasons], partitionBy: [] };
 }
 
+/** How often the columns of a quarantine may change under a write that sets rows aside. */
+const largestTries = 5;
+
 /**
- * Commits what was set aside, before the operation itself is committed: what is in neither table would be lost.
+ * Commits what was set aside, before the operation itself is committed: what is in neither table would be lost. The
+ * quarantine gains the columns that its table has gained since, and wider types; it keeps those that the table dropped or
+ * renamed.
  *
  * @param replaced what an earlier try of the same operation had set aside: it goes
  * @returns the files of the rows; undefined where this operation has committed none
+ * @throws SCHEMA_MISMATCH, COMMIT_CONFLICT
  */
 export async function commitQuarantine(
-  { context, name }: { readonly context: LakeContext; readonly name: string },
+  target: QuarantinedTable,
   bad: Stage,
   columns: readonly TableColumn[],
   options: AppendContext,
   replaced?: readonly AddFile[],
 ): Promise<readonly AddFile[] | undefined> {
   if (bad.rows === 0 && (replaced ?? []).length === 0) return replaced;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await tryCommit(target, bad, columns, options, replaced);
+    } catch (error) {
+      if (tries === largestTries || !isAshlarError(error, "COMMIT_CONFLICT")) throw error;
+    }
+  }
+}
+
+interface QuarantinedTable {
+  readonly context: LakeContext;
+  readonly name: string;
+}
+
+async function tryCommit(
+  { context, name }: QuarantinedTable,
+  bad: Stage,
+  columns: readonly TableColumn[],
+  options: AppendContext,
+  replaced: readonly AddFile[] | undefined,
+): Promise<readonly AddFile[] | undefined> {
   const { log, state } = await context.states.read(quarantineOf(name));
   // The first try that committed has noted the transaction.
   const transaction = replaced === undefined ? options.transaction : undefined;
   if (isRepeated(state, transaction)) return undefined;
+  const shape = quarantineShape(columns);
+  const { definition } = state;
+  const evolved = definition && evolvedQuarantine(state.table, definition, shape);
   const files = await bad.finish(options.signal);
-  const definition = quarantineShape(columns);
-  if (state.definition !== undefined) assertSameShape(state, definition);
-  const request = appendRequest(state, definition, files, { ...options, transaction });
+  const request = appendRequest(state, shape, files, { ...options, transaction });
   const removes = (replaced ?? []).map((file) => ({ remove: removeOf(file, options.now) }));
+  const metadata = evolved === undefined ? [] : [metadataAction(evolved)];
+  const read = evolved === undefined ? request.read : "definition";
   bad.offer();
   try {
-    const committed = await commit(context, log, state, { ...request, actions: [...removes, ...request.actions] });
+    const actions = [...metadata, ...removes, ...request.actions];
+    const committed = await commit(context, log, state, { ...request, read, actions });
     if (committed !== "repeated") return files;
     bad.withdraw();
     return undefined;
@@ -56,13 +87,4 @@ export async function commitQuarantine(
     if (isRefusal(error)) bad.withdraw();
     throw error;
   }
-}
-
-/** A quarantine that was begun under other columns is no place for these rows. @throws SCHEMA_MISMATCH */
-function assertSameShape({ table, definition }: TableState, wanted: Shape): void {
-  if (definition === undefined) return;
-  const { columns, partitionBy } = definition;
-  if (shapeOf({ columns, partitionBy }) === shapeOf(wanted)) return;
-  const problem = "its columns are not those of the table and a reason: move this quarantine away first";
-  throw storageError("SCHEMA_MISMATCH", { table, problem });
 }
