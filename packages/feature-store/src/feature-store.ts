@@ -18,8 +18,11 @@ import type { HandlerOptions } from "./serve/handler.ts";
 import type { OnlineColumns } from "./serve/online-columns.ts";
 import type { Reading } from "./serve/read.ts";
 import type { TrainingManifest } from "./training/manifest.ts";
-import type { ReplayOptions } from "./training/replay.ts";
-import type { ServiceTrainingSetOptions, TrainingSet, TrainingSetOptions } from "./training/training-set.ts";
+import type { ReplayOptions, ReplayWriteOptions } from "./training/replay.ts";
+import type { TrainingSummary } from "./training/training-join.ts";
+import type { ServiceTrainingSetOptions, TrainingSetOptions } from "./training/training-options.ts";
+import type { TrainingSet } from "./training/training-set.ts";
+import type { WriteOptions } from "./training/write-training-set.ts";
 
 export interface FeatureStoreOptions<Views extends readonly View[]> {
   readonly views: Views;
@@ -95,10 +98,21 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
     options: ServiceTrainingSetOptions<Service>,
   ): Promise<TrainingSet<TrainingRow<Service["views"], Service["selection"][number]>>>;
   /**
-   * Makes the training set of a manifest again, with the same digest.
+   * Joins as {@link trainingSet} does, to the same digest, into a sink and part by part: what is in memory does not grow with
+   * the labels. The sink has all rows when this resolves, and none when it rejects. Features of text are Arrow strings.
+   *
+   * @throws what `trainingSet` throws, and what the sink does
+   */
+  writeTrainingSet<const Selection extends Selector<Views>>(
+    options: (TrainingSetOptions<Selection> | ServiceTrainingSetOptions) & WriteOptions,
+  ): Promise<TrainingSummary>;
+  /**
+   * Makes the training set of a manifest again, with the same digest: in memory or, given `to`, into a sink, which keeps nothing
+   * when the digest would be another.
    *
    * @throws REPLAY_MISMATCH naming what changed since
    */
+  replay(manifest: TrainingManifest, options: ReplayWriteOptions): Promise<TrainingSummary>;
   replay(manifest: TrainingManifest, options: ReplayOptions): Promise<TrainingSet>;
   /**
    * Brings the online store up to `until` (epoch milliseconds): rows visible at or before it. Goes on from the watermark,

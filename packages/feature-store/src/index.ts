@@ -112,14 +112,20 @@ export type { Reading, Readings } from "./serve/read.ts";
 export { type Cell, fromRows, type RowCell } from "./source/rows.ts";
 export { fromBatches, fromTable, type SourceOptions, type TableSource } from "./source/table-source.ts";
 export { createFeatureStore } from "./store.ts";
+export { arrowStream } from "./training/arrow-stream.ts";
 export type { LeakReport } from "./training/leak-report.ts";
 export type { Labels } from "./training/label-source.ts";
 export type { JoinOptions, TrainingManifest } from "./training/manifest.ts";
-export type { ReplayOptions } from "./training/replay.ts";
+export {
+  type ParquetEncoder,
+  type ParquetEncoding,
+  parquetFile,
+  type ParquetFileOptions,
+} from "./training/parquet-file.ts";
+export type { ReplayOptions, ReplayWriteOptions } from "./training/replay.ts";
 export type { TrainingRows } from "./training/rows.ts";
-export type {
-  ServiceTrainingSetOptions,
-  TrainingOptions,
-  TrainingSet,
-  TrainingSetOptions,
-} from "./training/training-set.ts";
+export type { TrainingSink } from "./training/sink.ts";
+export type { TrainingSummary } from "./training/training-join.ts";
+export type { ServiceTrainingSetOptions, TrainingOptions, TrainingSetOptions } from "./training/training-options.ts";
+export type { TrainingSet } from "./training/training-set.ts";
+export type { WriteOptions } from "./training/write-training-set.ts";

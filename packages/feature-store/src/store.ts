@@ -24,8 +24,11 @@ import type { FoundNearest } from "./serve/nearest.ts";
 import type { OnlineColumns } from "./serve/online-columns.ts";
 import { readColumns } from "./serve/read-columns.ts";
 import { readOnline, type Readings, type ReadRequest } from "./serve/read.ts";
-import { replay } from "./training/replay.ts";
-import { makeTrainingSet, type ServiceTrainingSetOptions, type TrainingSetOptions } from "./training/training-set.ts";
+import { replay, type ReplayOptions, type ReplayWriteOptions, writeReplay } from "./training/replay.ts";
+import { selected, type ServiceTrainingSetOptions, type TrainingSetOptions } from "./training/training-options.ts";
+import type { TrainingManifest } from "./training/manifest.ts";
+import { makeTrainingSet } from "./training/training-set.ts";
+import { type WriteOptions, writeTrainingSet } from "./training/write-training-set.ts";
 
 /**
  * Makes a feature store. Nothing is opened or read until it is used.
@@ -106,10 +109,17 @@ export function createFeatureStore<const Views extends readonly View[]>(
       consumeEvents(batches, (events) => push(view, events, request), request.signal),
     // What a row is, the overloads say.
     trainingSet(request: TrainingSetOptions | ServiceTrainingSetOptions) {
-      if (!("service" in request)) return makeTrainingSet<never>(offline, views, request);
-      return makeTrainingSet<never>(offline, request.service.views, { ...request, features: request.service.features });
+      const asked = selected(views, request);
+      return makeTrainingSet<never>(offline, asked.views, { ...request, ...asked.selection });
     },
-    replay: (manifest, request) => replay(offline, views, manifest, request),
+    writeTrainingSet(request: (TrainingSetOptions | ServiceTrainingSetOptions) & WriteOptions) {
+      const asked = selected(views, request);
+      return writeTrainingSet(offline, asked.views, { ...request, ...asked.selection });
+    },
+    replay(manifest: TrainingManifest, request: ReplayOptions | ReplayWriteOptions) {
+      if ("to" in request) return writeReplay(offline, views, manifest, request) as Promise<never>;
+      return replay(offline, views, manifest, request) as Promise<never>;
+    },
     async materialize(view, { from, until, memoryBytes, signal }) {
       const reached = await online.watermark(await serving.namespace(view));
       if (from === undefined && reached !== undefined && until <= reached) return { written: 0, watermark: reached };

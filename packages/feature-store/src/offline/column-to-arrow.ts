@@ -57,7 +57,7 @@ function maker(column: ColumnData): (start: number, end: number) => Data {
     case "time": {
       const type = new TimestampMicrosecond(column.naive ? null : "UTC");
       return (start, end) =>
-        makeData({ type, data: integers(column.values.subarray(start, end)), ...nulls(start, end) });
+        makeData({ type, data: wholeWords(column.values.subarray(start, end)), ...nulls(start, end) });
     }
     case "number": {
       const { integer, values } = column;
@@ -65,13 +65,13 @@ function maker(column: ColumnData): (start: number, end: number) => Data {
         return (start, end) =>
           makeData({ type: new Float64(), data: values.subarray(start, end), ...nulls(start, end) });
       return (start, end) =>
-        makeData({ type: new Int64(), data: integers(values.subarray(start, end)), ...nulls(start, end) });
+        makeData({ type: new Int64(), data: wholeWords(values.subarray(start, end)), ...nulls(start, end) });
     }
   }
 }
 
 /** Whole doubles as 64-bit words, by halves: a bigint for each would take ten times as long. */
-function integers(values: Float64Array): BigInt64Array {
+export function wholeWords(values: Float64Array): BigInt64Array {
   const words = new Int32Array(values.length * 2);
   for (let row = 0; row < values.length; row++) {
     const value = values[row] as number;

@@ -16,6 +16,7 @@ import {
 import { dimensionsOf, sameValue, type ScalarType, type Value, type ValueType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import type { ColumnData } from "./column-data.ts";
+import { stringBytes } from "./string-bytes.ts";
 import { packBits } from "./column-to-arrow.ts";
 
 /** How the columns of a training set are typed. */
@@ -102,8 +103,12 @@ export class FeatureColumn {
     return this.#storage === "int64";
   }
 
+  #has(row: number): boolean {
+    return ((this.#bitmap[row >> 3] as number) & (1 << (row & 7))) !== 0;
+  }
+
   get(row: number): Value | null {
-    if (((this.#bitmap[row >> 3] as number) & (1 << (row & 7))) === 0) return null;
+    if (!this.#has(row)) return null;
     if (this.#storage === "vector") {
       return (this.#values as Float32Array).slice(row * this.#width, (row + 1) * this.#width);
     }
@@ -118,13 +123,16 @@ export class FeatureColumn {
     return !sameValue(this.get(row), other.get(row));
   }
 
-  /** Bytes that are equal exactly when the values are: presence bits, then values with 0 for null, strings in full. */
+  /** A bit for each row, least significant first, padded to 64: 1 where there is a value. */
+  get presence(): Uint8Array {
+    return this.#bitmap;
+  }
+
+  /** Bytes of the values, with 0 for null: with {@link presence} they are equal exactly when the values are. */
   *bytes(): Iterable<Uint8Array> {
     const { buffer, byteOffset, byteLength } = this.#values;
-    yield this.#bitmap;
-    yield new Uint8Array(buffer, byteOffset, byteLength);
-    // Codes are given out in order of appearance, so equal values have equal codes and an equal dictionary.
-    if (this.#storage === "string") yield Buffer.from(JSON.stringify(this.#dictionary));
+    if (this.#storage !== "string") yield new Uint8Array(buffer, byteOffset, byteLength);
+    else yield* stringBytes(this.#values as Int32Array, this.#dictionary, (row) => this.#has(row));
   }
 
   /** What the values are stored as. */

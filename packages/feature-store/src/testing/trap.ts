@@ -5,7 +5,7 @@ import { featureView } from "../define/feature-view.ts";
 import type { OfflineEngine } from "../offline/port.ts";
 import { fromTable } from "../source/table-source.ts";
 import { createFeatureStore } from "../store.ts";
-import type { TrainingSetOptions } from "../training/training-set.ts";
+import type { TrainingSetOptions } from "../training/training-options.ts";
 import { arrowTable } from "./tables.ts";
 
 /** A mistake that stores in use make, and how an engine shows that it does not. It rejects with an AssertionError. */

@@ -1,102 +1,104 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { isAshlarError } from "@ashlar/core";
+import type { RecordBatch } from "apache-arrow";
 import type { ColumnData } from "../offline/column-data.ts";
+import { wholeWords } from "../offline/column-to-arrow.ts";
 import type { FeatureColumn } from "../offline/feature-column.ts";
 import type { LabelPart } from "../offline/port.ts";
+import { stringBytes } from "../offline/string-bytes.ts";
+
+/** The parts that a digest is made of have a multiple of so many rows, but for the last. */
+export const digestStep = 64;
 
 /**
- * The SHA-256 of the rows of a training set: of the SHA-256 of each column's name, type, presence and values in row order,
- * in the order of the columns. It does not depend on the engine, on how the rows are cut into batches, or on how strings
- * are encoded.
+ * The SHA-256 of the rows of a training set: of their number and, in the order of the columns, of the name and type of each, and
+ * the SHA-256 of its presence and of its values in row order. It does not depend on the engine, on how the rows are cut into
+ * parts and batches, or on how strings are encoded.
  */
-export async function digestOf(labels: LabelPart, features: readonly FeatureColumn[]): Promise<string> {
-  const total = createHash("sha256").update(`rows ${labels.rows}\n`);
-  for (const name of labels.columnNames) total.update(await labelDigest(labels, name));
-  for (const feature of features) {
-    const hash = createHash("sha256").update(`feature ${feature.storage} ${feature.name}\n`);
-    for (const bytes of feature.bytes()) hash.update(bytes);
-    total.update(hash.digest());
+export class RowsDigest {
+  readonly #columns = new Map<string, ColumnDigest>();
+  #rows = 0;
+
+  async add(labels: LabelPart, features: readonly FeatureColumn[]): Promise<void> {
+    this.#rows += labels.rows;
+    for (const name of labels.columnNames) await this.#addLabel(labels, name);
+    for (const feature of features) {
+      const digest = this.#column(`feature ${feature.storage} ${feature.name}`);
+      digest.presence.update(feature.presence);
+      for (const bytes of feature.bytes()) digest.values.update(bytes);
+    }
   }
-  return total.digest("hex");
+
+  hex(): string {
+    const total = createHash("sha256").update(`rows ${this.#rows}\n`);
+    for (const [head, { presence, values }] of this.#columns) {
+      total.update(`${head}\n`).update(presence.digest()).update(values.digest());
+    }
+    return total.digest("hex");
+  }
+
+  async #addLabel(labels: LabelPart, name: string): Promise<void> {
+    const data = await columnOf(labels, name);
+    if (data === undefined || data.kind === "vector") {
+      const { values } = this.#column(`label other ${name}`);
+      for await (const batch of labels.batches()) addTexts(values, batch, name);
+      return;
+    }
+    const { presence, values } = this.#column(`label ${typeOf(data)} ${name}`);
+    presence.update(data.valid ?? new Uint8Array(data.values.length).fill(1));
+    for (const bytes of valueBytes(data)) values.update(bytes);
+  }
+
+  #column(head: string): ColumnDigest {
+    let column = this.#columns.get(head);
+    if (column === undefined) {
+      column = { presence: createHash("sha256"), values: createHash("sha256") };
+      this.#columns.set(head, column);
+    }
+    return column;
+  }
 }
 
-async function labelDigest(labels: LabelPart, name: string): Promise<Uint8Array> {
-  const hash = createHash("sha256");
+interface ColumnDigest {
+  readonly presence: Hash;
+  readonly values: Hash;
+}
+
+/** Undefined for a column of a type no feature can be keyed by, such as a list: it still belongs to the rows. */
+async function columnOf(labels: LabelPart, name: string): Promise<ColumnData | undefined> {
   try {
-    const data = await labels.column(name);
-    if (data.kind === "vector") return await otherDigest(labels, name);
-    hash.update(`label ${data.kind} ${name}\n`);
-    for (const bytes of columnBytes(data)) hash.update(bytes);
+    return await labels.column(name);
   } catch (error) {
     if (!isAshlarError(error)) throw error;
-    return await otherDigest(labels, name);
+    return undefined;
   }
-  return hash.digest();
 }
 
-/** A column of a type no feature can be keyed by, such as a list, still belongs to the rows. */
-async function otherDigest(labels: LabelPart, name: string): Promise<Uint8Array> {
-  const hash = createHash("sha256").update(`label other ${name}\n`);
-  for await (const batch of labels.batches())
-    for (const value of batch.getChild(name) ?? []) hash.update(`${text(value)}\n`);
-  return hash.digest();
+function addTexts(values: Hash, batch: RecordBatch, name: string): void {
+  for (const value of batch.getChild(name) ?? []) values.update(`${text(value)}\n`);
 }
 
 const text = (value: unknown): string =>
   JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? `${inner}n` : inner));
 
-function* columnBytes(data: ColumnData): Iterable<Uint8Array> {
-  const { values, valid } = data;
-  yield valid ?? new Uint8Array(values.length).fill(1);
+/** Integers are of one type, whether those of a part are exact in a double or not. */
+function typeOf(data: ColumnData): string {
+  if (data.kind === "number") return data.integer ? "integer" : "float";
+  return data.kind === "bigint" ? "integer" : data.kind;
+}
+
+function* valueBytes(data: Exclude<ColumnData, { readonly kind: "vector" }>): Iterable<Uint8Array> {
+  const { valid } = data;
   if (data.kind === "string") {
-    yield* stringBytes(data.values, data.dictionary, valid);
+    yield* stringBytes(data.values, data.dictionary, (row) => valid?.[row] !== 0);
     return;
   }
-  if (data.kind === "vector") return;
-  let canonical = data.values;
+  let values = data.kind === "number" && data.integer ? wholeWords(data.values) : data.values;
   if (valid !== undefined) {
-    canonical = data.values.slice();
+    values = values.slice();
     for (let row = 0; row < valid.length; row++) {
-      if (valid[row] === 0) canonical[row] = (data.kind === "bigint" ? 0n : 0) as never;
+      if (valid[row] === 0) values[row] = (values instanceof BigInt64Array ? 0n : 0) as never;
     }
   }
-  yield new Uint8Array(canonical.buffer, canonical.byteOffset, canonical.byteLength);
-}
-
-/** Each string as its UTF-8 length in four bytes and its bytes, in pieces of about a mebibyte that share their memory. */
-function* stringBytes(
-  codes: Int32Array,
-  dictionary: readonly string[],
-  valid: Uint8Array | undefined,
-): Iterable<Uint8Array> {
-  const { bytes, starts } = encoded(dictionary);
-  const longest = dictionary.reduce(
-    (most, _, i) => Math.max(most, (starts[i + 1] as number) - (starts[i] as number)),
-    0,
-  );
-  const piece = new Uint8Array((1 << 20) + longest);
-  let used = 0;
-  for (let row = 0; row < codes.length; row++) {
-    if (valid !== undefined && valid[row] === 0) continue;
-    const code = codes[row] as number;
-    const end = starts[code + 1] as number;
-    for (let from = starts[code] as number; from < end; from++) piece[used++] = bytes[from] as number;
-    if (used < 1 << 20) continue;
-    yield piece.subarray(0, used);
-    used = 0;
-  }
-  yield piece.subarray(0, used);
-}
-
-/** The strings of a dictionary one after another, each after its length. */
-function encoded(dictionary: readonly string[]): { readonly bytes: Uint8Array; readonly starts: Float64Array } {
-  const starts = new Float64Array(dictionary.length + 1);
-  const parts = dictionary.map((text, i) => {
-    const bytes = Buffer.from(text);
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(bytes.length);
-    starts[i + 1] = (starts[i] as number) + 4 + bytes.length;
-    return [length, bytes];
-  });
-  return { bytes: Buffer.concat(parts.flat()), starts };
+  yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -9,12 +9,17 @@ export interface LeakReport {
   readonly features: Readonly<Record<string, number>>;
 }
 
-/** Counts, view by view, so that only one view's leaky columns are in memory at a time. */
+/** Counts part by part of the rows, and within a part view by view, so that only one view's leaky columns are in memory. */
 export class LeakCount {
-  readonly #leaked: Uint8Array;
   readonly #features: Record<string, number> = {};
+  #rows = 0;
+  #leakedRows = 0;
+  #leaked = new Uint8Array(0);
 
-  constructor(rows: number) {
+  /** Begins a part of so many rows. */
+  begin(rows: number): void {
+    this.#settle();
+    this.#rows += rows;
     this.#leaked = new Uint8Array(rows);
   }
 
@@ -26,13 +31,17 @@ export class LeakCount {
         different++;
         this.#leaked[row] = 1;
       }
-      this.#features[column.name] = different;
+      this.#features[column.name] = (this.#features[column.name] ?? 0) + different;
     });
   }
 
   report(): LeakReport {
-    let leakedRows = 0;
-    for (const leaked of this.#leaked) leakedRows += leaked;
-    return { rows: this.#leaked.length, leakedRows, features: { ...this.#features } };
+    this.#settle();
+    return { rows: this.#rows, leakedRows: this.#leakedRows, features: { ...this.#features } };
+  }
+
+  #settle(): void {
+    for (const leaked of this.#leaked) this.#leakedRows += leaked;
+    this.#leaked = new Uint8Array(0);
   }
 }

@@ -4,7 +4,10 @@ import { featureStoreError } from "../errors.ts";
 import type { OfflineEngine } from "../offline/port.ts";
 import type { Labels } from "./label-source.ts";
 import type { TrainingManifest } from "./manifest.ts";
+import type { TrainingSummary } from "./training-join.ts";
+import type { SelectionOptions, TrainingOptions } from "./training-options.ts";
 import { makeTrainingSet, type TrainingSet } from "./training-set.ts";
+import { type WriteOptions, writeTrainingSet } from "./write-training-set.ts";
 
 export interface ReplayOptions {
   /** The labels it was made with. */
@@ -14,8 +17,11 @@ export interface ReplayOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Replays into a sink, which keeps nothing when the digest is another. */
+export type ReplayWriteOptions = ReplayOptions & WriteOptions;
+
 /**
- * Makes the training set of a manifest again.
+ * Makes the training set of a manifest again, in memory.
  *
  * @throws REPLAY_MISMATCH naming what changed: before the join when a definition did, after it when rows did
  */
@@ -23,12 +29,38 @@ export async function replay(
   engine: OfflineEngine,
   views: readonly View[],
   manifest: TrainingManifest,
-  { labels, service, signal }: ReplayOptions,
+  options: ReplayOptions,
 ): Promise<TrainingSet> {
+  const asked = again(views, manifest, options);
+  const set = await makeTrainingSet<Readonly<Record<string, unknown>>>(engine, asked.views, asked.options);
+  assertSame(set, manifest);
+  return set;
+}
+
+/** Makes the training set of a manifest again, into a sink. @throws REPLAY_MISMATCH, with nothing kept */
+export async function writeReplay(
+  engine: OfflineEngine,
+  views: readonly View[],
+  manifest: TrainingManifest,
+  options: ReplayWriteOptions,
+): Promise<TrainingSummary> {
+  const asked = again(views, manifest, options);
+  const { to, rowsPerPart } = options;
+  const written = { ...asked.options, to, ...(rowsPerPart === undefined ? {} : { rowsPerPart }) };
+  return await writeTrainingSet(engine, asked.views, written, (summary) => assertSame(summary, manifest));
+}
+
+/** What is to be made again. @throws REPLAY_MISMATCH when definitions are others */
+function again(
+  views: readonly View[],
+  manifest: TrainingManifest,
+  { labels, service, signal }: ReplayOptions,
+): { readonly views: readonly View[]; readonly options: TrainingOptions & SelectionOptions } {
   const { lookBack, timezone, ...join } = manifest.options;
-  const redefined = changedViews(service?.views ?? views, manifest);
+  const defined = service?.views ?? views;
+  const redefined = changedViews(defined, manifest);
   if (redefined.length > 0) throw mismatch(manifest, redefined);
-  const set = await makeTrainingSet<Readonly<Record<string, unknown>>>(engine, service?.views ?? views, {
+  const options = {
     ...join,
     labels,
     features: manifest.features,
@@ -36,9 +68,12 @@ export async function replay(
     ...(timezone === null ? {} : { timezone }),
     ...(service === undefined ? {} : { service }),
     ...(signal === undefined ? {} : { signal }),
-  });
-  if (set.digest !== manifest.digest) throw mismatch(manifest, changedRows(set.manifest, manifest));
-  return set;
+  };
+  return { views: defined, options };
+}
+
+function assertSame(made: TrainingSummary, manifest: TrainingManifest): void {
+  if (made.digest !== manifest.digest) throw mismatch(manifest, changedRows(made.manifest, manifest));
 }
 
 function changedViews(views: readonly View[], manifest: TrainingManifest): string[] {

@@ -1,7 +1,8 @@
-import { Field, makeData, RecordBatch, RecordBatchStreamWriter, Schema, Struct, Table } from "apache-arrow";
-import { pipeline, Readable } from "node:stream";
+import { Field, makeData, RecordBatch, Schema, Struct, Table } from "apache-arrow";
+import { Readable } from "node:stream";
 import { collect } from "../collect.ts";
 import type { FeatureColumn } from "../offline/feature-column.ts";
+import { encodeStream } from "./arrow-stream.ts";
 
 const rowsPerBatch = 65_536;
 
@@ -32,11 +33,7 @@ export function trainingRows(
   return {
     batches,
     table: async () => new Table(await collect(batches())),
-    stream() {
-      // A failure destroys both ends, and the reader is told by the end it holds.
-      const encoded = pipeline(Readable.from(batches()), RecordBatchStreamWriter.throughNode(), () => undefined);
-      return Readable.toWeb(encoded) as ReadableStream<Uint8Array>;
-    },
+    stream: () => Readable.toWeb(encodeStream(batches())) as ReadableStream<Uint8Array>,
   };
 }
 
