@@ -178,42 +178,79 @@ async function packedEntries(): Promise<OnlineEntry[]> {
   return entries;
 }
 
-/** From an event to the read that shows it, beside a transaction and a read of the bare library. */
+const clicks = featureView({
+  name: "clicks",
+  entities: [entity({ name: "user", key: { user: "int64" } })],
+  source: fromRows("clicks", []),
+  eventTime: "at",
+  ttl: "1d",
+  push: { id: "id" },
+  features: { last: column("page", "string"), count_1h: window("1h", count()) },
+});
+
+/** From an event to the read that shows it, beside a write that is on disk, and a read, of the bare library. */
 export async function pushToVisible({ folder, pair }: Bench): Promise<void> {
-  const clicks = featureView({
-    name: "clicks",
-    entities: [entity({ name: "user", key: { user: "int64" } })],
-    source: fromRows("clicks", []),
-    eventTime: "at",
-    ttl: "1d",
-    push: { id: "id" },
-    features: { last: column("page", "string"), count_1h: window("1h", count()) },
-  });
-  await using online = lmdb({ path: join(folder, "push.lmdb") });
-  const store = createFeatureStore({ views: [clicks], online });
-  const bare = open({ path: join(folder, "push-bare.lmdb"), encoding: "binary", keyEncoding: "binary" });
   let n = 0;
-  const pushed = async (): Promise<void> => {
-    const user = BigInt(n % 1000);
-    await store.push(clicks, [{ id: n++, user, at: new Date(), page: "/" }]);
-    const [row] = await store.read({ entities: [{ user }], features: ["clicks:*"] });
-    strictEqual(row?.["clicks:last"].value, "/");
-  };
   const bytes = Buffer.alloc(200);
-  const written = async (): Promise<void> => {
-    const key = Buffer.from(`user ${n++ % 1000}`);
-    await bare.put(key, bytes);
-    strictEqual(bare.getBinary(key)?.length, bytes.length);
-  };
-  await pair({
-    name: "push an event and read it, lmdb(), p99",
-    unit: "ms",
-    higherIsBetter: false,
-    peerName: "lmdb, put and get of 200 bytes",
-    ours: () => ninetyNinth(pushed),
-    peer: () => ninetyNinth(written),
+
+  async function beside(
+    name: string,
+    online: OnlineStore,
+    peerName: string,
+    write: (key: Buffer) => Promise<number | undefined>,
+  ): Promise<void> {
+    const store = createFeatureStore({ views: [clicks], online });
+    const pushed = async (): Promise<void> => {
+      const user = BigInt(n % 1000);
+      await store.push(clicks, [{ id: n++, user, at: new Date(), page: "/" }]);
+      const [row] = await store.read({ entities: [{ user }], features: ["clicks:*"] });
+      strictEqual(row?.["clicks:last"].value, "/");
+    };
+    const written = async (): Promise<void> => {
+      strictEqual(await write(Buffer.from(`user ${n++ % 1000}`)), bytes.length);
+    };
+    await pair({
+      name: `push an event and read it, ${name}, p99`,
+      unit: "ms",
+      higherIsBetter: false,
+      peerName,
+      ours: () => ninetyNinth(pushed),
+      peer: () => ninetyNinth(written),
+    });
+  }
+
+  await using inLmdb = lmdb({ path: join(folder, "push.lmdb") });
+  const bareLmdb = open({ path: join(folder, "push-bare.lmdb"), encoding: "binary", keyEncoding: "binary" });
+  await beside("lmdb()", inLmdb, "lmdb, put and get of 200 bytes", async (key) => {
+    await bareLmdb.put(key, bytes);
+    return bareLmdb.getBinary(key)?.length;
   });
-  await bare.close();
+  await bareLmdb.close();
+
+  await using inSqlite = sqlite({ path: join(folder, "push.db") });
+  using bareSqlite = new DatabaseSync(join(folder, "push-bare.db"));
+  bareSqlite.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE v (k BLOB PRIMARY KEY, v BLOB)");
+  const insert = bareSqlite.prepare("INSERT OR REPLACE INTO v VALUES (?, ?)");
+  const select = bareSqlite.prepare("SELECT v FROM v WHERE k = ?");
+  await beside("sqlite()", inSqlite, "node:sqlite, INSERT and SELECT of 200 bytes", async (key) => {
+    insert.run(key, bytes);
+    return (select.get(key)?.["v"] as Uint8Array).length;
+  });
+
+  // Not installed everywhere: the row is left out.
+  if (!isThere) return;
+  await using server = await startRedis();
+  const client = createClient({ url: server.url });
+  await client.connect();
+  try {
+    await beside("redis()", redis({ client }), "node-redis, SET and GET of 200 bytes", async (key) => {
+      await client.set(key, bytes);
+      const reply = await client.sendCommand(["GET", key], { typeMapping: { 36: Buffer } });
+      return (reply as unknown as Buffer).length;
+    });
+  } finally {
+    await client.close();
+  }
 }
 
 async function ninetyNinth(work: () => Promise<void>): Promise<number> {
