@@ -7,6 +7,7 @@ import { servingBesideFeast } from "./feast-serving.ts";
 import { pointInTimeJoins } from "./join.ts";
 import { materialization } from "./materialize.ts";
 import { onlineReads, pushToVisible } from "./online.ts";
+import { windowReads } from "./windows.ts";
 import { type Bench, rate, type Suite } from "./harness.ts";
 
 export const featureStore: Suite = async (bench) => {
@@ -14,6 +15,7 @@ export const featureStore: Suite = async (bench) => {
   await onlineRead(bench);
   await onlineReads(bench);
   await pushToVisible(bench);
+  await windowReads(bench);
   await materialization(bench);
   await servingBesideFeast(bench);
 };

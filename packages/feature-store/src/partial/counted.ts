@@ -59,9 +59,11 @@ export function numberBytes(numbers: readonly number[]): Buffer {
 export function numbersOf(bytes: Uint8Array, count: number): number[] {
   if (bytes.length < 8 * count) throw sketchCorrupt("a count");
   const buffer = bufferOf(bytes);
-  return Array.from({ length: count }, (_, i) => {
+  const numbers: number[] = [];
+  for (let i = 0; i < count; i++) {
     const number = buffer.readDoubleLE(8 * i);
     if (!Number.isSafeInteger(number) || number < 0) throw sketchCorrupt("a count");
-    return number;
-  });
+    numbers.push(number);
+  }
+  return numbers;
 }

@@ -31,7 +31,7 @@ export function* keptHops(groups: readonly HopGroup[], section: Uint8Array): Ite
       if (at + 4 > bytes.length) throw corrupt();
       const end = at + 4 + bytes.readUInt32LE(at);
       if (end > bytes.length) throw corrupt();
-      const result = section.subarray(at + 4, end);
+      const result = bytes.subarray(at + 4, end);
       at = end;
       return result;
     });
