@@ -1,5 +1,4 @@
 import { Field, makeData, RecordBatch, Schema, Struct, Table } from "apache-arrow";
-import { Readable } from "node:stream";
 import { collect } from "../collect.ts";
 import type { FeatureColumn } from "../offline/feature-column.ts";
 import { encodeStream } from "./arrow-stream.ts";
@@ -33,7 +32,7 @@ export function trainingRows(
   return {
     batches,
     table: async () => new Table(await collect(batches())),
-    stream: () => Readable.toWeb(encodeStream(batches())) as ReadableStream<Uint8Array>,
+    stream: () => encodeStream(batches()),
   };
 }
 
