@@ -234,7 +234,7 @@ export async function pushToVisible({ folder, pair }: Bench): Promise<void> {
   const select = bareSqlite.prepare("SELECT v FROM v WHERE k = ?");
   await beside("sqlite()", inSqlite, "node:sqlite, INSERT and SELECT of 200 bytes", async (key) => {
     insert.run(key, bytes);
-    return (select.get(key)?.["v"] as Uint8Array).length;
+    return (select.get(key) as { v: Uint8Array }).v.length;
   });
 
   // Not installed everywhere: the row is left out.

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, expectTypeOf, it, onTestFinished
 import { isThere, type Moto, startMoto } from "../moto.ts";
 import { onlineEntries } from "../online-entries.ts";
 import { startCuttingProxy } from "../s3/cutting-proxy.ts";
+import { startThrottlingProxy } from "./throttling-proxy.ts";
 
 const ci = process.env["CI"] !== undefined;
 let tables = 0;
@@ -76,6 +77,52 @@ describe.skipIf(!isThere && !ci)(`DynamoDB (moto: ${isThere ? "found" : "missing
     expect(vectors.filter((vector) => vector === undefined)).toEqual([]);
     refusals = Infinity;
     await expect(store.read("v@1", keys)).rejects.toMatchObject({ code: "ONLINE_STORE_UNAVAILABLE" });
+  });
+
+  it("waits for a table whose capacity is used up, and loses nothing", async () => {
+    await using proxy = await startThrottlingProxy(moto.endpoint);
+    // The client does not try again: what is seen is what the store does.
+    const throttled = clientOf(proxy.endpoint, 1);
+    onTestFinished(() => throttled.destroy());
+    const store = dynamodb({ client: throttled, table: await table() });
+    const entries = onlineEntries(120, 1);
+    const keys = entries.map(({ key }) => key);
+    proxy.throttleNext(60);
+    await store.write("v@1", entries, { watermark: 5 });
+    expect(proxy.counts).toMatchObject({ throttled: 60, passed: 121 });
+    proxy.throttleNext(3);
+    proxy.halveNext(4);
+    const { vectors, watermark } = await store.read("v@1", keys);
+    expect(watermark).toBe(5);
+    expect(vectors.map((vector) => vector && Buffer.from(vector))).toEqual(entries.map(({ vector }) => vector));
+    expect(proxy.counts).toMatchObject({ throttled: 63, halved: 4 });
+    proxy.halveNext(10);
+    await store.clear("v@1");
+    expect((await store.read("v@1", keys)).vectors.every((vector) => vector === undefined)).toBe(true);
+    expect(proxy.counts.halved).toBe(14);
+  });
+
+  it("names a table whose capacity does not suffice, after a bounded number of tries", async () => {
+    await using proxy = await startThrottlingProxy(moto.endpoint);
+    const throttled = clientOf(proxy.endpoint, 1);
+    onTestFinished(() => throttled.destroy());
+    const store = dynamodb({ client: throttled, table: await table() });
+    proxy.throttleNext(Infinity);
+    const [entry] = onlineEntries(1, 1);
+    const failed = expect.objectContaining({
+      code: "ONLINE_STORE_UNAVAILABLE",
+      retryable: true,
+      details: {
+        store: "DynamoDB",
+        operation: "write",
+        reason: expect.stringContaining("ProvisionedThroughputExceededException"),
+      },
+    });
+    await expect(store.write("v@1", [entry!])).rejects.toEqual(failed);
+    expect(proxy.counts).toEqual({ throttled: 8, passed: 0, halved: 0 });
+    proxy.throttleNext(0);
+    await store.write("v@1", [entry!]);
+    expect((await store.read("v@1", [entry!.key])).vectors).toHaveLength(1);
   });
 
   it("names a table that is not there, and a vector that no item holds", async () => {

@@ -8,7 +8,7 @@ import { keyId, latestPerKey, type OnlineStore, stampRange } from "./port.ts";
 
 export { dynamodbTable, type DynamoDbTable } from "./dynamodb-items.ts";
 
-/** What is needed of the `DynamoDBClient` of `@aws-sdk/client-dynamodb`. It retries what the service throttles. */
+/** What is needed of the `DynamoDBClient` of `@aws-sdk/client-dynamodb`, which has retries of its own. */
 export interface DynamoDbClient {
   send(command: object): Promise<unknown>;
 }
@@ -27,10 +27,15 @@ const keysPerGet = 100;
 const keysPerDelete = 25;
 const tries = 8;
 
+/** Before the next try: longer each time, and by chance, so that those who were refused together do not come together again. */
+const pause = (attempt: number): Promise<void> => sleep(Math.random() * Math.min(2_000, 25 * 2 ** attempt));
+
 /**
  * An online store in a DynamoDB table. Every vector is an item of its own, written under the condition that its stamp is
  * not lower; the watermark is written last. Vectors written with `keepMs` are not read once it is over, and the service
- * deletes them when the table's time to live is switched on for `expires`. An item holds at most 400 kB.
+ * deletes them when the table's time to live is switched on for `expires`. An item holds at most 400 kB. What the service
+ * throttles, or leaves undone of a batch, is asked for again, 8 times in some seconds; then the call rejects with
+ * ONLINE_STORE_UNAVAILABLE.
  *
  * @throws ENGINE_NOT_INSTALLED, at the first use, without `@aws-sdk/client-dynamodb` (^3)
  */
@@ -44,14 +49,18 @@ export function dynamodb({ client, table, consistentRead = true }: DynamoDbOptio
     name: "PutItem" | "UpdateItem" | "GetItem" | "BatchGetItem" | "BatchWriteItem" | "Query",
     input: object,
   ): Promise<Output | undefined> {
-    if (closed) throw featureStoreError("CLOSED", { what: `online store of the DynamoDB table ${table}` });
-    try {
-      const library = await loadLibrary("@aws-sdk/client-dynamodb", "^3", () => import("@aws-sdk/client-dynamodb"));
-      const Command = library[`${name}Command`] as new (input: object) => object;
-      return (await client.send(new Command({ ...input }))) as Output;
-    } catch (cause) {
-      if ((cause as Error).name === "ConditionalCheckFailedException") return undefined;
-      throw named(cause, operation);
+    for (let attempt = 0; ; attempt++) {
+      if (closed) throw featureStoreError("CLOSED", { what: `online store of the DynamoDB table ${table}` });
+      try {
+        const library = await loadLibrary("@aws-sdk/client-dynamodb", "^3", () => import("@aws-sdk/client-dynamodb"));
+        const Command = library[`${name}Command`] as new (input: object) => object;
+        return (await client.send(new Command({ ...input }))) as Output;
+      } catch (cause) {
+        const { name: reason } = cause as Error;
+        if (reason === "ConditionalCheckFailedException") return undefined;
+        if (!throttled.test(reason) || attempt === tries - 1) throw named(cause, operation);
+        await pause(attempt);
+      }
     }
   }
 
@@ -72,7 +81,7 @@ export function dynamodb({ client, table, consistentRead = true }: DynamoDbOptio
     for (let attempt = 0; attempt < tries; attempt++) {
       left = await once(left as Left);
       if (left === undefined) return;
-      await sleep(Math.random() * Math.min(2_000, 25 * 2 ** attempt));
+      await pause(attempt);
     }
     const reason = `it left a part of a batch undone ${tries} times: its capacity does not suffice`;
     throw featureStoreError("ONLINE_STORE_UNAVAILABLE", { store: "DynamoDB", operation, reason });
@@ -208,6 +217,9 @@ function assertFits(vector: Uint8Array): void {
   const reason = `a vector of ${vector.length} bytes is over the ${largestVector} that an item holds; split the view`;
   throw featureStoreError("ONLINE_STORE_REFUSED", { store: "DynamoDB", operation: "write", reason });
 }
+
+/** It has no capacity left for the moment. */
+const throttled = /Throttl|ProvisionedThroughput|RequestLimit/;
 
 const passing =
   /Throttl|ProvisionedThroughput|RequestLimit|LimitExceeded|InternalServerError|ServiceUnavailable|TransactionConflict|Timeout/;
