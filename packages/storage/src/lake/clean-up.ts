@@ -6,12 +6,14 @@ import type { TableLog } from "./log.ts";
  * Deletes the log entries and checkpoints that are not needed for any version within the retention: "Metadata Cleanup"
  * of the protocol. The newest checkpoint from before the retention stays with its entry and everything after it; it is
  * read first, for it is all that remains of the entries. They go in ascending order, so that a clean-up that is killed
- * leaves a log that begins later, without a hole.
+ * leaves a log that begins later, without a hole. Stray entries go at once.
  *
  * @param before epoch milliseconds: entries the store changed later are kept
  * @returns the oldest version of which the log has the entry; undefined where there is none
  */
 export async function cleanUpLog(objects: ObjectStore, log: TableLog, before: number): Promise<number | undefined> {
+  // Whoever has just put one, and finds it gone, commits again.
+  for (const { version } of (await log.list()).strays) await objects.delete(log.keyOf(version));
   let oldest: number | undefined;
   const expired: { readonly key: string; readonly version: number }[] = [];
   let lastCommit = -1;

@@ -1,3 +1,4 @@
+import { isAshlarError } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import type { Action } from "./actions.ts";
 import { afterCommit } from "./after-commit.ts";
@@ -89,12 +90,20 @@ export async function commit(
       if (passed === undefined) await afterCommit(context, log, state, { version, actions: entry, info, at });
       if (passed === undefined || isPartOf(passed, entry)) return { version };
       await log.withdraw(info);
-      state.become(passed);
-      assertStands(state, cleanedUp(before, state.definition, request), request);
+      standBehind(passed, state, request);
       continue;
     }
     const winners: Action[][] = [];
-    await state.advance(log, { ...(signal ? { signal } : {}), onEntry: (entry) => winners.push(entry) });
+    try {
+      await state.advance(log, { ...(signal ? { signal } : {}), onEntry: (entry) => winners.push(entry) });
+    } catch (error) {
+      // The place may be taken by an entry that somebody left in a hole.
+      const passed = isAshlarError(error, "LOG_CORRUPT") ? await stateBeyond(log, state.table, version) : undefined;
+      if (passed === undefined) throw error;
+      if (isPartOf(passed, entry)) return { version };
+      standBehind(passed, state, request);
+      continue;
+    }
     // An answer may be lost after the entry was written: then the winner is this very commit.
     if (await wrote(log, version, commitId)) return { version };
     if (isRepeated(state, request.transaction)) return "repeated";
@@ -121,14 +130,19 @@ function conflictAmong(
   return shapeConflict(before, after);
 }
 
-/** Only a blind append can stand behind versions that nobody can look into any more. */
-function cleanedUp(
-  before: TableState["definition"],
-  after: TableState["definition"],
-  { read }: CommitRequest,
-): Conflict | undefined {
-  if (read === "nothing" && before !== undefined && after !== undefined) return shapeConflict(before, after);
-  return { kind: "logCleanedUp", reason: "what was committed since the table was read has been cleaned up" };
+/**
+ * Moves the state on to one behind versions that nobody can look into any more: only a blind append can stand there.
+ *
+ * @throws COMMIT_CONFLICT
+ */
+function standBehind(passed: TableState, state: TableState, request: CommitRequest): void {
+  const before = state.definition;
+  state.become(passed);
+  const after = state.definition;
+  const isBlind = request.read === "nothing" && before !== undefined && after !== undefined;
+  const reason = "what was committed since the table was read has been cleaned up";
+  const conflict = isBlind ? shapeConflict(before, after) : ({ kind: "logCleanedUp", reason } as const);
+  assertStands(state, conflict, request);
 }
 
 /** Somebody else created the table meanwhile: as this one would have, then only the rest of the actions is needed. */

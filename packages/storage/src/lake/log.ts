@@ -2,6 +2,7 @@ import { isAshlarError, type ObjectInfo, type ObjectStore } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import { type Action, parseActions } from "./actions.ts";
 import { type Checkpoint, type CheckpointFiles, readCheckpoint } from "./checkpoint.ts";
+import { countStrays } from "./stray-entries.ts";
 import { type CheckpointHint, type NotedCheckpoint, readLastCheckpoint } from "./last-checkpoint.ts";
 
 const utf8 = new TextEncoder();
@@ -19,6 +20,8 @@ export interface LogFiles {
   readonly commits: readonly LogEntry[];
   /** Those of which every part is there. */
   readonly checkpoints: readonly CheckpointFiles[];
+  /** Entries that are no part of the log. */
+  readonly strays: readonly LogEntry[];
 }
 
 export interface LogRange {
@@ -74,7 +77,8 @@ export class TableLog {
       const checksumKey = `${this.prefix}${digits(files.version)}.crc`;
       return checksums.has(checksumKey) ? { ...files, checksumKey } : files;
     });
-    return { commits, checkpoints: whole };
+    const strays = commits.splice(0, countStrays(commits, whole));
+    return { commits, checkpoints: whole, strays };
   }
 
   /** The newest checkpoint, by `_last_checkpoint`. */

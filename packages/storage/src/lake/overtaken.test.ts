@@ -88,14 +88,67 @@ describe("a process whose newest version was cleaned up while it slept", () => {
 
   it("does not take an entry that a clean-up spared for the newest", async () => {
     const store = clockedStore(memoryObjectStore(), () => now);
-    objects = store;
-    const table = await open(store);
+    objects = { ...store, delete: async (key) => (key === entry(2) ? undefined : store.delete(key)) };
+    const table = await open(objects);
     for (let n = 0; n <= 2; n++) await table.append(row(n));
-    const spared = await (await store.get(entry(2))).bytes();
     await moveOn(3, 60);
-    await store.put(entry(2), spared);
+    expect((await logVersions()).slice(0, 2)).toEqual([2, 20]);
+    expect((await table.snapshot()).version).toBe(60);
     expect((await table.append(row(61))).version).toBe(61);
     expect(await sorted(await open(objects))).toEqual(upTo(61));
+  });
+});
+
+describe("an entry whose writer was killed before he could look whether its place had been cleaned up", () => {
+  /** A table whose log goes from 20 to 60, and has such an entry in a place that was cleaned up; and a process that sleeps before it. */
+  async function withStray(version: number): Promise<LakeTable> {
+    const asleep = await sleeper(objects, ticking);
+    const left = await (await objects.get(entry(60))).bytes();
+    await objects.put(entry(version), left);
+    return asleep;
+  }
+  const noStray = (versions: readonly number[]): boolean => versions.every((version) => version >= 20);
+
+  it.each([3, 10, 0])("is read by nobody: at version %d", async (version) => {
+    await withStray(version);
+    const table = await open(objects);
+    expect(await sorted(table)).toEqual(upTo(60));
+    expect(noStray((await table.history()).map((one) => one.version))).toBe(true);
+    // It came last: by its time no version before it would be found any more.
+    expect(await table.at({ timestamp: now - 10 * day }).fingerprint()).toBe("t@50");
+    const changed = valuesOf(table.changes({ from: version, to: 60 }), "n");
+    await expect(changed).rejects.toMatchObject({ code: "VERSION_NOT_FOUND", details: { earliest: 20 } });
+    await expect(table.snapshot({ version })).rejects.toMatchObject({ code: "VERSION_NOT_FOUND" });
+  });
+
+  it("does not stop a process that wants its place", async () => {
+    const asleep = await withStray(3);
+    const states = [await asleep.append(row(61)), await asleep.append(row(62))];
+    expect(states.map(({ version }) => version)).toEqual([61, 62]);
+    expect(await sorted(await open(objects))).toEqual(upTo(62));
+  });
+
+  it("makes one that was decided by what it was decide anew, or tells of it", async () => {
+    const asleep = await open(objects);
+    for (let n = 0; n <= 2; n++) await asleep.append(row(n));
+    const wide = async function* (): AsyncGenerator<ReturnType<typeof batchFrom>> {
+      yield batchFrom({ n: ["long", [61n]], m: ["long", [1n]] });
+      await moveOn(3, 60);
+      await objects.put(entry(3), await (await objects.get(entry(60))).bytes());
+    };
+    await expect(asleep.append(wide(), { evolve: "add-columns" })).rejects.toMatchObject({
+      code: "COMMIT_CONFLICT",
+      details: { kind: "logCleanedUp" },
+    });
+    expect((await asleep.append(row(61))).version).toBe(61);
+  });
+
+  it("goes with the next clean-up, which it does not hold up", async () => {
+    await withStray(3);
+    await moveOn(61, 110);
+    const versions = await logVersions();
+    expect(versions[0]).toBeGreaterThan(20);
+    expect(noStray(versions)).toBe(true);
   });
 });
 

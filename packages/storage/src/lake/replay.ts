@@ -35,7 +35,9 @@ export async function replay(state: TableState, log: TableLog, options: ReplayOp
     if (await beginAtCheckpoint(state, log, files, hint)) return readOn(state, log, files, { ...options, noted });
   }
   signal?.throwIfAborted();
-  await readOn(state, log, await log.list(rangeOf(0, options)), { ...options, noted });
+  // That an entry 0 is no part of the log shows in what comes after it.
+  const range = until === 0 ? { from: 0, ...(signal ? { signal } : {}) } : rangeOf(0, options);
+  await readOn(state, log, await log.list(range), { ...options, noted });
 }
 
 const rangeOf = (from: number, { until, signal }: ReplayOptions): { from: number } & ReplayOptions => ({
@@ -109,7 +111,8 @@ async function jump(
     if (problem === undefined) return damage;
     damage ??= problem;
   }
-  if (state.version < 0 && entries.length > 0 && entries[0]?.version !== 0 && options.until !== undefined) {
+  const found = entries.length + files.strays.length;
+  if (state.version < 0 && found > 0 && entries[0]?.version !== 0 && options.until !== undefined) {
     throw damage ?? (await notFound(state, log, until));
   }
   return damage;
