@@ -57,7 +57,7 @@ export async function windowReads({ folder, pair }: Bench): Promise<void> {
       return { id: `click ${i}`, user: "ann", at, spent: ((i * 7919) % 10_007) / 7 };
     });
     for (const batch of Map.groupBy(all, ({ at }) => Math.floor((at as Date).getTime() / hour)).values()) {
-      clock.time = (batch.at(-1)?.["at"] as Date).getTime();
+      clock.time = Math.max(...batch.map(({ at }) => (at as Date).getTime()));
       for (const view of views) await store.push(view, batch);
     }
     const read = async (name: "hopping" | "exact"): Promise<unknown[]> => {

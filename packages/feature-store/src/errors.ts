@@ -156,13 +156,19 @@ const storeErrors = {
     status: 409,
     retryable: false,
     message: (d: { view: string; bytes: number; most: number }): string =>
-      `A tile of "${d.view}" would have ${d.bytes} bytes, over ${d.most}: too many events of one entity in so short a time. Define the view with a shorter tile.`,
+      `A tile of "${d.view}" would have ${d.bytes} bytes, over ${d.most}: too many events of one entity in so short a time. Define the view with a shorter tile, or give its windows a hop and a shorter allowedLateness, so that events are merged.`,
   },
   READ_TOO_OLD: {
     status: 400,
     retryable: false,
     message: (d: { view: string; at: number }): string =>
-      `The windows of "${d.view}" cannot be read as of ${d.at}: later events took the place of those of that time. Read as of a later moment, or compute a training set, which has all history.`,
+      `The windows of "${d.view}" cannot be read as of ${d.at}: later events took the place of those of that time, or were merged with them. Read as of a later moment, define the push source with a longer allowedLateness, or compute a training set, which has all history.`,
+  },
+  SEARCHES_BUSY: {
+    status: 503,
+    retryable: true,
+    message: (d: { view: string; atOnce: number; waiting: number }): string =>
+      `The search of "${d.view}" was not begun: ${d.atOnce} are under way and ${d.waiting} wait. Try again in a moment, or let more of them be with the option searches of the feature store.`,
   },
   VECTOR_CORRUPT: {
     status: 500,

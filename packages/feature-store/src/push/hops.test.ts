@@ -277,6 +277,34 @@ describe("a pushed view with windows that hop", () => {
     expect(await values(store)).toMatchObject({ count: 4, sum: 4, now: 1 });
   });
 
+  it("takes events as late as is allowed though the clock of another who pushes runs ahead by hours", async () => {
+    const view = trips([]);
+    await using online = memory();
+    const [right, ahead] = [clockAt(0), clockAt(9_999 * second)];
+    const stores = [right, ahead].map((clock) => createFeatureStore({ views: [view], online, clock }));
+    const accepted: unknown[] = [];
+    for (let at = 1; at <= 200; at++) {
+      right.time = at * second;
+      for (const [i, store] of stores.entries())
+        accepted.push((await store.push(view, [event(`${at} ${i}`, at - 5 * i, at - 5 * i)])).accepted);
+    }
+    expect(accepted.every((each) => each === 1)).toBe(true);
+    expect(await values(stores[0] as (typeof stores)[0])).toMatchObject({ count: 63 + 58 });
+  });
+
+  it("keeps the order of arrival of events of one moment when they are merged", async () => {
+    const clock = clockAt(10 * second);
+    const view = trips([]);
+    const store = createFeatureStore({ views: [view], clock });
+    const tied = (id: string, note: string): PushEvent => ({ ...event(id, 9, 9), note });
+    await store.push(view, [tied("1", "one"), tied("2", "two")]);
+    await store.push(view, [tied("3", "three"), tied("1", "one")]);
+    expect(await values(store)).toMatchObject({ first: "one", last: "three" });
+    clock.time = 50 * second;
+    await store.push(view, [{ ...event("4", 50, 50), note: null }]);
+    expect(await values(store)).toMatchObject({ first: "one", last: "three", count: 4 });
+  });
+
   it("lets a correction of what was merged win: the same event time, known later", async () => {
     const clock = clockAt(10 * second);
     const view = trips([]);

@@ -5,8 +5,9 @@ import { mergedBy, type PushSource } from "../define/push-source.ts";
 import { namespaceOf } from "../materialize/materializer.ts";
 import type { OnlineStore } from "../online/port.ts";
 import { addEvents, type PushResult } from "./add-events.ts";
-import { invalidEvent, type PushEvent, readEvents } from "./events.ts";
+import { invalidEvent, type PushEvent, type ReadEvent, readEvents } from "./events.ts";
 import { TileLayout } from "./tile.ts";
+import { enterOf } from "./tile-event.ts";
 
 export interface PushOptions {
   /**
@@ -42,12 +43,19 @@ export async function pushEvents(
   signal?.throwIfAborted();
   if (events.length === 0) return { accepted: 0, duplicates: 0, late: 0 };
   await sink?.(given);
-  const { result, arrived } = await addEvents(view, layout, online, events, { by: mergedBy(view.push, now), signal });
+  const { result, arrived } = await addEvents(view, layout, online, events, {
+    by: mergedBy(view.push, reached(events, now)),
+    signal,
+  });
   // Whatever became of the windows: the stamp of a vector tells whether it is news. One who was killed before it pushes again.
   const vectors = events.map((event, row) => vector(row, arrived.get(event)));
   await online.write(namespaceOf(view), vectors, { signal });
   return result;
 }
+
+/** How far time has come, in epoch milliseconds: no further than events show, so that a clock that runs ahead merges none too early. */
+const reached = (events: readonly ReadEvent[], now: number): number =>
+  Math.min(now, events.reduce((newest, event) => Math.max(newest, enterOf(event)), -Infinity) / 1000);
 
 const tries = 8;
 
