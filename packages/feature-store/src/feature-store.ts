@@ -9,6 +9,7 @@ import type { Materializer, MaterializeResult } from "./materialize/materializer
 import type { ParityOptions, ParityReport } from "./materialize/parity.ts";
 import type { RemovedCopies, RemoveRetiredOptions } from "./materialize/retire.ts";
 import type { NearestOptions, Neighbour, VectorFeature } from "./nearest/nearest.ts";
+import type { SearchLimits } from "./nearest/searches.ts";
 import type { OfflineEngine } from "./offline/port.ts";
 import type { OnlineStore } from "./online/port.ts";
 import type { PushResult } from "./push/add-events.ts";
@@ -37,6 +38,8 @@ export interface FeatureStoreOptions<Views extends readonly View[]> {
   readonly previous?: readonly FeatureView[];
   /** What is served is noted here, and flushed when the store is disposed; default none. */
   readonly logs?: readonly FeatureLog[];
+  /** How many searches by `nearest` may be under way and wait; default 4 and 64. */
+  readonly searches?: SearchLimits;
   readonly clock?: Clock;
   readonly logger?: Logger;
 }
@@ -193,7 +196,7 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
    * The entities whose vectors are nearest to one, exactly: every vector that serves is looked at, so that none is missed and
    * what is written is found at once. Of equal scores the lesser key comes first.
    *
-   * @throws REQUEST_INVALID
+   * @throws REQUEST_INVALID, SEARCHES_BUSY
    */
   nearest<View extends Views[number] & FeatureView>(
     view: View,

@@ -80,6 +80,7 @@ export type { Materializer, MaterializeResult } from "./materialize/materializer
 export type { ParityDifference, ParityOptions, ParityReport } from "./materialize/parity.ts";
 export type { Metric } from "./nearest/metric.ts";
 export type { Candidate, NearestOptions, Neighbour, VectorFeature } from "./nearest/nearest.ts";
+export type { SearchLimits } from "./nearest/searches.ts";
 export { arrow } from "./offline/arrow.ts";
 export type { ColumnData } from "./offline/column-data.ts";
 export type { FeatureColumn, OutputOptions } from "./offline/feature-column.ts";

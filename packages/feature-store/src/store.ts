@@ -14,6 +14,7 @@ import { checkParity } from "./materialize/parity.ts";
 import { removeRetired } from "./materialize/retire.ts";
 import { createServing } from "./materialize/serving.ts";
 import { nearest, type NearestOptions } from "./nearest/nearest.ts";
+import { Searches } from "./nearest/searches.ts";
 import { arrow } from "./offline/arrow.ts";
 import { memory } from "./online/memory.ts";
 import type { PushResult } from "./push/add-events.ts";
@@ -33,7 +34,8 @@ import { type WriteOptions, writeTrainingSet } from "./training/write-training-s
 /**
  * Makes a feature store. Nothing is opened or read until it is used.
  *
- * @throws VIEW_NAME_COLLISION when two views share a name, which does not compile either
+ * @throws VIEW_NAME_COLLISION when two views share a name, which does not compile either; REQUEST_INVALID for limits of
+ *   `searches` out of range
  */
 export function createFeatureStore<const Views extends readonly View[]>(
   options: FeatureStoreOptions<Views> & { readonly views: DistinctNames<Views> },
@@ -42,6 +44,7 @@ export function createFeatureStore<const Views extends readonly View[]>(
   const views: Views = options.views;
   assertDistinctNames(views);
 
+  const searches = new Searches(options.searches);
   const serving = createServing(online, clock, options.previous ?? []);
 
   function assertOwn(view: FeatureView, value: unknown): void {
@@ -92,7 +95,8 @@ export function createFeatureStore<const Views extends readonly View[]>(
   async function findNearest(view: FeatureView, request: NearestOptions): Promise<FoundNearest> {
     const { at = clock.now() } = request;
     const served = await serving.byName(view);
-    return { view: served.view, neighbours: await nearest(online, served, { ...request, at }) };
+    const search = () => nearest(online, served, { ...request, at });
+    return { view: served.view, neighbours: await searches.run(view.name, request.signal, search) };
   }
 
   const push = (view: FeatureView, events: readonly PushEvent[], request: PushOptions = {}): Promise<PushResult> =>

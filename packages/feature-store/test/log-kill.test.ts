@@ -10,8 +10,8 @@ import { requestsIn } from "./file-sink.ts";
 const child = fileURLToPath(new URL("./log-child.ts", import.meta.url));
 
 /** Kills the child some milliseconds after it has said its third line. @returns how many reads it said were logged */
-async function run(folder: string, name: string, delayMs: number): Promise<number> {
-  const args = [...process.execArgv, child, folder, name];
+async function run(folder: string, name: string, mode: string, delayMs: number): Promise<number> {
+  const args = [...process.execArgv, child, folder, name, mode];
   const running = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
   running.stdout.on("data", (text: Buffer) => {
@@ -24,11 +24,14 @@ async function run(folder: string, name: string, delayMs: number): Promise<numbe
   return Number(said.trimEnd().split("\n").at(-1));
 }
 
-it("has every read that a flush resolved for, once, after kill -9", { timeout: 60_000 }, async () => {
+it.each([
+  ["that a flush resolved for", "flush", [0, 4, 11, 23]],
+  ["that was answered, by a log that is waited for", "sync", [0, 7]],
+] as const)("has every read %s, once, after kill -9", { timeout: 60_000 }, async (_, mode, delays) => {
   const folder = await mkdtemp(join(tmpdir(), "ashlar-log-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  for (const [i, delayMs] of [0, 4, 11, 23].entries()) {
-    const said = await run(folder, `run ${i}`, delayMs);
+  for (const [i, delayMs] of delays.entries()) {
+    const said = await run(folder, `run ${i}`, mode, delayMs);
     expect(said).toBeGreaterThan(0);
     const rows = requestsIn(folder).filter((name) => name.startsWith(`run ${i}/`));
     const requests = new Set(rows);

@@ -61,6 +61,22 @@ const rowsOf = (batch: RecordBatch): Record<string, unknown>[] =>
   batch.toArray().map((row) => (row as { toJSON(): Record<string, unknown> }).toJSON());
 
 describe("a feature log", () => {
+  it("is waited for by reads where it is asked to, which share an append, and fails none", async () => {
+    const { sink, rows, attempts } = keeper((attempt) => (attempt === 1 ? undefined : "before"));
+    const log = featureLog({ views, features: ["people:*"], sink, sync: true, tries: 1 });
+    const store = createFeatureStore({ views, clock, logs: [log] });
+    await store.materialize(people, { until: at });
+    const read = () => store.read({ entities: [{ user: 1 }], features: ["people:country"] });
+    await Promise.all([read(), read(), read()]);
+    expect(rows()).toHaveLength(3);
+    expect(attempts()).toBe(1);
+    // What the sink refuses is given up, as ever.
+    expect(await store.readColumns({ entities: [{ user: 1 }], features: ["people:country"] })).toMatchObject({
+      length: 1,
+    });
+    expect(log.counts()).toMatchObject({ logged: 3, failed: 1, waiting: 0 });
+  });
+
   it("has a row per entity with request, time, keys, inputs, and each value with its status and age", async () => {
     const { sink, rows } = keeper();
     const log = featureLog({ views, features: ["people:*", "basket:heavy"], sink });

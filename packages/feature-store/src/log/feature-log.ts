@@ -41,6 +41,12 @@ export interface FeatureLogOptions {
   readonly tries?: number;
   /** For how many milliseconds a try is waited for: a sink that hangs holds up no dispose. @default 60_000 */
   readonly appendMs?: number;
+  /**
+   * True: a read is answered when its rows are in the sink, or counted as dropped or failed: what a caller has seen is lost to no
+   * kill -9. Reads that
+   * are under way at once share an append. @default false
+   */
+  readonly sync?: boolean;
   readonly logger?: Logger;
 }
 
@@ -77,6 +83,8 @@ export interface FeatureLog extends AsyncDisposable {
   /** What the column `definition` holds. */
   readonly definition: string;
   readonly features: readonly string[];
+  /** True: reads are answered after {@link flush}. */
+  readonly sync?: boolean;
   /** Takes note of a read. It never throws and never waits. */
   record(read: ServedRead): void;
   /** Resolves when every row that was recorded before it is in the sink, or given up. */
@@ -89,7 +97,7 @@ export interface FeatureLog extends AsyncDisposable {
  * views, becomes a row per entity. Rows wait in memory, at most `maxRows` of them, and are appended in the background: a
  * read never waits for the sink, and a sink that fails fails no read.
  *
- * What waits when the process is killed is lost; what `flush` or dispose resolved for is in the sink. A batch whose answer
+ * What waits when the process is killed is lost, unless `sync` is set; what `flush` or dispose resolved for is in the sink. A batch whose answer
  * was lost is appended again: a sink that keeps transactions has it once, another may have it twice.
  *
  * @throws FEATURE_UNKNOWN; DEFINITION_INVALID for a key that has the name of a column of the log; REQUEST_INVALID for a
@@ -108,6 +116,7 @@ export function featureLog(options: FeatureLogOptions & LoggedFeatures): Feature
     flushMs = 10_000,
     tries = 5,
     appendMs = 60_000,
+    sync = false,
   } = options;
   if (!(sample >= 0 && sample <= 1)) throw invalid("sample", sample, "a share from 0 to 1");
   for (const [name, value] of Object.entries({ maxRows, batchRows, flushMs, tries, appendMs })) {
@@ -129,6 +138,7 @@ export function featureLog(options: FeatureLogOptions & LoggedFeatures): Feature
   return {
     definition: definition.hash,
     features: definition.selection.names,
+    sync,
     record({ requestId, at, views, entities, features, rows }) {
       if (!isOurs(views, features)) return;
       if (!isSampled(requestId, sample)) {

@@ -10,7 +10,7 @@ export interface LoggedRead {
   readonly find: FindServed;
 }
 
-/** Does a read, and tells logs of it and of the definitions that it was answered by. */
+/** Does a read, and tells logs of it and of the definitions that it was answered by; waits for those that want it. */
 export async function logged<Result>(
   { logs, request, views, find }: LoggedRead,
   work: (find: FindServed) => Promise<{ readonly result: Result; readonly rows: () => readonly Readings[] }>,
@@ -25,5 +25,7 @@ export async function logged<Result>(
   const by = others.size === 0 ? views : views.map((view) => others.get(view) ?? view);
   const { requestId = randomUUID(), at, entities, features } = request;
   for (const log of logs) log.record({ requestId, at, views: by, entities, features, rows });
+  const kept = logs.filter(({ sync }) => sync === true);
+  if (kept.length > 0) await Promise.all(kept.map((log) => log.flush()));
   return result;
 }
