@@ -7,6 +7,7 @@ import { fileSystem } from "@ashlar/storage/file-system";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { digestOf } from "../src/artifact/digest.ts";
 import { killed } from "./killed.ts";
+import { blob, putPacks } from "./many-packs.ts";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
@@ -65,12 +66,13 @@ describe("an artifact store killed at any change of the objects below", () => {
     what: string,
     subject: string,
     look: (folder: string) => Promise<string>,
+    from = original,
   ): Promise<string[]> {
     const seen = new Set<string>();
     let died = true;
     for (let step = 0; died && step < 60; step++) {
       const folder = join(root, `${what}-${step}`);
-      await cp(original, folder, { recursive: true });
+      await cp(from, folder, { recursive: true });
       const when = step % 2 === 0 ? "before" : "after";
       died = await killed("kill-artifacts.ts", folder, what, String(1 + (step >> 1)), when, subject);
       seen.add(`${died ? "killed" : "done"}: ${await look(folder)}`);
@@ -136,6 +138,25 @@ describe("an artifact store killed at any change of the objects below", () => {
       return String(count);
     });
     expect(seen).toEqual(["done: 80", "killed: 0", "killed: 80"]);
+  });
+
+  it("finds what is in many packs while their indexes are merged", { timeout: 120_000 }, async () => {
+    const packed = join(root, "many-packs");
+    await cp(original, packed, { recursive: true });
+    await putPacks(fileSystem({ root: packed }), 0, 64);
+    await open(packed).putBlobs(many("first"));
+    await putPacks(fileSystem({ root: packed }), 64, 127);
+    const some = Array.from({ length: 25 }, (_, n) => blob(10 * n));
+    const look = async (folder: string): Promise<string> => {
+      const indexes = await keysBelow(folder, "blobs/indexes/");
+      await expectAll(folder, some);
+      await open(folder).collect({ roots: [reached, ...some.map(digestOf)] });
+      expect(await keysBelow(folder, "blobs/indexes/")).toHaveLength(1);
+      await expectAll(folder, some);
+      return String(indexes.length);
+    };
+    const seen = await killEverywhere("many", "second", look, packed);
+    expect(seen).toEqual(["done: 1", "killed: 1", "killed: 2"]);
   });
 
   it.each([1, 33])(

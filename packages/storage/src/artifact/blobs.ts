@@ -46,7 +46,7 @@ export class Blobs {
     };
     const found = await this.#search(() => this.packs.open(digest, options), loose, options);
     if (found !== undefined) return found;
-    const [damaged] = this.packs.damaged;
+    const [damaged] = this.packs.catalog.damaged;
     if (damaged === undefined) throw storageError("ARTIFACT_NOT_FOUND", { digest });
     throw corrupt(digest, `it is nowhere else, and the index of the pack ${damaged} cannot be read`);
   }
@@ -65,28 +65,26 @@ export class Blobs {
 
   /** Keeps those that are in packs, by keeping each pack once. @returns which */
   async keepPacked(digests: readonly Digest[], options: CallOptions = {}): Promise<ReadonlySet<Digest>> {
-    if (digests.length >= worthPacking) await this.packs.refresh(options);
+    if (digests.length >= worthPacking) await this.packs.catalog.refresh(options);
     return this.packs.keep(digests, options);
   }
 
   /**
-   * Known packs, then the loose, then packs that are new. A blob that a collector moves from one to the other meanwhile
-   * is put there before it goes here: so whoever finds that packs came or went looks again.
+   * Known packs, then the loose; then the packs that are there, and the loose again. A collector that moves a blob out of a pack
+   * puts it elsewhere before the pack goes: what is in no pack that was listed was loose by then, or in one that is found gone.
    */
   async #search<Found>(
     packed: () => Promise<Found | undefined>,
     loose: () => Promise<Found | undefined>,
     options: CallOptions,
   ): Promise<Found | undefined> {
-    const known = await packed();
+    const known = (await packed()) ?? (await loose());
     if (known !== undefined) return known;
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const before = this.packs.generation;
-      const alone = await loose();
-      if (alone !== undefined) return alone;
-      await this.packs.refresh(options);
-      const found = await packed();
-      if (found !== undefined || this.packs.generation === before) return found;
+      await this.packs.catalog.refresh(options);
+      const before = this.packs.catalog.generation;
+      const found = (await packed()) ?? (await loose());
+      if (found !== undefined || this.packs.catalog.generation === before) return found;
     }
     return undefined;
   }
@@ -125,11 +123,29 @@ export class Blobs {
     return filled;
   }
 
-  /** Stores blobs of a pack elsewhere, so that the pack may go. @throws ARTIFACT_CORRUPT, ARTIFACT_CONTENDED, ARTIFACT_NOT_FOUND */
-  async moveOut(pack: Digest, digests: readonly Digest[], options: CallOptions = {}): Promise<void> {
-    const blobs = await this.packs.read(pack, digests, options);
+  /**
+   * Stores some blobs of some packs elsewhere, so that the packs may go.
+   *
+   * @returns the packs that must stay, since a blob of theirs is damaged or gone
+   * @throws ARTIFACT_CONTENDED
+   */
+  async moveOut(
+    packs: ReadonlyMap<Digest, readonly Digest[]>,
+    options: CallOptions = {},
+  ): Promise<ReadonlySet<Digest>> {
+    const blobs = new Map<Digest, Uint8Array>();
+    const left = new Set<Digest>();
+    for (const [pack, digests] of packs) {
+      try {
+        for (const [digest, body] of await this.packs.read(pack, digests, options)) blobs.set(digest, body);
+      } catch (error) {
+        if (!isAshlarError(error, "ARTIFACT_CORRUPT") && !isAshlarError(error, "ARTIFACT_NOT_FOUND")) throw error;
+        left.add(pack);
+      }
+    }
     const packed = await this.#pack(blobs, options);
     const alone = [...blobs].filter(([digest]) => !packed.has(digest));
     await concurrently(alone, callsAtOnce, ([digest, body]) => this.#loose.publish(digest, () => body, options));
+    return left;
   }
 }

@@ -1,7 +1,7 @@
 import { isAshlarError, toBytes } from "@ashlar/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { everyOrder, type Kill, type Waiting, World } from "../../test/explorer.ts";
+import { everyOrder, fewSwitches, type Kill, World } from "../../test/explorer.ts";
 import { type Digest, digestOf } from "./digest.ts";
 import { type ArtifactStore, createArtifactStore } from "./index.ts";
 
@@ -121,21 +121,6 @@ async function sceneWith(age: number, reached: Reached = 1): Promise<Scene> {
   scene.world.trace.length = 0;
   scene.world.now += age;
   return scene;
-}
-
-/** The next call of whoever runs, until another is chosen to, at most `switches` times. */
-function fewSwitches(choose: (options: number) => number, switches: number): (waiting: readonly Waiting[]) => number {
-  let left = switches;
-  let running: string | undefined;
-  return (waiting) => {
-    const same = waiting.findIndex(({ actor }) => actor === running);
-    const other = waiting.findIndex(({ actor }) => actor !== running);
-    const isSwitch = same < 0 || (other >= 0 && left > 0 && choose(2) === 1);
-    const next = isSwitch ? other : same;
-    if (isSwitch && same >= 0) left -= 1;
-    running = waiting[next]?.actor;
-    return next;
-  };
 }
 
 describe("in every order of calls with few changes of turn", () => {

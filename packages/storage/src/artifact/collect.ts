@@ -1,22 +1,14 @@
-import { isAshlarError, type ObjectInfo } from "@ashlar/core";
+import type { ObjectInfo, ObjectStore } from "@ashlar/core";
 import { type Duration, durationMs } from "../duration.ts";
 import { storageError } from "../errors.ts";
 import type { Blobs } from "./blobs.ts";
 import { concurrently } from "./concurrently.ts";
 import type { ContentsContext } from "./contents.ts";
 import { assertDigest, type Digest } from "./digest.ts";
+import { type Deletable, Markers } from "./markers.ts";
+import { worthMerging } from "./merge-plan.ts";
 import type { PackEntry } from "./pack.ts";
-import {
-  annexesOf,
-  condemnedAt,
-  collectedPrefixes,
-  contentAt,
-  homeOf,
-  type Kind,
-  leasesOf,
-  type Subject,
-  subjectOf,
-} from "./places.ts";
+import { collectedPrefixes, contentAt, homeOf, multiPackIndexOf, type Subject } from "./places.ts";
 
 export type Roots = Iterable<string> | AsyncIterable<string>;
 
@@ -51,7 +43,8 @@ export interface CollectResult {
 }
 
 const callsAtOnce = 8;
-const nothing = new Uint8Array(0);
+/** What roots reach of sparse packs is moved out together until it is so many blobs, so many bytes, or of so many packs. */
+const movedTogether = { blobs: 1024, bytes: 4 * 1024 * 1024, packs: 64 };
 
 /** What a collector asks of the store whose objects it deletes. */
 export interface CollectorStore {
@@ -72,43 +65,53 @@ interface Condemned extends Subject {
  * somebody stores, or finds stored, meanwhile is never lost, and why a collector may be killed at any call.
  */
 export class Collector {
-  readonly #context: ContentsContext;
+  readonly #objects: ObjectStore;
   readonly #store: CollectorStore;
   readonly #options: CollectOptions;
-  readonly #graceMs: number;
-  readonly #begun: number;
+  readonly #markers: Markers;
   readonly #reachable: Set<string> = new Set();
   #blobs = 0;
   #manifests = 0;
   #bytes = 0;
   #spared = 0;
+  /** Places of packs, and multi-pack indexes, that listings gave. */
+  #packs = 0;
+  #indexes = 0;
 
   /** @throws COLLECT_REFUSED, DURATION_INVALID */
   constructor(context: ContentsContext, store: CollectorStore, options: CollectOptions) {
-    this.#context = context;
+    this.#objects = context.objects;
     this.#store = store;
     this.#options = options;
-    this.#graceMs = durationMs("grace", options.grace ?? context.graceMs);
-    if (this.#graceMs < context.graceMs) {
-      const problem = `the grace is ${this.#graceMs} ms, but those who store here count on ${context.graceMs} ms`;
+    const graceMs = durationMs("grace", options.grace ?? context.graceMs);
+    if (graceMs < context.graceMs) {
+      const problem = `the grace is ${graceMs} ms, but those who store here count on ${context.graceMs} ms`;
       throw storageError("COLLECT_REFUSED", { problem, remedy: "Give a longer grace, or none." });
     }
     if (!context.objects.capabilities.conditionalPut) {
       const problem = "the object store does not decide ifAbsent and ifMatch";
       throw storageError("COLLECT_REFUSED", { problem, remedy: "Keep the artifacts in a store that does." });
     }
-    this.#begun = context.clock.now();
+    this.#markers = new Markers(context, { graceMs, begun: context.clock.now(), signal: options.signal });
   }
 
   /** @throws ARTIFACT_NOT_FOUND, ARTIFACT_CORRUPT, DIGEST_INVALID for a root; COLLECT_REFUSED when it took too long */
   async run(): Promise<CollectResult> {
     await this.#mark();
+    const isDry = this.#options.dryRun === true;
     for (const prefix of collectedPrefixes) {
-      await concurrently(this.#unreachable(prefix), callsAtOnce, (condemned) => this.#collect(condemned));
+      await concurrently(together(this.#unreachable(prefix)), callsAtOnce, (condemned) =>
+        isDry ? this.#foresee(condemned) : this.#collect(condemned),
+      );
     }
-    if (this.#options.dryRun !== true) await this.#tidy();
+    if (!isDry) await this.#markers.tidy();
+    if (!isDry && this.#isWorthTidying()) await this.#store.blobs.packs.tidy(this.#call());
     const deleted = { blobs: this.#blobs, manifests: this.#manifests, bytes: this.#bytes };
     return { reachable: this.#reachable.size, deleted, spared: this.#spared };
+  }
+
+  #isWorthTidying(): boolean {
+    return this.#indexes > 0 || this.#packs >= worthMerging;
   }
 
   async #mark(): Promise<void> {
@@ -126,15 +129,17 @@ export class Collector {
 
   /** Packs are looked into for what is nowhere else. */
   async #isBlob(digest: Digest, isNothingElse: boolean): Promise<boolean> {
-    if ((await this.#locations("blobs", digest)).length > 0) return true;
+    if ((await this.#markers.locations("blobs", digest)).length > 0) return true;
     return isNothingElse && this.#store.blobs.has(digest, this.#call());
   }
 
   async *#unreachable(prefix: string): AsyncIterable<Condemned> {
     let last: Digest | undefined;
-    for await (const { key, lastModified } of this.#context.objects.list(prefix, this.#call())) {
+    for await (const { key, lastModified } of this.#objects.list(prefix, this.#call())) {
       const content = contentAt(key);
-      if (content === undefined || content.digest === last || this.#isYoung(lastModified)) continue;
+      if (content?.kind === "packs") this.#packs += 1;
+      if (multiPackIndexOf(key) !== undefined) this.#indexes += 1;
+      if (content === undefined || content.digest === last || this.#markers.isYoung(lastModified)) continue;
       last = content.digest;
       const condemned = content.kind === "packs" ? await this.#sparse(content.digest) : this.#unreached(content);
       if (condemned !== undefined) yield condemned;
@@ -147,7 +152,7 @@ export class Collector {
 
   /** A pack of which roots reach less than half; one that cannot be read stays. */
   async #sparse(digest: Digest): Promise<Condemned | undefined> {
-    const index = await this.#store.blobs.packs.index(digest, this.#call());
+    const index = await this.#store.blobs.packs.catalog.index(digest, this.#call());
     if (index === undefined) return undefined;
     const alive: PackEntry[] = [];
     const dead: PackEntry[] = [];
@@ -158,94 +163,38 @@ export class Collector {
     return 2 * aliveBytes < index.bodyBytes ? { kind: "packs", digest, alive, dead } : undefined;
   }
 
-  /** Put, or leased, so late that its root may have been missed: see {@link CollectOptions.grace}. */
-  #isYoung(lastModified: number): boolean {
-    return lastModified > this.#begun - this.#graceMs;
-  }
-
-  async #collect(subject: Condemned): Promise<void> {
-    const { kind, digest } = subject;
-    this.#assertInTime();
-    if (this.#options.dryRun === true) {
-      const locations = await this.#deletable(kind, digest);
-      return locations.length > 0 ? this.#count(subject, locations) : undefined;
-    }
-    const { clock, objects } = this.#context;
-    const condemnedSince = clock.now();
-    if (!(await this.#condemn(kind, digest))) {
-      this.#spared += 1;
-      return;
-    }
-    // First the marker, then a look for leases: whoever leased before is seen, whoever comes later sees the marker.
-    const deletable = await this.#deletable(kind, digest);
-    const locations = deletable.length > 0 && (await this.#movedOut(subject)) ? deletable : [];
-    for (const { key } of locations) {
-      if (!this.#holds(condemnedSince)) return;
-      await objects.delete(key, this.#call());
-    }
-    if (this.#holds(condemnedSince)) await objects.delete(condemnedAt(kind, digest), this.#call());
-    if (locations.length === 0) this.#spared += 1;
-    else this.#count(subject, locations);
-  }
-
-  /** Whether all that roots reach is kept elsewhere: a pack that is damaged stays with what is left of it. */
-  async #movedOut({ digest, alive = [] }: Condemned): Promise<boolean> {
-    if (alive.length === 0) return true;
-    try {
-      const digests = alive.map((entry) => entry.digest);
-      await this.#store.blobs.moveOut(digest, digests, this.#call());
-      return true;
-    } catch (error) {
-      if (isAshlarError(error, "ARTIFACT_CORRUPT") || isAshlarError(error, "ARTIFACT_NOT_FOUND")) return false;
-      throw error;
+  async #foresee(subjects: readonly Condemned[]): Promise<void> {
+    for (const subject of subjects) {
+      const locations = await this.#markers.deletable(subject.kind, subject.digest);
+      if (locations.length > 0) this.#count(subject, locations);
     }
   }
 
-  /** Puts the marker, or takes over one whose owner can do nothing any more. */
-  async #condemn(kind: Kind, digest: Digest): Promise<boolean> {
-    const { clock, objects } = this.#context;
-    const key = condemnedAt(kind, digest);
-    const marker = await objects.head(key, this.#call());
-    if (marker !== undefined && marker.lastModified > clock.now() - this.#graceMs) return false;
-    const condition = marker === undefined ? { ifAbsent: true } : { ifMatch: marker.etag };
-    try {
-      await objects.put(key, nothing, { ...condition, ...this.#call() });
-      return true;
-    } catch (error) {
-      if (isAshlarError(error, "PRECONDITION_FAILED")) return false;
-      throw error;
+  /** Deletes some content; of packs what roots reach is put elsewhere before, all of it together. */
+  async #collect(subjects: readonly Condemned[]): Promise<void> {
+    const taken: (Condemned & Deletable)[] = [];
+    for (const subject of subjects) {
+      this.#markers.assertInTime();
+      const deletable = await this.#markers.take(subject);
+      if (deletable === undefined) this.#spared += 1;
+      else taken.push({ ...subject, ...deletable });
+    }
+    const moved = await this.#movedOut(taken.filter(({ locations }) => locations.length > 0));
+    for (const each of taken) {
+      const locations = moved.has(each.digest) ? each.locations : [];
+      if (!(await this.#markers.delete({ ...each, locations }))) continue;
+      if (locations.length === 0) this.#spared += 1;
+      else this.#count(each, locations);
     }
   }
 
-  /** A marker is its owner's for half a grace: what was begun by then is over when another may take it. */
-  #holds(condemnedSince: number): boolean {
-    return this.#context.clock.now() - condemnedSince < this.#context.graceMs / 2;
-  }
-
-  /** Nothing, when somebody leased the content, or put it anew. */
-  async #deletable(kind: Kind, digest: Digest): Promise<readonly ObjectInfo[]> {
-    for await (const { lastModified } of this.#context.objects.list(leasesOf(kind, digest), this.#call())) {
-      if (this.#isYoung(lastModified)) return [];
-    }
-    const locations = await this.#locations(kind, digest);
-    this.#assertInTime();
-    return locations.some((info) => this.#isYoung(info.lastModified)) ? [] : locations;
-  }
-
-  async #locations(kind: Kind, digest: Digest): Promise<readonly ObjectInfo[]> {
-    const { objects } = this.#context;
-    const home = await objects.head(homeOf(kind, digest), this.#call());
-    const locations = home === undefined ? [] : [home];
-    for await (const info of objects.list(annexesOf(kind, digest), this.#call())) locations.push(info);
-    return locations;
-  }
-
-  /** Leases are kept for two graces: a run that lasts longer than one could miss some that it needs. */
-  #assertInTime(): void {
-    this.#options.signal?.throwIfAborted();
-    if (this.#context.clock.now() - this.#begun < this.#context.graceMs) return;
-    const problem = `the run has lasted longer than the grace of ${this.#context.graceMs} ms`;
-    throw storageError("COLLECT_REFUSED", { problem, remedy: "What was deleted so far was rightly so. Run it again." });
+  /** Those of which all that roots reach is kept elsewhere: a pack that is damaged stays with what is left of it. */
+  async #movedOut(subjects: readonly Condemned[]): Promise<ReadonlySet<Digest>> {
+    const packs = new Map(
+      subjects.flatMap(({ digest, alive = [] }) => (alive.length === 0 ? [] : [[digest, alive.map(digestOfEntry)]])),
+    );
+    const left = await this.#store.blobs.moveOut(packs, this.#call());
+    return new Set(subjects.map(({ digest }) => digest).filter((digest) => !left.has(digest)));
   }
 
   #count({ kind, digest, dead = [] }: Condemned, locations: readonly ObjectInfo[]): void {
@@ -264,22 +213,30 @@ export class Collector {
     this.#options.onCollected?.({ kind, digest, size });
   }
 
-  /** Deletes leases that bind nobody any more, and markers of killed collectors whose content is in use, or gone. */
-  async #tidy(): Promise<void> {
-    const { clock, objects } = this.#context;
-    for await (const { key, lastModified } of objects.list("leases/", this.#call())) {
-      if (lastModified < clock.now() - 2 * this.#graceMs) await objects.delete(key, this.#call());
-    }
-    for await (const { key, lastModified } of objects.list("condemned/", this.#call())) {
-      const subject = subjectOf(key);
-      if (subject === undefined || lastModified > clock.now() - this.#graceMs) continue;
-      const condemnedSince = clock.now();
-      if (!(await this.#condemn(subject.kind, subject.digest))) continue;
-      if (this.#holds(condemnedSince)) await objects.delete(key, this.#call());
-    }
-  }
-
   #call(): { readonly signal?: AbortSignal } {
     return this.#options.signal === undefined ? {} : { signal: this.#options.signal };
   }
+}
+
+const digestOfEntry = ({ digest }: PackEntry): Digest => digest;
+
+/** Packs out of which something is moved come together, everything else alone. */
+async function* together(subjects: AsyncIterable<Condemned>): AsyncGenerator<readonly Condemned[]> {
+  let batch: Condemned[] = [];
+  let [blobs, bytes] = [0, 0];
+  for await (const subject of subjects) {
+    const { alive = [] } = subject;
+    if (alive.length === 0) {
+      yield [subject];
+      continue;
+    }
+    batch.push(subject);
+    blobs += alive.length;
+    bytes += alive.reduce((sum, { size }) => sum + size, 0);
+    if (blobs < movedTogether.blobs && bytes < movedTogether.bytes && batch.length < movedTogether.packs) continue;
+    yield batch;
+    batch = [];
+    [blobs, bytes] = [0, 0];
+  }
+  if (batch.length > 0) yield batch;
 }

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
 import { storageError } from "../errors.ts";
 
@@ -7,6 +8,11 @@ export type Digest = `sha256:${string}`;
 /** @throws DIGEST_INVALID */
 export function assertDigest(digest: string): asserts digest is Digest {
   if (!/^sha256:[0-9a-f]{64}$/.test(digest)) throw storageError("DIGEST_INVALID", { digest });
+}
+
+/** The 32 bytes of a digest. */
+export function rawOf(digest: Digest): Buffer {
+  return Buffer.from(digest.slice("sha256:".length), "hex");
 }
 
 export function digestOf(bytes: Uint8Array): Digest {

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { type ByteRange, concatBytes } from "@ashlar/core";
-import { corrupt, type Digest, digestOf } from "./digest.ts";
+import { corrupt, type Digest, digestOf, rawOf } from "./digest.ts";
 
 const magic = Buffer.from("ASHPACK1");
 const headerBytes = magic.byteLength + 4;
@@ -110,13 +110,16 @@ export class PackIndex {
     return undefined;
   }
 
+  /** The first bytes of the digest of each blob, one after another. */
+  prefixes(length: number): Buffer {
+    const prefixes = Buffer.alloc(this.#ends.length * length);
+    for (let n = 0; n < this.#ends.length; n++) this.#raw(n).copy(prefixes, n * length, 0, length);
+    return prefixes;
+  }
+
   *entries(): Generator<PackEntry> {
     for (const [n, end] of this.#ends.entries()) {
       yield { digest: `sha256:${this.#raw(n).toString("hex")}`, size: end - this.#start(n) };
     }
   }
-}
-
-function rawOf(digest: Digest): Buffer {
-  return Buffer.from(digest.slice("sha256:".length), "hex");
 }

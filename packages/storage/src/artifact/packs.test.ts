@@ -10,7 +10,7 @@ import { s3 } from "../object/s3.ts";
 import { digestOf } from "./digest.ts";
 import { type ArtifactStore, type Collected, createArtifactStore } from "./index.ts";
 import { encodePack } from "./pack.ts";
-import { contentAt, homeOf } from "./places.ts";
+import { contentAt, everyOf, homeOf } from "./places.ts";
 
 const hour = 3_600_000;
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -101,7 +101,7 @@ it.each([
 });
 
 describe("a collection", () => {
-  it("keeps a pack of which half is reached, moves the rest of one that has less, and deletes one that has none", async () => {
+  it("keeps a pack of which half is reached, puts together the rest of those that have less, and deletes one that has none", async () => {
     const objects = memoryObjectStore();
     for (const [from, to] of [
       [0, 100],
@@ -111,7 +111,7 @@ describe("a collection", () => {
     ] as const) {
       await openAt(objects).putBlobs(numbered(from, to));
     }
-    // 50 of 100 stay; 40 are enough for a pack of their own; 3 are put alone; of the last none is reached.
+    // 50 of 100 stay; 40 and 3, enough for a pack, are put together; of the last none is reached.
     const alive = [...numbered(0, 50), ...numbered(100, 140), ...numbered(200, 203)];
     const roots = alive.map(digestOf);
     const seen: Collected[] = [];
@@ -121,7 +121,7 @@ describe("a collection", () => {
       new Set([...numbered(140, 200), ...numbered(203, 400)].map(digestOf)),
     );
     expect(await openAt(objects, 30).collect({ roots })).toEqual(dry);
-    expect(await contentsOf(objects)).toMatchObject({ packs: { length: 2 }, blobs: { length: 3 } });
+    expect(await contentsOf(objects)).toMatchObject({ packs: { length: 2 }, blobs: { length: 0 } });
     for (const body of alive) expect(await read(openAt(objects), body)).toEqual(body);
     expect(await openAt(objects).has(digestOf(bytes("blob 0399")))).toBe(false);
     expect(await openAt(objects, 30).collect({ roots })).toMatchObject({ deleted: { blobs: 0 }, spared: 0 });
@@ -139,6 +139,30 @@ describe("a collection", () => {
     await reader.putBlobs(numbered(0, 100));
     for (const body of numbered(0, 100)) expect(await read(openAt(objects), body)).toEqual(body);
   });
+
+  it.each([[2], [40]])(
+    "that moves %i blobs while a reader who knows nothing looks for one loses it nothing",
+    async (count) => {
+      const objects = memoryObjectStore();
+      await openAt(objects).putBlobs(numbered(0, 100));
+      const alive = numbered(0, count);
+      let moved = false;
+      const seen: ObjectStore = {
+        ...objects,
+        async *list(prefix, options) {
+          // After the look for it alone, and before the one for packs.
+          if (prefix === everyOf("packs") && !moved) {
+            moved = true;
+            await openAt(objects, 30).collect({ roots: alive.map(digestOf) });
+          }
+          yield* objects.list(prefix, options);
+        },
+      };
+      expect(await read(openAt(seen), alive[1] as Uint8Array)).toEqual(alive[1]);
+      expect(moved).toBe(true);
+      expect(await contentsOf(objects)).toMatchObject({ packs: { length: count === 2 ? 0 : 1 } });
+    },
+  );
 
   it("spares for a grace the pack in which somebody found something", async () => {
     const objects = memoryObjectStore();

@@ -31,6 +31,21 @@ export function folderOf(kind: Kind, digest: Digest): string {
   return homeOf(kind, digest).slice(0, -(digest.length - prefixLength));
 }
 
+/** The prefix under which multi-pack indexes are kept: no content, but what tells where some is. */
+export const multiPackIndexes = "blobs/indexes/";
+
+/** `blobs/indexes/9f/9f01...` */
+export function multiPackIndexAt(digest: Digest): string {
+  const hex = digest.slice(prefixLength);
+  return `${multiPackIndexes}${hex.slice(0, 2)}/${hex}`;
+}
+
+/** Whose key it is; undefined for that of anything else. */
+export function multiPackIndexOf(key: string): Digest | undefined {
+  const hex = /^blobs\/indexes\/([0-9a-f]{2})\/(\1[0-9a-f]{62})$/.exec(key)?.[2];
+  return hex === undefined ? undefined : `sha256:${hex}`;
+}
+
 /** A new place beside the home, for content that is put while its home is condemned. No two are ever the same. */
 export function annexOf(kind: Kind, digest: Digest): string {
   return `${annexesOf(kind, digest)}${crypto.randomUUID()}`;
