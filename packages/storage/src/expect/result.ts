@@ -1,9 +1,12 @@
+import type { Expectation } from "./expectation.ts";
+
 /** What became of one expectation in one write. */
 export interface ExpectationResult {
   readonly name: string;
   /** `between`, `unique`, ...; `custom` for one of your own. */
   readonly kind: string;
-  readonly outcome: "passed" | "warned" | "quarantined";
+  /** `skipped`: one on all rows together, which is not held against an update. */
+  readonly outcome: "passed" | "warned" | "quarantined" | "skipped";
   /** Rows that were looked at; for an expectation on all rows together, those that stayed. */
   readonly checked: number;
   /** Rows that break it; 1 for an expectation on all rows together that does not hold. */
@@ -20,6 +23,10 @@ export interface ExpectationRecord {
   /** Whose write it was: the same as `_run` in the quarantine. */
   readonly run: string;
   readonly results: readonly ExpectationResult[];
+}
+
+export function skipped({ name, kind = "custom" }: Expectation): ExpectationResult {
+  return { name, kind, outcome: "skipped", checked: 0, violations: 0 };
 }
 
 const resultsKey = "ashlar.expectations";

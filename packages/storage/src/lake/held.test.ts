@@ -69,6 +69,35 @@ describe("what a table expects", () => {
     expect(await table.delete({ where: { n: 9 } })).toMatchObject({ deleted: 1 });
   });
 
+  it("passes over all rows together in an update, and says so; one that is asked for there is refused", async () => {
+    const { table, held } = await open({ expect: [rowCount({ min: 2 }), mean("n", { max: 5 }), small] });
+    await table.append(batch([1, 1], [2, 2]));
+    await table.update({ where: { id: 1n }, set: { n: 9 } });
+    expect(await held()).toEqual(["1:9", "2:2"]);
+    const [{ results } = { results: [] }] = await table.expectationHistory();
+    expect(results.map(({ kind, outcome, checked }) => [kind, outcome, checked])).toEqual([
+      ["between", "passed", 1],
+      ["rowCount", "skipped", 0],
+      ["mean", "skipped", 0],
+    ]);
+    const asked = table.update({ where: {}, set: { n: 3 }, expect: [rowCount({ min: 1 })] });
+    await expect(asked).rejects.toMatchObject({
+      code: "EXPECTATION_INVALID",
+      details: {
+        expectation: "rowCount({ min: 1 })",
+        remedy: expect.stringMatching(/append, overwrite or merge/) as unknown,
+      },
+    });
+    const own = rows("even", ({ n }) => Number(n) % 2 === 0, { columns: ["n"] });
+    await expect(table.update({ where: { id: 1n }, set: { n: 3 }, expect: [own] })).rejects.toMatchObject({
+      code: "EXPECTATION_FAILED",
+    });
+    await expect(table.alter({ expect: [own] })).rejects.toMatchObject({
+      code: "ALTER_INVALID",
+      message: expect.stringMatching(/rows\("even"\) has code of its own/) as unknown,
+    });
+  });
+
   it("sets aside what rows were to become, and leaves them as they were", async () => {
     const { table, held, aside } = await open({ expect: [small], onViolation: "quarantine" });
     await table.append(batch([1, 1], [2, 2], [3, 3]));

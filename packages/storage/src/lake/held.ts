@@ -1,8 +1,9 @@
 import type { Logger } from "@ashlar/core";
 import type { RecordBatch } from "apache-arrow";
 import { storageError } from "../errors.ts";
-import type { Expectation, Severity } from "../expect/expectation.ts";
+import { type Expectation, invalid, type Severity } from "../expect/expectation.ts";
 import { type Inspection, inspection } from "../expect/inspection.ts";
+import { type ExpectationResult, skipped } from "../expect/result.ts";
 import { jsonExpectations } from "./json-column.ts";
 import { distinctExpectations, keptExpectations } from "./kept-expectations.ts";
 import { scan } from "./scan.ts";
@@ -12,7 +13,10 @@ import type { TableState } from "./state.ts";
 
 /** What every operation that brings or changes rows takes. */
 export interface HoldOptions {
-  /** What the rows must satisfy, beside what the table expects of every write. @default nothing */
+  /**
+   * What the rows must satisfy, beside what the table expects of every write. An update takes none on all rows together,
+   * and passes over those of the table. @default nothing
+   */
   readonly expect?: readonly Expectation[];
   /**
    * What becomes of rows that break an expectation which does not say itself. `fail` commits nothing. `quarantine` writes
@@ -51,6 +55,16 @@ export function severityFor(target: HoldTarget, state: TableState, options: Hold
   return options.onViolation ?? target.onViolation ?? kept.onViolation ?? "fail";
 }
 
+export interface Held {
+  /** Epoch milliseconds. */
+  readonly now: number;
+  readonly inspected: Inspection;
+  /** The number of expectations in it. */
+  readonly expected: number;
+  /** Those that are not held against such a write. */
+  readonly notHeld: readonly ExpectationResult[];
+}
+
 /**
  * The expectations that the table keeps, those of the table object and those of the write, made ready for its columns.
  *
@@ -62,14 +76,16 @@ export async function holdExpectations(
   columns: readonly TableColumn[],
   options: HoldOptions & { readonly signal?: AbortSignal },
   { remaining, rows, jsonChecked = false }: Holding,
-): Promise<{ readonly now: number; readonly inspected: Inspection; readonly expected: number }> {
+): Promise<Held> {
   const { context, logger, name, expect: own = [] } = target;
+  if (rows === "changed") for (const expectation of options.expect ?? []) assertOfRows(expectation);
   const now = context.clock.now();
   const onViolation = severityFor(target, state, options);
   const json = jsonChecked ? [] : jsonExpectations(columns, onViolation);
   const { expect: kept } = keptExpectations(state.definition?.configuration ?? {});
   const all = distinctExpectations([...json, ...kept, ...own, ...(options.expect ?? [])], onViolation);
-  const expected = rows === "brought" ? all : all.filter(({ level }) => level !== "table");
+  const isHeld = ({ level }: Expectation): boolean => rows === "brought" || level !== "table";
+  const expected = all.filter((expectation) => isHeld(expectation));
   const previous = previousRows(context, state, options.signal);
   const write = {
     table: name,
@@ -80,7 +96,15 @@ export async function holdExpectations(
     onViolation,
     logger,
   };
-  return { now, inspected: await inspection(expected, write), expected: expected.length };
+  const notHeld = all.filter((expectation) => !isHeld(expectation)).map((expectation) => skipped(expectation));
+  return { now, inspected: await inspection(expected, write), expected: expected.length, notHeld };
+}
+
+/** An update has rows that were changed, and not all of a table or of a write. */
+function assertOfRows({ level, name }: Expectation): void {
+  if (level !== "table") return;
+  const remedy = "Leave it out here, and hold it against writes that bring rows: append, overwrite or merge.";
+  throw invalid(name, "it is about all rows of a write together, and an update changes some of a table's", remedy);
 }
 
 function previousRows(context: LakeContext, state: TableState, signal: AbortSignal | undefined): Remaining | undefined {

@@ -1,7 +1,7 @@
 import type { RecordBatch } from "apache-arrow";
 import type { Inspection } from "../expect/inspection.ts";
 import { quarantineBatch, type QuarantineFacts } from "../expect/quarantine.ts";
-import { commitInfoOf } from "../expect/result.ts";
+import { commitInfoOf, type ExpectationResult } from "../expect/result.ts";
 import { takeRows } from "../parquet/batch.ts";
 import type { AddFile } from "./actions.ts";
 import type { AppendTransaction } from "./commit.ts";
@@ -42,7 +42,13 @@ export class RowHold {
   async begin(base: Base, holding: Holding): Promise<RowHoldTry> {
     const { columns } = base.definition;
     const call = { ...this.#options, ...(base.signal ? { signal: base.signal } : {}) };
-    const { inspected, expected, now } = await holdExpectations(this.#target, base.state, columns, call, holding);
+    const { inspected, expected, now, notHeld } = await holdExpectations(
+      this.#target,
+      base.state,
+      columns,
+      call,
+      holding,
+    );
     const bad = quarantineStage(this.#target.context, this.#target.name, columns);
     const commitBad = async (): Promise<void> => {
       const { transaction } = this.#options;
@@ -50,18 +56,29 @@ export class RowHold {
       this.#setAside = await commitQuarantine(this.#target, bad, columns, context, this.#setAside);
     };
     const facts = { version: base.state.version, now, run: this.#run };
-    return new RowHoldTry(expected === 0 ? undefined : inspected, bad, facts, commitBad);
+    return new RowHoldTry({ inspected: expected === 0 ? undefined : inspected, notHeld, bad, facts, commitBad });
   }
+}
+
+interface RowHoldParts {
+  /** Undefined where nothing is expected. */
+  readonly inspected: Inspection | undefined;
+  readonly notHeld: readonly ExpectationResult[];
+  readonly bad: Stage;
+  readonly facts: QuarantineFacts;
+  readonly commitBad: () => Promise<void>;
 }
 
 export class RowHoldTry implements AsyncDisposable {
   readonly #inspected: Inspection | undefined;
+  readonly #notHeld: readonly ExpectationResult[];
   readonly #bad: Stage;
   readonly #facts: QuarantineFacts;
   readonly #commitBad: () => Promise<void>;
 
-  constructor(inspected: Inspection | undefined, bad: Stage, facts: QuarantineFacts, commitBad: () => Promise<void>) {
+  constructor({ inspected, notHeld, bad, facts, commitBad }: RowHoldParts) {
     this.#inspected = inspected;
+    this.#notHeld = notHeld;
     this.#bad = bad;
     this.#facts = facts;
     this.#commitBad = commitBad;
@@ -94,7 +111,7 @@ export class RowHoldTry implements AsyncDisposable {
    * @throws TABLE_EXPECTATION_FAILED
    */
   async finish(): Promise<Readonly<Record<string, string>>> {
-    const results = this.#inspected?.finish() ?? [];
+    const results = [...(this.#inspected?.finish() ?? []), ...this.#notHeld];
     await this.#commitBad();
     return commitInfoOf(this.#facts.run, results);
   }

@@ -106,7 +106,8 @@ export interface LakeTable extends Omit<LakeTableView, "scan" | "snapshot"> {
   delete(options: DeleteOptions): Promise<DeleteResult>;
   /**
    * Sets columns of the rows that match. What is expected of values and rows is held against the rows as they become; of
-   * one that is set aside the old row stays. Expectations on all rows of a write together are about rows that are brought.
+   * one that is set aside the old row stays. Expectations on all rows of a write together are about rows that are brought:
+   * those of the table are noted as skipped, one that is given with the update is refused.
    *
    * @throws UPDATE_INVALID, EXPECTATION_FAILED, EXPECTATION_INVALID and as `delete`
    */
