@@ -2,6 +2,7 @@ import { toBytes } from "@ashlar/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { everyOrder, type Kill, World } from "../../test/explorer.ts";
+import { ages, randomOrder, runInOrder } from "../../test/random-order.ts";
 import { digestOf } from "./digest.ts";
 import { type ArtifactStore, createArtifactStore } from "./index.ts";
 
@@ -132,33 +133,25 @@ it.each<Kill>(["before", "after", "under way", "sent twice"])(
 describe("in random orders, two uploaders and two collectors, one of which is killed,", () => {
   it("lose nothing that was published", async () => {
     const kinds = fc.constantFrom("blob" as const, "many" as const, "stream" as const, "manifest" as const);
-    const choices = fc.array(fc.record({ next: fc.nat(6), minutes: fc.nat(10) }), { minLength: 40, maxLength: 80 });
-    const death = fc.record({
-      at: fc.nat(45),
-      kill: fc.constantFrom<Kill>("before", "after", "under way", "sent twice"),
-    });
-    const ages = fc.constantFrom(0.3, 0.49, 0.51, 0.99, 1.001, 1.4, 2, 3);
-    const property = fc.asyncProperty(kinds, kinds, choices, death, ages, fc.boolean(), async (...args) => {
-      const [one, two, order, { at, kill }, age, manifest] = args;
-      const scene = await sceneWith(age * grace, manifest);
-      const running = [
-        scene.upload("uploader 1", one),
-        scene.upload("uploader 2", two),
-        scene.collect("collector 1"),
-        scene.collect("collector 2"),
-      ];
-      let steps = 0;
-      await scene.world.run((waiting) => {
-        const { next, minutes } = order[steps % order.length] ?? { next: 0, minutes: 0 };
-        // A run of a hundred calls takes less than half a grace: that much is asked of the machines.
-        scene.world.now += minutes * 30_000;
-        const chosen = { next: next % waiting.length };
-        return steps++ === at ? { ...chosen, kill } : chosen;
-      });
-      const names = ["uploader 1", "uploader 2", "collector 1", "collector 2"];
-      await Promise.all(running.filter((_, index) => !scene.world.died(names[index] ?? "")));
-      expect(await scene.losses()).toEqual([]);
-    });
+    const order = randomOrder({ deathBefore: 45 });
+    const property = fc.asyncProperty(
+      kinds,
+      kinds,
+      order,
+      ages,
+      fc.boolean(),
+      async (one, two, order, age, manifest) => {
+        const scene = await sceneWith(age * grace, manifest);
+        const processes = {
+          "uploader 1": scene.upload("uploader 1", one),
+          "uploader 2": scene.upload("uploader 2", two),
+          "collector 1": scene.collect("collector 1"),
+          "collector 2": scene.collect("collector 2"),
+        };
+        await runInOrder(scene.world, order, { minuteMs: 30_000, processes });
+        expect(await scene.losses()).toEqual([]);
+      },
+    );
     await fc.assert(property, { numRuns: 400 });
   }, 60_000);
 });

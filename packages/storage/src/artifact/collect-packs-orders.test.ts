@@ -2,6 +2,7 @@ import { isAshlarError, toBytes } from "@ashlar/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { everyOrder, fewSwitches, type Kill, World } from "../../test/explorer.ts";
+import { ages, randomOrder, runInOrder } from "../../test/random-order.ts";
 import { type Digest, digestOf } from "./digest.ts";
 import { type ArtifactStore, createArtifactStore } from "./index.ts";
 
@@ -171,32 +172,17 @@ it.each<Kill>(["before", "after", "under way", "sent twice"])(
 
 it("in random orders, two uploaders and two collectors of packs, one of which is killed, lose nothing", async () => {
   const uploads = fc.constantFrom<Upload>("all", "blob", "manifest");
-  const choices = fc.array(fc.record({ next: fc.nat(6), minutes: fc.nat(10) }), { minLength: 40, maxLength: 80 });
-  const death = fc.record({
-    at: fc.nat(90),
-    kill: fc.constantFrom<Kill>("before", "after", "under way", "sent twice"),
-  });
-  const ages = fc.constantFrom(0.3, 0.49, 0.51, 0.99, 1.001, 1.4, 2, 3);
   const reached = fc.constantFrom<Reached>(1, 32);
-  const property = fc.asyncProperty(uploads, uploads, choices, death, ages, reached, async (...args) => {
-    const [one, two, order, { at, kill }, age, count] = args;
+  const order = randomOrder({ deathBefore: 90 });
+  const property = fc.asyncProperty(uploads, uploads, order, ages, reached, async (one, two, order, age, count) => {
     const scene = await sceneWith(age * grace, count);
-    const running = [
-      scene.upload("uploader 1", one),
-      scene.upload("uploader 2", two),
-      scene.collect("collector 1"),
-      scene.collect("collector 2"),
-    ];
-    let steps = 0;
-    await scene.world.run((waiting) => {
-      const { next, minutes } = order[steps % order.length] ?? { next: 0, minutes: 0 };
-      // A run of a few hundred calls takes less than half a grace: that much is asked of the machines.
-      scene.world.now += minutes * 10_000;
-      const chosen = { next: next % waiting.length };
-      return steps++ === at ? { ...chosen, kill } : chosen;
-    });
-    const names = ["uploader 1", "uploader 2", "collector 1", "collector 2"];
-    await Promise.all(running.filter((_, index) => !scene.world.died(names[index] ?? "")));
+    const processes = {
+      "uploader 1": scene.upload("uploader 1", one),
+      "uploader 2": scene.upload("uploader 2", two),
+      "collector 1": scene.collect("collector 1"),
+      "collector 2": scene.collect("collector 2"),
+    };
+    await runInOrder(scene.world, order, { minuteMs: 10_000, processes });
     expect(await scene.losses()).toEqual([]);
   });
   await fc.assert(property, { numRuns: 400 });
