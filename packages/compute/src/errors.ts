@@ -137,8 +137,10 @@ export const computeErrors = {
   INFERENCE_QUEUE_FULL: {
     status: 503,
     retryable: true,
-    message: (d: { model: string; queueLimit: number }): string =>
-      `The queue of "${d.model}" is full with ${d.queueLimit} requests. Try again after a pause, add instances, or raise batching.queueLimit.`,
+    message: (d: { model: string; queueLimit: number; unit?: "requests" | "bytes" }): string =>
+      d.unit === "bytes"
+        ? `The requests held for "${d.model}" while it is loaded have ${d.queueLimit} bytes, their limit. Try again after a pause, or raise holdMaxBytes.`
+        : `The queue of "${d.model}" is full with ${d.queueLimit} requests. Try again after a pause, add instances, or raise batching.queueLimit.`,
   },
   INFERENCE_DEADLINE_EXCEEDED: {
     status: 503,
@@ -199,6 +201,12 @@ export const computeErrors = {
     retryable: true,
     message: (d: { bodyTimeoutMs: number }): string =>
       `The request body had not arrived whole after ${d.bodyTimeoutMs} ms. Send it faster, or raise bodyTimeoutMs.`,
+  },
+  PROTOCOL_OVERLOADED: {
+    status: 503,
+    retryable: true,
+    message: (d: { limit: number }): string =>
+      `Large JSON of ${d.limit} bytes is being read and written already, and that is the limit. Try again after a pause, send tensors in binary, or raise offloadMaxBytes.`,
   },
   PROTOCOL_UNSUPPORTED: {
     status: 501,

@@ -182,7 +182,9 @@ async function inferMessage(
 ): Promise<Message> {
   const name = String(request["model_name"] ?? "");
   const version = textOf(request["model_version"]);
-  const entry = await server.open(name, {});
+  const raw = (request["raw_input_contents"] ?? []) as readonly Uint8Array[];
+  const bytes = raw.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const entry = await server.open(name, { caller }, bytes);
   const message = readInferMessage(request, entry.require(version).signature);
   const own = message.deadlineMs ?? Number.POSITIVE_INFINITY;
   const limited =

@@ -17,8 +17,8 @@ import { type ModelFigures, prometheusMetrics } from "./metrics.ts";
 import { ModelEntry, type Route } from "./model-entry.ts";
 import type { ModelSettings } from "./model-settings.ts";
 import { type InferenceServerOptions, requirePositiveInteger } from "./options.ts";
-import type { Outputs } from "./pending-request.ts";
-import { type InferenceInputs, prepareInputs } from "./request.ts";
+import type { InternalRequestOptions, Outputs } from "./pending-request.ts";
+import { bytesOf, type InferenceInputs, prepareInputs } from "./request.ts";
 import { onnxRuntimePackage } from "./runtime.ts";
 import type { Servable } from "./servable.ts";
 import type {
@@ -212,17 +212,21 @@ export class WorkerInferenceServer implements InferenceServer {
 
   /** With `owned` the buffers of the inputs may be given away. */
   async inferOwned(name: string, inputs: InferenceInputs, options: InferOptions, owned: boolean): Promise<Outputs> {
-    const opening = this.open(name, options);
+    const opening = this.open(name, options, this.#entries.has(name) ? 0 : bytesOf(inputs));
     const entry = opening instanceof Promise ? await opening : opening;
     const model = entry.choose(options);
     return entry.inferOn(model, prepareInputs(model, inputs, owned), options);
   }
 
-  /** What is served under a name; a promise only when it has to be woken first. @throws MODEL_NOT_FOUND */
-  open(name: string, options: InferOptions): ModelEntry | Promise<ModelEntry> {
+  /**
+   * What is served under a name; a promise only when it has to be woken first, and then for a request of so many bytes.
+   *
+   * @throws MODEL_NOT_FOUND, INFERENCE_QUEUE_FULL
+   */
+  open(name: string, options: InferOptions & InternalRequestOptions, bytes = 0): ModelEntry | Promise<ModelEntry> {
     const entry = this.#entries.get(name);
     if (entry === undefined && this.#lazy.has(name)) {
-      return this.#lazy.wake(name, options).then(() => this.#entry(name));
+      return this.#lazy.wake(name, options, bytes).then(() => this.#entry(name));
     }
     this.#lazy.touch(name);
     return entry ?? this.#entry(name);

@@ -1,13 +1,16 @@
 import type { Clock } from "@ashlar/core";
 
 import { computeError } from "../errors.ts";
-import type { RequestOptions } from "./pending-request.ts";
+import type { InternalRequestOptions } from "./pending-request.ts";
 import type { InferenceServer, LazyOptions } from "./server.ts";
+
+const defaultHoldMaxBytes = 64 * 2 ** 20;
 
 interface LazyModel extends LazyOptions {
   /** Resolves when it is loaded. */
   waking: Promise<unknown> | null;
   held: number;
+  heldBytes: number;
   lastAt: number;
   /** Ends the watch for idleness. */
   watch: AbortController | null;
@@ -30,7 +33,14 @@ export class LazyModels {
   }
 
   add(name: string, options: LazyOptions): void {
-    this.#models.set(name, { ...options, waking: null, held: 0, lastAt: this.#clock.monotonic(), watch: null });
+    this.#models.set(name, {
+      ...options,
+      waking: null,
+      held: 0,
+      heldBytes: 0,
+      lastAt: this.#clock.monotonic(),
+      watch: null,
+    });
   }
 
   has(name: string): boolean {
@@ -51,17 +61,21 @@ export class LazyModels {
   }
 
   /**
-   * Holds a request until the model is loaded.
+   * Holds a request, whose inputs have so many bytes, until the model is loaded. One alone is held whatever its size.
    *
    * @throws INFERENCE_QUEUE_FULL, INFERENCE_DEADLINE_EXCEEDED, what `load` throws, or the signal's reason
    */
-  async wake(name: string, { signal, deadlineMs }: RequestOptions): Promise<void> {
+  async wake(name: string, { signal, caller, deadlineMs }: InternalRequestOptions, bytes: number): Promise<void> {
     const model = this.#models.get(name);
     if (model === undefined) return;
-    const { holdLimit = 1024 } = model;
+    const { holdLimit = 1024, holdMaxBytes = defaultHoldMaxBytes } = model;
     if (model.held >= holdLimit) throw computeError("INFERENCE_QUEUE_FULL", { model: name, queueLimit: holdLimit });
+    if (model.held > 0 && model.heldBytes + bytes > holdMaxBytes) {
+      throw computeError("INFERENCE_QUEUE_FULL", { model: name, queueLimit: holdMaxBytes, unit: "bytes" });
+    }
     model.waking ??= this.#load(name, model);
     model.held++;
+    model.heldBytes += bytes;
     const given = new AbortController();
     try {
       const limits: Promise<unknown>[] = [model.waking];
@@ -71,10 +85,12 @@ export class LazyModels {
         };
         limits.push(this.#clock.sleep(deadlineMs, { signal: given.signal }).then(late));
       }
-      if (signal !== undefined) limits.push(aborted(signal, given.signal));
+      const gone = signal ?? caller?.signal;
+      if (gone !== undefined) limits.push(aborted(gone, given.signal));
       await Promise.race(limits);
     } finally {
       model.held--;
+      model.heldBytes -= bytes;
       given.abort();
     }
   }

@@ -144,6 +144,15 @@ describe("scale from zero", () => {
     expect(() => server.addLazy("scale", { load: async () => ({ onnx: scale(1) }) })).toThrow("already");
   });
 
+  test("requests are held up to a number of bytes, of which one alone may have more", async () => {
+    serve().addLazy("scale", { load: async () => ({ onnx: scale(4) }), holdMaxBytes: 20 });
+    const large = server.infer("scale", new Float32Array(40));
+    const refused = { code: "INFERENCE_QUEUE_FULL", message: expect.stringContaining("holdMaxBytes") as string };
+    await expect(ask()).rejects.toMatchObject(refused);
+    expect((await large)["y"]?.data.length).toBe(40);
+    expect(await ask()).toBe(4);
+  });
+
   test("a deadline and an abort end the wait; a model that does not load fails those that wait, and is tried again", async () => {
     let onnx: Uint8Array = Uint8Array.of(1);
     let release = (): void => {};

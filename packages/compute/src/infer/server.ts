@@ -48,6 +48,8 @@ export interface LazyOptions {
   readonly idleUnloadMs?: number;
   /** Requests that may wait for it to be loaded; more are refused with INFERENCE_QUEUE_FULL. Default 1024. */
   readonly holdLimit?: number;
+  /** Bytes of the inputs that may wait with them; what goes beyond is refused in the same way. Default 64 MiB. */
+  readonly holdMaxBytes?: number;
 }
 
 export interface InferOptions extends RequestOptions {

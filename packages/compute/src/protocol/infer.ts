@@ -22,7 +22,7 @@ export async function answerInfer(
   if (!server.knows(name)) await server.find(name, version);
   const jsonLength = jsonLengthOf(request);
   const body = await request.body();
-  const opening = server.open(name, {});
+  const opening = server.open(name, { caller: request }, body.byteLength);
   const entry = opening instanceof Promise ? await opening : opening;
   const owned = server.buffers.owns(body) ? (body.buffer as ArrayBuffer) : null;
   const reading = codec.read(body, jsonLength, entry.require(version).signature);

@@ -30,6 +30,8 @@ export interface ProtocolOptions {
    * goes on. Default 262,144.
    */
   readonly offloadBytes?: number;
+  /** Bytes that may be in that thread or wait for it; what goes beyond is answered with 503. Default 256 MiB. */
+  readonly offloadMaxBytes?: number;
   /** What `GET /v2` names the server. Default `ashlar`. */
   readonly serverName?: string;
   /** What `GET /v2` gives as its version. Default `0.1.0`. */
@@ -61,6 +63,7 @@ export function resolveProtocolOptions(options: InternalProtocolOptions): Resolv
     maxBodyBytes: 64 * 2 ** 20,
     bodyTimeoutMs: 30_000,
     offloadBytes: 256 * 1024,
+    offloadMaxBytes: 256 * 2 ** 20,
     serverName: "ashlar",
     serverVersion: "0.1.0",
     repository: null,
@@ -69,6 +72,7 @@ export function resolveProtocolOptions(options: InternalProtocolOptions): Resolv
   };
   requirePositiveInteger("maxBodyBytes", resolved.maxBodyBytes);
   requirePositiveInteger("offloadBytes", resolved.offloadBytes);
+  requirePositiveInteger("offloadMaxBytes", resolved.offloadMaxBytes);
   if (!(resolved.bodyTimeoutMs > 0)) {
     throw invalidOption("bodyTimeoutMs", resolved.bodyTimeoutMs, "a number of milliseconds above 0");
   }

@@ -38,7 +38,7 @@ export function createRouter(
   server: WorkerInferenceServer,
   options: ResolvedProtocolOptions,
 ): (request: ProtocolRequest) => Promise<ProtocolReply> {
-  const context = { server, options, codec: new Codec(options.offloadBytes, server.buffers) };
+  const context = { server, options, codec: new Codec(options, server.buffers) };
   return (request) => {
     // Nearly all requests are of this form; the others take their time.
     const plain = request.method === "POST" ? /^\/v2\/models\/([\w.-]+)\/infer$/.exec(request.path)?.[1] : undefined;

@@ -146,6 +146,22 @@ describe("as a listener of node:http", () => {
   });
 });
 
+test("no more than a bound waits for the thread of large bodies; a lone one always has room", async () => {
+  const answer = server.lambda({ offloadBytes: 100, offloadMaxBytes: 4000 });
+  const data = Array.from({ length: 400 }, (_, index) => index);
+  const large = JSON.stringify({ inputs: [{ ...input, shape: [200, 2], data }] });
+  const event = { rawPath: "/v2/models/wide/infer", requestContext: { http: { method: "POST" } }, body: large };
+  const replies = await Promise.all(Array.from({ length: 6 }, () => answer(event)));
+  const refused = replies.filter(({ statusCode }) => statusCode === 503);
+  expect(replies.filter(({ statusCode }) => statusCode === 200).length).toBeGreaterThan(0);
+  expect(refused.length).toBeGreaterThan(0);
+  for (const { headers, body: text } of refused) {
+    expect([headers["retry-after"], text]).toEqual(["1", expect.stringContaining("offloadMaxBytes")]);
+  }
+  expect((await answer(event)).statusCode).toBe(200);
+  expect(() => server.lambda({ offloadMaxBytes: 0 })).toThrow("offloadMaxBytes");
+});
+
 describe("clients that do harm", () => {
   const open = async (): Promise<Socket> => {
     const socket = connect(port, "127.0.0.1");
