@@ -6,7 +6,7 @@ import { contentHash } from "./content-hash.ts";
 import { type Duration, ttlMicros } from "./duration.ts";
 import type { Entity, KeyType } from "./entity.ts";
 import { assertName } from "./name.ts";
-import { type PushSource, pushSource, type PushSourceOptions } from "./push-source.ts";
+import { pushDefinition, type PushSource, pushSource, type PushSourceOptions } from "./push-source.ts";
 import { isValueType, scalarTypes } from "./value-type.ts";
 import type { WindowFeature } from "./window.ts";
 
@@ -82,7 +82,7 @@ export function featureView<
   assertFeatures(name, features);
   const keys = viewKeys(name, entities, options.keys ?? {});
   const push = options.push === undefined ? undefined : pushSource(name, features, options.push);
-  const pushed = push && { id: push.id, tile: push.tile, keep: push.keep === Infinity ? undefined : push.keep };
+  const pushed = pushDefinition(push);
   const definition = { kind: "view", name, keys, source: source.name, eventTime, knownAt, ttl, features, push: pushed };
   return {
     kind: "view",

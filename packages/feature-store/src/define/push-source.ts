@@ -78,6 +78,10 @@ export function pushSource(view: string, features: Features, options: PushSource
   return { id: options.id, tile, reach, tiles, keep, hop: merges ? Math.min(...hops) : undefined };
 }
 
+/** What a definition says of its push source, and its version follows from. */
+export const pushDefinition = (push: PushSource | undefined): Readonly<Record<string, unknown>> | undefined =>
+  push && { id: push.id, tile: push.tile, keep: push.keep === Infinity ? undefined : push.keep };
+
 function leastCommonMultiple(a: number, b: number): number {
   let [divisor, rest] = [a, b];
   while (rest > 0) [divisor, rest] = [rest, divisor % rest];

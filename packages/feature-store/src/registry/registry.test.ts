@@ -93,6 +93,25 @@ describe("a plan", () => {
     ]);
   });
 
+  it("names a hop of a window and the lateness of its events among what changed", async () => {
+    const registry = open();
+    const make = (hop: "1h" | "2h", allowedLateness: "1h" | "3h"): View =>
+      featureView({
+        ...base,
+        name: "pushed",
+        ttl: "1h",
+        push: { id: "id", allowedLateness, tile: "4h" },
+        features: { mean: window("24h", mean("delay"), { hop }) },
+      });
+    const begun = await registry.plan({ views: [make("1h", "1h")] });
+    expect(begun.changes[0]?.backfill).toMatchObject({ lookBackMs: 25 * hour });
+    await registry.apply(begun, { by: "ada" });
+    const hopped = await registry.plan({ views: [make("2h", "1h")] });
+    expect(hopped.changes).toMatchObject([{ features: { changed: ["mean"] }, options: [] }]);
+    const later = await registry.plan({ views: [make("1h", "3h")] });
+    expect(later.changes).toMatchObject([{ features: { changed: [] }, options: ["push"] }]);
+  });
+
   it("is nothing when nothing changed, and little when only the words did", async () => {
     const registry = open();
     await registry.apply(await registry.plan({ views: [first] }), { by: "ada" });

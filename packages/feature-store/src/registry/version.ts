@@ -2,6 +2,7 @@ import type { SqlExecutor } from "@ashlar/core";
 import type { About } from "../define/about.ts";
 import { contentHash } from "../define/content-hash.ts";
 import type { FeatureService } from "../define/service.ts";
+import { pushDefinition } from "../define/push-source.ts";
 import { featureNames, type View } from "../define/selection.ts";
 import { featureStoreError } from "../errors.ts";
 
@@ -37,7 +38,7 @@ export function viewRecord(view: View): DefinitionRecord {
     entities: view.entities.map(({ name }) => name),
     features: hashes(features),
     source: view.source.name,
-    body: plain({ eventTime, knownAt, ttl, keys, features, push: push && { id: push.id, tile: push.tile } }),
+    body: plain({ eventTime, knownAt, ttl, keys, features, push: pushDefinition(push) }),
   };
 }
 
