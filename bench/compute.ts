@@ -22,6 +22,7 @@ const milliseconds = 800;
 /** Models served, against a bare loop of `session.run` on one thread. */
 export const compute: Suite = async (bench) => {
   await overHttp(bench);
+  await inProcesses(bench);
   await besidePeers(bench);
   await inProcess(bench);
   await eventLoop(bench);
@@ -61,8 +62,10 @@ class ServerProcess implements AsyncDisposable {
     return { port: this.#echoPort, cpuMicros: () => this.cpuMicros() };
   }
 
-  static async start(): Promise<ServerProcess> {
-    const child = fork(new URL("./inference-child.ts", import.meta.url), ["serve"]);
+  /** With 0 processes one that serves itself, else a cluster of so many. */
+  static async start(processes = 0): Promise<ServerProcess> {
+    const what = processes === 0 ? ["serve"] : ["cluster", String(processes)];
+    const child = fork(new URL("./inference-child.ts", import.meta.url), what);
     const [{ port, echoPort }] = (await once(child, "message")) as [{ port: number; echoPort: number }];
     return new ServerProcess(child, port, echoPort);
   }
@@ -92,17 +95,17 @@ async function load(
   server: { readonly port: number; cpuMicros(): number | Promise<number> },
   folder: string,
   { model, rows, connections, form, perSecond = 0 }: Traffic,
-): Promise<Load & { readonly cpuMicros: number }> {
+): Promise<Load & { readonly cpuMicros: number; readonly clientCpuMicros: number }> {
   const file = join(folder, `${model}-${rows}-${form}`);
   const headers = await writeBody(file, model, rows, form);
   const before = await server.cpuMicros();
   const options = [server.port, `/v2/models/${model}/infer`, connections, milliseconds, perSecond, file, headers];
   const client = fork(new URL("./http-load.ts", import.meta.url), options.map(String));
-  const [seen] = (await once(client, "message")) as [Load];
+  const [seen] = (await once(client, "message")) as [Load & { readonly cpuMicros: number }];
   await once(client, "exit");
   const cpuMicros = (await server.cpuMicros()) - before;
   if (seen.failures > 0) throw new Error(`${seen.failures} requests of ${model} failed`);
-  return { ...seen, cpuMicros };
+  return { ...seen, cpuMicros, clientCpuMicros: seen.cpuMicros };
 }
 
 /** Writes a request's body; gives its headers as JSON. */
@@ -121,17 +124,14 @@ async function writeBody(file: string, model: ModelName, rows: number, form: "js
   return JSON.stringify({ "Inference-Header-Content-Length": String(json.length) });
 }
 
+const cases: readonly (readonly [name: string, unit: string, traffic: Traffic])[] = [
+  ["HTTP, 1 row in JSON, 64 connections", "rows", { model: "network", rows: 1, connections: 64, form: "json" }],
+  ["HTTP, 256 rows in binary, 8 connections", "rows", { model: "network", rows: 256, connections: 8, form: "binary" }],
+  ["HTTP, OCR network, 4 connections", "images", { model: "ocr", rows: 1, connections: 4, form: "binary" }],
+];
+
 async function overHttp({ pair, folder }: Bench): Promise<void> {
   await using server = await ServerProcess.start();
-  const cases: readonly (readonly [name: string, unit: string, traffic: Traffic])[] = [
-    ["HTTP, 1 row in JSON, 64 connections", "rows", { model: "network", rows: 1, connections: 64, form: "json" }],
-    [
-      "HTTP, 256 rows in binary, 8 connections",
-      "rows",
-      { model: "network", rows: 256, connections: 8, form: "binary" },
-    ],
-    ["HTTP, OCR network, 4 connections", "images", { model: "ocr", rows: 1, connections: 4, form: "binary" }],
-  ];
   for (const [name, unit, traffic] of cases) {
     const { model, rows } = traffic;
     const peerName = `bare loop of session.run on ${rows} ${unit}`;
@@ -188,6 +188,38 @@ async function overHttp({ pair, folder }: Bench): Promise<void> {
     ours: async () => (await load(server, folder, { ...one, connections: 64, perSecond: 2000 })).p99,
     peer: async () => (await load(server, folder, one)).p99,
   });
+}
+
+/** Two processes behind one port beside one, on cores that they share with their clients. */
+async function inProcesses({ pair, folder }: Bench): Promise<void> {
+  await using one = await ServerProcess.start();
+  await using two = await ServerProcess.start(2);
+  for (const [name, unit, traffic] of cases) {
+    const answers = async (server: ServerProcess): Promise<number> =>
+      ((await load(server, folder, traffic)).answers * traffic.rows * 1000) / milliseconds;
+    const perCpuSecond = async (server: ServerProcess): Promise<number> => {
+      const seen = await load(server, folder, traffic);
+      return (seen.answers * traffic.rows * 1e6) / seen.cpuMicros;
+    };
+    const pairOf = { name: `${name}, two processes`, peerName: "the same in one process", rounds: 3 };
+    await pair({ ...pairOf, unit: `${unit}/s`, ours: () => answers(two), peer: () => answers(one) });
+    await pair({ ...pairOf, unit: `${unit}/CPU s`, ours: () => perCpuSecond(two), peer: () => perCpuSecond(one) });
+    await pair({
+      name: `${name}, processor time of the server`,
+      unit: "us/request",
+      peerName: "processor time of its client",
+      higherIsBetter: false,
+      rounds: 3,
+      ours: async () => {
+        const seen = await load(one, folder, traffic);
+        return seen.cpuMicros / seen.answers;
+      },
+      peer: async () => {
+        const seen = await load(one, folder, traffic);
+        return seen.clientCpuMicros / seen.answers;
+      },
+    });
+  }
 }
 
 /** The same requests to servers of others, each with one process for the model: what a request costs, and the slow ones. */

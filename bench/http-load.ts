@@ -99,11 +99,14 @@ function quantile(share: number): number {
   return latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(share * latenciesMs.length))] ?? Number.NaN;
 }
 
+const atStart = process.cpuUsage();
 for (let count = 0; count < Number(connections); count += 1) open();
 if (perSecond > 0) arrivals();
 setTimeout(() => {
   measuring = false;
   latenciesMs.sort((a, b) => a - b);
-  process.send?.({ answers, failures, p50: quantile(0.5), p99: quantile(0.99), unsent: due.length });
+  const { user, system } = process.cpuUsage(atStart);
+  const cpuMicros = user + system;
+  process.send?.({ answers, failures, p50: quantile(0.5), p99: quantile(0.99), unsent: due.length, cpuMicros });
   setTimeout(() => process.exit(0), 50);
 }, Number(milliseconds));

@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createConnections } from "node:net";
 import { encodeOnnx, floatTensor, onnxModel, onnxNode, tensorInfo } from "@ashlar/compute";
-import { createInferenceServer } from "@ashlar/compute/inference";
+import { createInferenceServer, startInferenceCluster } from "@ashlar/compute/inference";
 import * as ort from "onnxruntime-node";
+import { cpuOfTree } from "./peers/serving.ts";
 
 /** What the suite asks of this process: to run a model with nothing around it, or what it has used of the processor. */
 export type Question =
@@ -118,4 +119,17 @@ async function serve(): Promise<void> {
   process.on("disconnect", () => process.exit(0));
 }
 
+/** The same models in processes of their own. */
+async function serveCluster(processes: number): Promise<void> {
+  const cluster = await startInferenceCluster({ processes });
+  await cluster.load("network", { onnx: network() });
+  await cluster.load("ocr", { onnx: await ocrClassifier() });
+  const listener = createConnections({ pauseOnConnect: true }, cluster.connectionListener());
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  process.send?.({ port: (listener.address() as AddressInfo).port, echoPort: 0 });
+  process.on("message", () => process.send?.(cpuOfTree(process.pid)));
+  process.on("disconnect", () => process.exit(0));
+}
+
 if (process.argv[2] === "serve") await serve();
+if (process.argv[2] === "cluster") await serveCluster(Number(process.argv[3]));

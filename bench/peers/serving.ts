@@ -103,7 +103,7 @@ function stat(pid: number | string): string[] | undefined {
 }
 
 /** A tick is 10 ms on Linux. */
-function cpuOfTree(root: number): number {
+export function cpuOfTree(root: number): number {
   let ticks = 0;
   for (const pid of tree(root)) {
     const fields = stat(pid);
