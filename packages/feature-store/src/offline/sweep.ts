@@ -43,6 +43,7 @@ export class WindowSweep {
     const enter = this.#enter;
     const order = this.#order;
     const span = this.#span;
+    const { width, hop } = span;
     const end = this.#end;
     const accumulators = this.#accumulators;
     let changed = false;
@@ -51,13 +52,15 @@ export class WindowSweep {
       const from = enter[row] as number;
       if (from > time) break;
       this.#entering++;
-      if (leavesAt(span, event[row] as number) <= from) continue;
+      const happened = event[row] as number;
+      if ((hop === undefined ? happened + width : leavesAt(span, happened)) <= from) continue;
       for (let i = 0; i < accumulators.length; i++) (accumulators[i] as Accumulator).add(row);
       changed = true;
     }
     while (this.#leaving < end) {
       const row = this.#leaving;
-      const until = leavesAt(span, event[row] as number);
+      const happened = event[row] as number;
+      const until = hop === undefined ? happened + width : leavesAt(span, happened);
       if (until > time) break;
       this.#leaving++;
       if (until <= (enter[row] as number)) continue;

@@ -38,8 +38,7 @@ export interface KeptEvent {
   readonly event: number;
   readonly known: number;
   readonly arrived: number;
-  /** Where its id ends, where its cells begin, and where the record begins and ends. */
-  readonly idEnd: number;
+  /** Where its cells begin, and where the record begins and ends. */
   readonly cellsAt: number;
   readonly start: number;
   readonly end: number;
@@ -55,11 +54,21 @@ export function eachEvent(bytes: Buffer, from: number, numbered: boolean, take: 
       event: bytes.readDoubleLE(idEnd),
       known: bytes.readDoubleLE(idEnd + 8),
       arrived: numbered ? bytes.readUInt32LE(idEnd + 16) : place,
-      idEnd,
       cellsAt: idEnd + (numbered ? 20 : 16),
       start,
       end,
     });
     start = end;
   }
+}
+
+/** By id, how many events arrived before each. */
+export function placesOf(bytes: Buffer, from: number, numbered: boolean): Map<string, number> {
+  const places = new Map<string, number>();
+  for (let start = from; start < bytes.length; start += 4 + bytes.readUInt32LE(start)) {
+    const idEnd = start + 6 + bytes.readUInt16LE(start + 4);
+    const place = numbered ? bytes.readUInt32LE(idEnd + 16) : places.size;
+    places.set(bytes.toString("utf8", start + 6, idEnd), place);
+  }
+  return places;
 }

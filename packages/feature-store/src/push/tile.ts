@@ -7,7 +7,7 @@ import { bufferOf, CellReader } from "./cells.ts";
 import { type HopPlan, hopPlan } from "./hop-plan.ts";
 import { HopStates, type KeptHop, keptHops } from "./hop-states.ts";
 import type { EventCell } from "./instant.ts";
-import { eachEvent, enterOf, type KeptEvent, recordOf, type TileEvent } from "./tile-event.ts";
+import { eachEvent, enterOf, type KeptEvent, placesOf, recordOf, type TileEvent } from "./tile-event.ts";
 
 export interface AddedToTile {
   /** The tile given when nothing changed. */
@@ -89,9 +89,8 @@ export class TileLayout {
 
   /** The tile with the events added whose ids it has not yet, and with those merged that happened and were known `by` then. */
   add(tile: Uint8Array, events: readonly TileEvent[], by = -Infinity): AddedToTile {
-    const places = new Map<string, number>();
     const bytes = bufferOf(tile);
-    this.#each(tile, ({ start, idEnd, arrived }) => places.set(bytes.toString("utf8", start + 6, idEnd), arrived));
+    const places = placesOf(bytes, this.#eventsAt(bytes), this.merges);
     const closed = Math.max(by, this.mergedBy(tile));
     let next = bytes.readUInt32LE(32);
     const records: Buffer[] = [];
@@ -174,7 +173,10 @@ export class TileLayout {
 
   #each(tile: Uint8Array, take: (event: KeptEvent) => void): void {
     const bytes = bufferOf(tile);
-    const from = this.merges ? mergingHead + bytes.readUInt32LE(36) : plainHead;
-    eachEvent(bytes, from, this.merges, take);
+    eachEvent(bytes, this.#eventsAt(bytes), this.merges, take);
+  }
+
+  #eventsAt(bytes: Buffer): number {
+    return this.merges ? mergingHead + bytes.readUInt32LE(36) : plainHead;
   }
 }
