@@ -34,7 +34,7 @@ const puts: Readonly<Record<string, Act>> = {
 };
 
 /** Cut before anything of it is through, and in the middle. */
-const cuts: readonly Pick<ExchangeCut, "side" | "after">[] = [
+export const cuts: readonly Pick<ExchangeCut, "side" | "after">[] = [
   { side: "request", after: 0 },
   { side: "request", after: 2_000 },
   { side: "answer", after: 0 },
@@ -43,24 +43,25 @@ const cuts: readonly Pick<ExchangeCut, "side" | "after">[] = [
 /** Of bodies of many parts only the worst of them. */
 const worst = cuts.filter(({ side, after }) => (side === "request") === after > 0);
 
+/** Calls `work` with a cut at each exchange in turn, until an operation ends before it came to the cut. */
+export async function atEveryExchange(
+  proxy: CuttingProxy,
+  work: (label: string) => Promise<void>,
+  kinds: readonly Pick<ExchangeCut, "side" | "after">[] = cuts,
+): Promise<number> {
+  for (let exchange = 1; exchange < 40; exchange++) {
+    const begun = proxy.cuts;
+    for (const cut of kinds) {
+      proxy.cutExchange({ ...cut, exchange });
+      await work(`exchange ${exchange}, ${cut.side} after ${cut.after}`);
+    }
+    if (proxy.cuts === begun) return exchange - 1;
+  }
+  throw new Error("the operation has no end");
+}
+
 /** Cuts every exchange of every operation, one after the other: what is acknowledged is whole, what is not is absent or whole. */
 export function describeDroppedConnections(create: () => Promise<DroppedStore>): void {
-  /** Calls `work` with a cut at each exchange in turn, until an operation ends before it came to the cut. */
-  const atEveryExchange = async (
-    proxy: CuttingProxy,
-    work: (label: string) => Promise<void>,
-    kinds = cuts,
-  ): Promise<number> => {
-    for (let exchange = 1; exchange < 40; exchange++) {
-      const begun = proxy.cuts;
-      for (const cut of kinds) {
-        proxy.cutExchange({ ...cut, exchange });
-        await work(`exchange ${exchange}, ${cut.side} after ${cut.after}`);
-      }
-      if (proxy.cuts === begun) return exchange - 1;
-    }
-    throw new Error("the operation has no end");
-  };
   const outcomeOf = (work: Promise<unknown>): Promise<string> =>
     work.then(
       () => "done",

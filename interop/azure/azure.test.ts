@@ -4,6 +4,7 @@ import { azureBlob, type AzureContainer } from "@ashlar/storage/azure";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from "vitest";
 import { type CuttingProxy, startCuttingProxy } from "../s3/cutting-proxy.ts";
 import { describeDroppedConnections } from "../dropped-connections.ts";
+import { describePacks } from "../packs.ts";
 import { azurite, type Azurite, startAzurite } from "./azurite.ts";
 
 // Against Azurite, Microsoft's emulator. What it does not show: the order in which the service lists names, a
@@ -109,6 +110,18 @@ describe.skipIf(azurite === undefined && process.env["CI"] === undefined)(
           proxy,
           large,
         };
+      });
+
+      describe("packs of small blobs", () => {
+        describePacks(async () => {
+          const client = await newContainer();
+          const elsewhere = server.connectionString.replace(server.endpoint, proxy.endpoint);
+          const impatient = { retryOptions: { maxTries: 1 } };
+          const once = BlobServiceClient.fromConnectionString(elsewhere, impatient);
+          const through = azureBlob({ client: once.getContainerClient(client.containerName) });
+          const place = { connectionString: server.connectionString, container: client.containerName };
+          return { through, direct: azureBlob({ client }), proxy, place };
+        });
       });
     });
 

@@ -9,6 +9,7 @@ import { s3 } from "@ashlar/storage/s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CuttingProxy, startCuttingProxy } from "./cutting-proxy.ts";
 import { describeDroppedConnections } from "../dropped-connections.ts";
+import { describePacks } from "../packs.ts";
 import { isThere, type Moto, startMoto } from "../moto.ts";
 import { freePort } from "../server.ts";
 
@@ -94,6 +95,15 @@ describe.skipIf(!isThere && process.env["CI"] === undefined)(`S3 of moto (python
       const once = clientOf(proxy.endpoint, 1);
       const large = Uint8Array.from({ length: 10.5 * mebibyte }, (_, n) => (n * 13 + (n >> 10)) & 0xff);
       return { through: s3({ ...options, client: once }), direct: s3({ ...options, client }), proxy, large };
+    });
+
+    describe("packs of small blobs", () => {
+      describePacks(async () => {
+        const bucket = await newBucket();
+        const through = s3({ client: clientOf(proxy.endpoint, 1), commands: sdk, bucket });
+        const place = { endpoint: moto.endpoint, bucket };
+        return { through, direct: s3({ client, commands: sdk, bucket }), proxy, place };
+      });
     });
 
     const content = Uint8Array.from({ length: 3 * mebibyte }, (_, n) => (n * 31 + (n >> 9)) & 0xff);
