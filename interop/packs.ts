@@ -76,6 +76,7 @@ export function describePacks(
   it("has a pack whole or not at all when a connection is cut, and comes through when it is tried again", async () => {
     const { through, direct, proxy } = await create();
     const bodies = bodiesOf(1);
+    const some = bodies.filter((_, place) => place % 8 === 0);
     const outcomes = new Set<string>();
     const clear = async (): Promise<void> => {
       for (const key of await keysBelow(direct, "")) await direct.delete(key);
@@ -90,9 +91,9 @@ export function describePacks(
     const exchanges = await atEveryExchange(proxy, async (label) => {
       const outcome = await act(through);
       outcomes.add(outcome);
-      const count = await countOf(openAt(direct), bodies);
-      expect([0, blobsInPack], label).toContain(count);
-      expect(outcome !== "done" || count === blobsInPack, label).toBe(true);
+      const count = await countOf(openAt(direct), some);
+      expect([0, some.length], label).toContain(count);
+      expect(outcome !== "done" || count === some.length, label).toBe(true);
       await clear();
     });
     expect([...outcomes].sort()).toEqual(["STORE_UNAVAILABLE", "done"]);
@@ -100,7 +101,7 @@ export function describePacks(
     const patient = retrying(through, { baseDelayMs: 1 });
     await atEveryExchange(proxy, async (label) => {
       expect(await act(patient), label).toBe("done");
-      expect(await countOf(openAt(direct), bodies), label).toBe(blobsInPack);
+      expect(await countOf(openAt(direct), some), label).toBe(some.length);
       await clear();
     });
     await openAt(direct).putBlobs(bodies);
