@@ -8,6 +8,7 @@ import { columnReader } from "./column-reader.ts";
 import { ApproximateDistinct, type RegisterCodes, registerCodes } from "./approximate-distinct.ts";
 import { Distinct } from "./distinct.ts";
 import type { FeatureColumn } from "./feature-column.ts";
+import { fitting } from "./fitting.ts";
 import { type Measure, measure, orderedSeries, series } from "./measure.ts";
 import { Quantile, type Ranks, rankWithinKeys } from "./quantile.ts";
 import { Extreme, First, Last, type Series } from "./row-choice.ts";
@@ -45,7 +46,7 @@ export function aggregations(timeline: Timeline, view: FeatureView): (feature: W
       case "stddev": {
         const { aggregate, column } = of;
         const measured = once(`measure ${type} ${column}`, () => measure(timeline, { aggregate, column, type }, table));
-        return computed(accumulator({ aggregate }, measured), type, false);
+        return computed(accumulator({ aggregate }, measured), type, false, column);
       }
       case "quantile": {
         const ranks = once(`ranks ${of.column}`, () => rankWithinKeys(measure(timeline, of, table), timeline.starts));
@@ -82,17 +83,18 @@ export function aggregations(timeline: Timeline, view: FeatureView): (feature: W
   };
 }
 
-function computed(state: NumberAccumulator, type: ValueType, counts: boolean): Aggregation {
+/** @param column what is summed, for an error */
+function computed(state: NumberAccumulator, type: ValueType, counts: boolean, column = ""): Aggregation {
   return {
     state,
     value() {
       if (state.size === 0 && !counts) return null;
-      return type === "int64" ? state.integer : state.value;
+      return type === "int64" ? fitting(state.integer, column) : state.value;
     },
-    write(column, row) {
+    write(into, row) {
       if (state.size === 0 && !counts) return;
-      if (column.wide) column.set(row, state.integer);
-      else column.setNumber(row, state.value);
+      if (into.wide) into.set(row, state.integer);
+      else into.setNumber(row, state.value);
     },
   };
 }

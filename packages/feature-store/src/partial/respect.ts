@@ -3,6 +3,7 @@ import type { Value } from "../define/value-type.ts";
 import type { Aggregate } from "../define/window.ts";
 import type { ColumnData } from "../offline/column-data.ts";
 import { columnReader } from "../offline/column-reader.ts";
+import { fitting } from "../offline/fitting.ts";
 import { eventColumns } from "../push/event-columns.ts";
 import type { EventCell } from "../push/instant.ts";
 import { Extreme, Ordered } from "./chosen.ts";
@@ -66,7 +67,7 @@ export function valueOf(view: FeatureView, of: Aggregate, partial: PartialResult
   if (partial instanceof Summed) {
     const { size, total } = partial;
     if (size === 0) return null;
-    if (of.type === "int64") return total.sum.units >> 1074n;
+    if (of.type === "int64") return fitting(total.sum.units >> 1074n, "column" in of ? of.column : "");
     return of.aggregate === "mean" ? total.value / size : total.value;
   }
   if (partial instanceof Squared) return partial.spread.size === 0 ? null : partial.spread.deviation;

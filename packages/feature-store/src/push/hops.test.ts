@@ -305,6 +305,21 @@ describe("a pushed view with windows that hop", () => {
     expect(await values(store)).toMatchObject({ first: "one", last: "three", count: 4 });
   });
 
+  it("refuses a sum of integers that 64 bits cannot hold, as history does, merged or not", async () => {
+    const clock = clockAt(10 * second);
+    const view = trips([]);
+    const store = createFeatureStore({ views: [view], clock });
+    const places = 2n ** 62n;
+    await store.push(view, [
+      { ...event("1", 9, 9), places },
+      { ...event("2", 10, 10), places },
+    ]);
+    await expect(values(store)).rejects.toMatchObject({ code: "VALUE_OUT_OF_RANGE" });
+    clock.time = 40 * second;
+    await store.push(view, [{ ...event("3", 40, 40), places: -1n }]);
+    expect(await values(store)).toMatchObject({ whole: 2n ** 63n - 1n });
+  });
+
   it("lets a correction of what was merged win: the same event time, known later", async () => {
     const clock = clockAt(10 * second);
     const view = trips([]);
