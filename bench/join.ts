@@ -1,38 +1,16 @@
 import { strictEqual } from "node:assert";
 import { join } from "node:path";
-import {
-  arrow,
-  column,
-  createFeatureStore,
-  entity,
-  featureView,
-  fromBatches,
-  type OfflineEngine,
-  type TableSource,
-} from "@ashlar/feature-store";
+import { arrow, createFeatureStore, fromBatches, type OfflineEngine, type TableSource } from "@ashlar/feature-store";
 import { duckdb } from "@ashlar/feature-store/duckdb";
 import { sourceOfFile } from "@ashlar/storage";
 import { duckdb as parquet } from "@ashlar/storage/duckdb";
 import type { RecordBatch } from "apache-arrow";
 import { type BareDuckDb, bareDuckDb, writeFlights } from "./flights.ts";
 import { type Bench, perSecond } from "./harness.ts";
+import { departuresOver } from "./join-view.ts";
 import { feastHistorical, feastMissing, hasFeast } from "./peers/feast.ts";
 
-/**
- * The delay and distance of the last flight that had landed at each label's origin, of flights of the last week: ties
- * resolved, cut off at what was known. Three rows of the source to a label, on the 229 airports.
- */
-const viewOver = (source: TableSource) =>
-  featureView({
-    name: "departures",
-    entities: [entity({ name: "airport", key: { origin: "string" } })],
-    source,
-    eventTime: "date",
-    knownAt: "landed_at",
-    ttl: "7d",
-    features: { delay: column("delay", "int32"), distance: column("distance", "int32") },
-  });
-
+/** Three rows of the source to a label, on the 229 airports. */
 export async function pointInTimeJoins(bench: Bench): Promise<void> {
   const { rows, folder, pair } = bench;
   const sourceFile = join(folder, "flights.parquet");
@@ -52,7 +30,7 @@ export async function pointInTimeJoins(bench: Bench): Promise<void> {
     strictEqual(joined.rows, rows);
   };
   const joinWith = (offline: OfflineEngine, source: TableSource): (() => Promise<void>) => {
-    const store = createFeatureStore({ offline, views: [viewOver(source)] });
+    const store = createFeatureStore({ offline, views: [departuresOver(source)] });
     return async () => {
       const set = await store.trainingSet({ labels, time: "date", features: ["departures:*"] });
       strictEqual(set.rows, rows);
@@ -128,7 +106,7 @@ async function keptTimelines({ pair, folder }: Bench, batches: readonly RecordBa
   const rows = batches.reduce((sum, batch) => sum + batch.numRows, 0);
   const one = inMemory("labels", [(batches[0] as RecordBatch).slice(0, 1)]);
   const touch = async (offline: OfflineEngine, source: TableSource): Promise<void> => {
-    const store = createFeatureStore({ offline, views: [viewOver(source)] });
+    const store = createFeatureStore({ offline, views: [departuresOver(source)] });
     await store.trainingSet({ labels: one, time: "date", features: ["departures:*"] });
     await offline[Symbol.asyncDispose]?.();
   };
@@ -160,7 +138,7 @@ async function keptTimelines({ pair, folder }: Bench, batches: readonly RecordBa
     const growing = new GrowingFlights(batches, rows - 8 * commit, files);
     const source = growing.source();
     await using offline = disposed(make());
-    const store = createFeatureStore({ offline, views: [viewOver(source)] });
+    const store = createFeatureStore({ offline, views: [departuresOver(source)] });
     const upToDate = async (): Promise<void> => {
       await store.trainingSet({ labels: one, time: "date", features: ["departures:*"] });
     };

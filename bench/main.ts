@@ -12,6 +12,7 @@ const suites = new Map<string, () => Promise<Suite>>([
   ["lake-log", async () => (await import("./lake-log.ts")).lakeLog],
   ["storage", async () => (await import("./storage.ts")).storage],
   ["feature-store", async () => (await import("./feature-store.ts")).featureStore],
+  ["large-joins", async () => (await import("./join-large.ts")).largeJoins],
   ["model-registry", async () => (await import("./model-registry.ts")).modelRegistry],
   ["compute", async () => (await import("./compute.ts")).compute],
   ["kernels", async () => (await import("./kernels.ts")).kernels],
@@ -21,7 +22,7 @@ const suites = new Map<string, () => Promise<Suite>>([
 ]);
 
 /** Take minutes, and are run only when they are asked for. */
-const askedFor = new Set(["streams"]);
+const askedFor = new Set(["streams", "large-joins"]);
 
 const { values } = parseArgs({
   options: {
