@@ -158,6 +158,12 @@ const storeErrors = {
     message: (d: { view: string; bytes: number; most: number }): string =>
       `A tile of "${d.view}" would have ${d.bytes} bytes, over ${d.most}: too many events of one entity in so short a time. Define the view with a shorter tile, or give its windows a hop and a shorter allowedLateness, so that events are merged.`,
   },
+  HISTORY_STALE: {
+    status: 409,
+    retryable: true,
+    message: (d: { view: string; mergedAt: number; readAt: number }): string =>
+      `Pushed events of "${d.view}" were merged at ${d.mergedAt}, after its source was read at ${d.readAt}, so that what was read may lack them. Nothing of their tile was changed: materialise again, which reads the source anew.`,
+  },
   READ_TOO_OLD: {
     status: 400,
     retryable: false,

@@ -52,7 +52,7 @@ export function createFeatureStore<const Views extends readonly View[]>(
     throw featureStoreError("MATERIALIZE_INVALID", { view: view.name, value, rule: "the store has no such view" });
   }
 
-  const materializers = createMaterializers({ offline, online, logger });
+  const materializers = createMaterializers({ offline, online, logger, clock });
   const backfills: BackfillContext = {
     online,
     serving,

@@ -1,4 +1,4 @@
-import type { Logger } from "@ashlar/core";
+import type { Clock, Logger } from "@ashlar/core";
 import type { FeatureView } from "../define/feature-view.ts";
 import type { OfflineEngine } from "../offline/port.ts";
 import type { OnlineStore } from "../online/port.ts";
@@ -12,6 +12,7 @@ export interface MaterializersContext {
   readonly offline: OfflineEngine;
   readonly online: OnlineStore;
   readonly logger: Logger;
+  readonly clock: Clock;
 }
 
 export interface IntoOptions {
@@ -39,7 +40,7 @@ export interface Materializers {
   forSteps(view: FeatureView, options: IntoOptions): Promise<MadeMaterializer>;
 }
 
-export function createMaterializers({ offline, online, logger }: MaterializersContext): Materializers {
+export function createMaterializers({ offline, online, logger, clock }: MaterializersContext): Materializers {
   function warn(view: FeatureView, ignored: { readonly nullKey: number; readonly nullEventTime: number }): void {
     if (ignored.nullEventTime + ignored.nullKey === 0) return;
     logger.warn({ view: view.name, ...ignored }, "rows without a key or an event time are ignored");
@@ -51,11 +52,12 @@ export function createMaterializers({ offline, online, logger }: MaterializersCo
   async function overTimeline(view: FeatureView, options: IntoOptions): Promise<MadeMaterializer> {
     const { namespace, limit = Infinity, signal } = options;
     const range = { from: await startOf(options), limit };
+    const readAt = clock.now();
     const timeline = await offline.timeline(view, { signal, columns: isPushed(view) ? [view.push.id] : [] });
     warn(view, timeline.ignored);
     return {
       materializer: isPushed(view)
-        ? createSeeder(view, timeline, online, range)
+        ? createSeeder(view, timeline, online, { ...range, readAt, now: () => clock.now() })
         : createMaterializer(view, timeline, online, { ...range, namespace }),
       first: async () => Math.floor(timeline.event.reduce((least, event) => Math.min(least, event), Infinity) / 1000),
     };

@@ -4,7 +4,7 @@ import type { PushSource } from "../define/push-source.ts";
 import { featureStoreError } from "../errors.ts";
 import { keyId, type OnlineChange, type OnlineStore } from "../online/port.ts";
 import type { ReadEvent } from "./events.ts";
-import type { AddedToTile, TileLayout } from "./tile.ts";
+import type { AddedToTile, Merging, TileLayout } from "./tile.ts";
 import type { TileEvent } from "./tile-event.ts";
 import { keepMs, spanOf, tileKey, tileNamespace, unsettledSpans } from "./tile-ring.ts";
 
@@ -25,12 +25,6 @@ export interface AddedEvents {
   readonly arrived: ReadonlyMap<ReadEvent, number | undefined>;
   /** The late events that a window could show, had those of their time not been merged. */
   readonly merged: ReadonlySet<TileEvent>;
-}
-
-export interface AddOptions {
-  /** Up to when events are merged into partial results, epoch microseconds. */
-  readonly by: number;
-  readonly signal?: AbortSignal | undefined;
 }
 
 interface Group {
@@ -58,7 +52,7 @@ export async function addEvents(
   layout: TileLayout,
   online: OnlineStore,
   events: readonly ReadEvent[],
-  { by, signal }: AddOptions,
+  { signal, ...merging }: Merging & { readonly signal?: AbortSignal | undefined },
 ): Promise<AddedEvents> {
   const arrived = new Map<ReadEvent, number | undefined>();
   const merged = new Set<TileEvent>();
@@ -95,12 +89,13 @@ export async function addEvents(
       const there = stored !== undefined && span === group.span;
       if (!there && group.events.length === 0) return;
       const base = there ? stored : layout.empty(group.span);
-      const made = layout.add(base, group.events, by);
+      const made = layout.add(base, group.events, merging);
       if (made.tile === base) return settle(group, made);
       if (made.tile.length > largestTile) {
         throw featureStoreError("TILE_FULL", { view: view.name, bytes: made.tile.length, most: largestTile });
       }
-      const behind = group.events.length === 0 ? [] : unsettledSpans(view.push, group.span, layout.settled(base), by);
+      const behind =
+        group.events.length === 0 ? [] : unsettledSpans(view.push, group.span, layout.settled(base), merging.by);
       const last = behind.at(-1);
       const tile = last === undefined ? made.tile : layout.withSettled(made.tile, last);
       changes.push({ ...made, key: group.key, expected: stored, next: tile, group, behind });

@@ -399,6 +399,23 @@ describe("a pushed view with windows that hop", () => {
     });
   });
 
+  it("takes no older history for what was merged since it was read, and keeps what no table has yet", async () => {
+    const clock = clockAt(10 * second);
+    await using online = memory();
+    const rows = [event("1", 2, 2), event("2", 8, 8)];
+    // The first row is history alone, the third was pushed and is in no table yet.
+    const view = trips(rows);
+    const store = createFeatureStore({ views: [view], online, clock });
+    await store.push(view, [rows[1] as PushEvent, event("3", 9, 9)]);
+    const older = await store.materializer(view);
+    clock.time = 32 * second;
+    await store.materialize(view, { until: 32 * second });
+    expect(await values(store)).toMatchObject({ count: 3, sum: 3 });
+    expect((await held(view, online)).events).toBe(0);
+    await expect(older.advance(32 * second)).rejects.toMatchObject({ code: "HISTORY_STALE", retryable: true });
+    expect(await values(store)).toMatchObject({ count: 3, sum: 3 });
+  });
+
   it("refuses tiles that cut a hop, and hops that no tile could hold", () => {
     const base = { name: "v", entities: [car], source: fromRows("v", []), eventTime: "at", ttl: "1d" } as const;
     const invalid = expect.objectContaining({ code: "DEFINITION_INVALID" });

@@ -45,6 +45,7 @@ export async function pushEvents(
   await sink?.(given);
   const { result, arrived } = await addEvents(view, layout, online, events, {
     by: mergedBy(view.push, reached(events, now)),
+    now,
     signal,
   });
   // Whatever became of the windows: the stamp of a vector tells whether it is news. One who was killed before it pushes again.

@@ -18,6 +18,9 @@ export interface HistoryOfTiles {
   /** From when each row can be seen. */
   readonly enter: Float64Array;
   readonly entities: readonly Uint8Array[];
+  /** When they were read, and what time it is: epoch milliseconds. */
+  readonly readAt: number;
+  readonly now: () => number;
   /** A row as an event. */
   readonly read: (row: number, entity: Uint8Array) => TileEvent;
 }
@@ -54,10 +57,10 @@ export class StaleTiles {
 const tries = 64;
 
 /**
- * Makes the partial results of tiles anew from history: of all rows that happened and were known `by` then, and no other
- * events. Done again it comes to the same.
+ * Makes the partial results of tiles anew from history: of all rows that happened and were known `by` then. Done again it
+ * comes to the same.
  *
- * @throws TILE_FULL, PUSH_CONFLICT
+ * @throws HISTORY_STALE when events were merged after history was read, for it may lack them; TILE_FULL, PUSH_CONFLICT
  */
 export async function rebuildTiles(
   history: HistoryOfTiles,
@@ -65,7 +68,7 @@ export async function rebuildTiles(
   stale: readonly StaleTile[],
   { by, signal }: { readonly by: number; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const { view, layout, entities } = history;
+  const { view, layout, entities, readAt, now } = history;
   let pending = stale;
   for (let attempt = 0; pending.length > 0; attempt++) {
     if (attempt === tries) throw featureStoreError("PUSH_CONFLICT", { view: view.name, tries });
@@ -78,9 +81,11 @@ export async function rebuildTiles(
       const span = stored === undefined ? -Infinity : layout.span(stored);
       if (span > tile.span) return;
       const base = stored !== undefined && span === tile.span ? stored : layout.empty(tile.span);
+      const mergedAt = layout.mergedAt(base);
+      if (mergedAt > readAt) throw featureStoreError("HISTORY_STALE", { view: view.name, mergedAt, readAt });
       // Pushes may have merged more than history was asked for.
       const until = Math.max(by, layout.mergedBy(base));
-      const next = layout.rebuild(base, until, rowsOf(history, tile, until));
+      const next = layout.rebuild(base, rowsOf(history, tile, until), { by: until, now: now(), readAt });
       if (next.length > largestTile) {
         throw featureStoreError("TILE_FULL", { view: view.name, bytes: next.length, most: largestTile });
       }

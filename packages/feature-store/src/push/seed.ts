@@ -18,6 +18,17 @@ import { spanOf } from "./tile-ring.ts";
 
 const rowsPerWrite = 2_000;
 const tilesPerWrite = 200;
+/** Nothing is merged but what is made anew: events that were pushed may be in no table yet. */
+const never = { by: -Infinity, now: -Infinity };
+
+export interface SeederOptions {
+  /** Epoch milliseconds up to which the online store holds the view already; -Infinity for nothing. */
+  readonly from: number;
+  readonly limit: number;
+  /** When the timeline was read, no later: epoch milliseconds. */
+  readonly readAt: number;
+  readonly now: () => number;
+}
 
 /**
  * Brings the rows of a pushed view's source into its tiles, as if they had been pushed: a row that was pushed already
@@ -30,7 +41,7 @@ export function createSeeder(
   view: FeatureView & { readonly push: PushSource },
   timeline: Timeline,
   online: OnlineStore,
-  { from, limit }: { readonly from: number; readonly limit: number },
+  { from, limit, readAt, now }: SeederOptions,
 ): Materializer {
   const enter = entering(timeline, { knownAt: true, strict: false });
   const order = sortByTime(ordinals(enter.length), enter);
@@ -40,7 +51,7 @@ export function createSeeder(
   const tiles = tileLayoutOf(view);
   const read = rowReader(view, timeline, tiles.columns);
   const plain = plainValues(view, timeline.columns);
-  const history: HistoryOfTiles = { view, layout: tiles, timeline, enter, entities, read };
+  const history: HistoryOfTiles = { view, layout: tiles, timeline, enter, entities, readAt, now, read };
   // Of a step that is cut short they are still to be made anew.
   const stale = new StaleTiles();
   let reached = from;
@@ -55,11 +66,31 @@ export function createSeeder(
     return key;
   }
 
+  /** First of all: the less time has passed since history was read, the less was merged that it lacks. */
+  async function rebuildStale(by: number, signal: AbortSignal | undefined): Promise<void> {
+    for (const part of stale.parts(tilesPerWrite)) {
+      signal?.throwIfAborted();
+      await rebuildTiles(history, online, part, { by, signal });
+    }
+    stale.clear();
+  }
+
+  function findStale(until: number, oldest: number, by: number): void {
+    for (let at = next; at < order.length; at++) {
+      const row = order[at] as number;
+      if ((enter[row] as number) > Math.min(by, until * 1000)) return;
+      const event = timeline.event[row] as number;
+      if (event > oldest) stale.add(keyOfRow[row] as number, spanOf(view.push, event));
+    }
+  }
+
   async function step(until: number, signal: AbortSignal | undefined): Promise<MaterializeResult> {
     assertStep(view, until, reached, limit);
     const oldest = until * 1000 - view.push.reach;
     const by = mergedBy(view.push, until);
     const changed = new Set<number>();
+    findStale(until, oldest, by);
+    await rebuildStale(by, signal);
     while (next < order.length && (enter[order[next] as number] as number) <= until * 1000) {
       signal?.throwIfAborted();
       const events: ReadEvent[] = [];
@@ -70,17 +101,12 @@ export function createSeeder(
         const row = order[at] as number;
         if ((enter[row] as number) > until * 1000) break;
         touched.add(settle(at));
-        if ((timeline.event[row] as number) <= oldest) continue;
-        const key = keyOfRow[row] as number;
-        if ((enter[row] as number) <= by) {
-          stale.add(key, spanOf(view.push, timeline.event[row] as number));
-          continue;
-        }
+        if ((timeline.event[row] as number) <= oldest || (enter[row] as number) <= by) continue;
         const event = read(row, entities[keyOfRow[row] as number] as Uint8Array);
         eventOf.set(row, event);
         events.push(event);
       }
-      const { arrived, merged } = await addEvents(view, tiles, online, events, { by, signal });
+      const { arrived, merged } = await addEvents(view, tiles, online, events, { ...never, signal });
       for (const [row, event] of eventOf) {
         if (merged.has(event)) stale.add(keyOfRow[row] as number, spanOf(view.push, event.event));
       }
@@ -94,11 +120,7 @@ export function createSeeder(
       next = at;
       for (const key of touched) changed.add(key);
     }
-    for (const part of stale.parts(tilesPerWrite)) {
-      signal?.throwIfAborted();
-      await rebuildTiles(history, online, part, { by, signal });
-    }
-    stale.clear();
+    await rebuildStale(by, signal);
     reached = until;
     await online.write(namespaceOf(view), [], { watermark: until, signal });
     return { written: changed.size, watermark: until };

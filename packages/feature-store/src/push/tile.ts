@@ -23,14 +23,24 @@ export interface AddedToTile {
   readonly arrived: readonly (number | undefined)[];
 }
 
+/** Which events are merged. */
+export interface Merging {
+  /** Those that happened and were known by then, epoch microseconds; -Infinity: none. */
+  readonly by: number;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+const never: Merging = { by: -Infinity, now: -Infinity };
+
 const plainHead = 36;
-const mergingHead = 40;
+const mergingHead = 48;
 
 /**
  * The events of one entity within one span of time, and in a view with windows that hop the partial results of events that
  * were merged: layout id (8 bytes), number of the span (8), up to when events were merged (8), up to which span they were in
- * the tiles before (8), count of events that arrived (4), where results are kept their length (4) and they themselves, and
- * the events. Little endian. An event is added at the end, so that the order is that of arrival.
+ * the tiles before (8), count of events that arrived (4), where results are kept their length (4), when they last changed (8)
+ * and they themselves, and the events. Little endian. An event is added at the end, so that the order is that of arrival.
  */
 export class TileLayout {
   readonly columns: readonly string[];
@@ -58,7 +68,7 @@ export class TileLayout {
     const bytes = Buffer.alloc(this.merges ? mergingHead : plainHead);
     this.#id.copy(bytes);
     bytes.writeDoubleLE(span, 8);
-    if (this.merges) for (const at of [16, 24]) bytes.writeDoubleLE(-Infinity, at);
+    if (this.merges) for (const at of [16, 24, 40]) bytes.writeDoubleLE(-Infinity, at);
     return bytes;
   }
 
@@ -76,6 +86,11 @@ export class TileLayout {
     return this.merges ? bufferOf(tile).readDoubleLE(16) : -Infinity;
   }
 
+  /** When events were last merged, epoch milliseconds. */
+  mergedAt(tile: Uint8Array): number {
+    return bufferOf(tile).readDoubleLE(40);
+  }
+
   /** The last span of those before of which all was merged. */
   settled(tile: Uint8Array): number {
     return this.merges ? bufferOf(tile).readDoubleLE(24) : Infinity;
@@ -87,8 +102,8 @@ export class TileLayout {
     return bytes;
   }
 
-  /** The tile with the events added whose ids it has not yet, and with those merged that happened and were known `by` then. */
-  add(tile: Uint8Array, events: readonly TileEvent[], by = -Infinity): AddedToTile {
+  /** The tile with the events added whose ids it has not yet, and with those merged that are due. */
+  add(tile: Uint8Array, events: readonly TileEvent[], { by, now }: Merging = never): AddedToTile {
     const bytes = bufferOf(tile);
     const places = placesOf(bytes, this.#eventsAt(bytes), this.merges);
     const closed = Math.max(by, this.mergedBy(tile));
@@ -112,14 +127,32 @@ export class TileLayout {
       longer.writeUInt32LE(next, 32);
       grown = longer;
     }
-    return { tile: this.#merge(grown, by), added: records.length, late, arrived };
+    return { tile: this.#merge(grown, { by, now }), added: records.length, late, arrived };
   }
 
-  /** The tile with other partial results, those of all events up to `by`: of its own, the events since are kept. */
-  rebuild(tile: Uint8Array, by: number, events: Iterable<TileEvent & Moment>): Uint8Array {
+  /**
+   * The tile with other partial results: those of `history`, which is all that entered `by` then, and of what the tile itself
+   * still has of that time and history has not. Events since are kept.
+   *
+   * @param readAt when history was read, epoch milliseconds
+   */
+  rebuild(
+    tile: Uint8Array,
+    history: Iterable<TileEvent & Moment>,
+    { by, now, readAt }: Merging & { readonly readAt: number },
+  ): Uint8Array {
     const states = new HopStates(this.plan.groups, this.columns, new Uint8Array(0));
-    for (const event of events) states.add(event.cells, event);
-    return this.#assemble(tile, by, states.toBytes());
+    const ids = new Set<string>();
+    for (const event of history) {
+      states.add(event.cells, event);
+      ids.add(event.id);
+    }
+    const places = placesOf(bufferOf(tile), this.#eventsAt(bufferOf(tile)), this.merges);
+    const known = new Set([...places].filter(([id]) => ids.has(id)).map(([, arrived]) => arrived));
+    const own = this.#some(tile, (event) => enterOf(event) <= by && !known.has(event.arrived));
+    this.#addTo(states, tile, own);
+    const at = Math.max(this.mergedAt(tile), own.length > 0 ? now : readAt);
+    return this.#assemble(tile, { by, now: at }, states.toBytes());
   }
 
   /** Hops that have partial results. @throws VECTOR_CORRUPT */
@@ -137,26 +170,31 @@ export class TileLayout {
     });
   }
 
-  #merge(tile: Uint8Array, by: number): Uint8Array {
-    if (!this.merges || by === -Infinity) return tile;
-    const due = this.#some(tile, (event) => enterOf(event) <= by);
+  #merge(tile: Uint8Array, merging: Merging): Uint8Array {
+    if (!this.merges || merging.by === -Infinity) return tile;
+    const due = this.#some(tile, (event) => enterOf(event) <= merging.by);
     if (due.length === 0) return tile;
     const states = new HopStates(this.plan.groups, this.columns, this.#section(tile));
+    this.#addTo(states, tile, due);
+    return this.#assemble(tile, merging, states.toBytes());
+  }
+
+  #addTo(states: HopStates, tile: Uint8Array, events: readonly KeptEvent[]): void {
     const cells = new CellReader(tile);
-    for (const event of due) {
+    for (const event of events) {
       cells.at = event.cellsAt;
       states.add(
         this.columns.map(() => cells.next()),
         event,
       );
     }
-    return this.#assemble(tile, by, states.toBytes());
   }
 
-  #assemble(tile: Uint8Array, by: number, section: Buffer): Uint8Array {
+  #assemble(tile: Uint8Array, { by, now }: Merging, section: Buffer): Uint8Array {
     const head = Buffer.from(tile.subarray(0, mergingHead));
     head.writeDoubleLE(by, 16);
     head.writeUInt32LE(section.length, 36);
+    head.writeDoubleLE(now, 40);
     const kept = this.#some(tile, (event) => enterOf(event) > by);
     return Buffer.concat([head, section, ...kept.map(({ start, end }) => tile.subarray(start, end))]);
   }
