@@ -65,6 +65,69 @@ it("reads Parquet files itself, to the same rows as Arrow gives", async () => {
   expect(await joined(files, true)).toEqual(await joined(fromTable("rows", memory, { timezone: "UTC" }), false));
 });
 
+it("joins a source that its memory does not hold, whole and in parts, to what it is with room", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "ashlar-files-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const instance = await library.DuckDBInstance.create(":memory:");
+  const connection = await instance.connect();
+  // A few hot keys, many that are not, ties, and rows that are known late.
+  const rows = `SELECT CASE WHEN i % 3 = 0 THEN 'hot' ELSE 'key ' || (i * 7919 % 5000) END AS id,
+      make_timestamptz((i * 31 % 400000) * 1000) AS "at", make_timestamptz((i * 31 % 400000 + i % 977) * 1000) AS known,
+      i % 1000 AS value FROM range(700000) AS t(i)`;
+  const labelRows = `SELECT id, "at" FROM (${rows}) WHERE value % 13 = 0`;
+  for (const [name, sql] of [
+    ["rows", rows],
+    ["labels", labelRows],
+  ] as const)
+    await connection.run(`COPY (${sql}) TO '${join(folder, name)}.parquet' (FORMAT parquet)`);
+  connection.closeSync();
+  instance.closeSync();
+  const inFile = (name: string): TableSource => ({
+    name,
+    localFiles: async () => [join(folder, `${name}.parquet`)],
+    scan: () => {
+      throw new Error("the files are there");
+    },
+  });
+  const store = createFeatureStore({
+    views: [
+      featureView({
+        name: "v",
+        entities: [entity({ name: "thing", key: { id: "string" } })],
+        source: inFile("rows"),
+        eventTime: "at",
+        knownAt: "known",
+        ttl: "1m",
+        features: { last: column("value", "int64") },
+      }),
+    ],
+    offline: duckdb({ memoryLimit: "48MB", threads: 1 }),
+  });
+  const roomy = createFeatureStore({ views: store.views, offline: duckdb({ threads: 1 }) });
+  const ask = { labels: inFile("labels"), time: "at", features: ["v:*"] } as const;
+  const whole = await roomy.trainingSet(ask);
+  expect((await store.trainingSet(ask)).digest).toBe(whole.digest);
+  let sum = 0n;
+  let some = 0;
+  const parts = await store.writeTrainingSet({
+    ...ask,
+    rowsPerPart: 20_032,
+    to: {
+      async append(batches) {
+        for await (const batch of batches) for (const value of batch.getChild("v:last") ?? []) sum += value ?? 0n;
+      },
+    },
+  });
+  expect(parts.digest).toBe(whole.digest);
+  for (let row = 0; row < whole.rows; row++) {
+    const { "v:last": last } = whole.row(row);
+    if (last !== null) some++;
+    sum -= last ?? 0n;
+  }
+  expect(sum).toBe(0n);
+  expect(some).toBeGreaterThan(whole.rows / 2);
+});
+
 it("takes the real library through its interface", () => {
   expectTypeOf<typeof library>().toExtend<DuckdbLibrary>();
   expect(duckdb({ lib: library }).name).toBe("duckdb");

@@ -1,20 +1,18 @@
-import type { RecordBatch } from "apache-arrow";
 import type { FeatureView } from "../define/feature-view.ts";
 import { dimensionsOf } from "../define/value-type.ts";
-import type { TableSource } from "../source/table-source.ts";
+import { fromBatches, type TableSource } from "../source/table-source.ts";
 import { arrow } from "./arrow.ts";
-import type { ColumnData } from "./column-data.ts";
 import type { Kind } from "./duckdb-columns.ts";
 import type { DuckdbDatabase, Session } from "./duckdb-database.ts";
 import { buildLastSeen, extendLastSeen, type LastSeenRequest, lastSeenOf, type LastSeenRows } from "./duckdb-kept.ts";
 import type { DuckdbLabels, LabelColumns } from "./duckdb-labels.ts";
-import { latestInputs, latestRows, readLatest } from "./duckdb-latest.ts";
+import { latestInputs, latestRows, type LabelTable, readLatest } from "./duckdb-latest.ts";
 import { DuckdbRun } from "./duckdb-run.ts";
 import { assertLabelKeys } from "./duckdb-source.ts";
 import type { FeatureColumn } from "./feature-column.ts";
 import { joinWindows } from "./join.ts";
 import type { KeptTimelines, TimelineMaker } from "./kept-timelines.ts";
-import { type JoinRequest, type LabelPart, withLabels } from "./port.ts";
+import { type JoinRequest, type LabelOptions, type LabelPart, type OfflineEngine, withLabels } from "./port.ts";
 import { assertNoTies } from "./ties.ts";
 import { visibility } from "./visibility.ts";
 
@@ -26,44 +24,56 @@ interface Latest {
   readonly seen: LastSeenRows;
 }
 
+/** What a join works with. */
+export interface DuckdbJoinContext {
+  readonly database: DuckdbDatabase;
+  readonly session: Session;
+  readonly kept: KeptTimelines<LastSeenRows>;
+  /** Of the labels. */
+  readonly source: TableSource;
+  readonly options: LabelOptions;
+}
+
 /** The joins of one set of labels, within one session. */
 export class DuckdbJoin implements AsyncDisposable {
-  readonly #database: DuckdbDatabase;
-  readonly #session: Session;
+  readonly #context: DuckdbJoinContext;
   readonly #run: DuckdbRun;
   readonly #labels: DuckdbLabels;
-  readonly #kept: KeptTimelines<LastSeenRows>;
+  /** True when the labels may come in several parts. */
   readonly #several: boolean;
   readonly #latest = new Map<JoinRequest, Latest>();
   readonly #held = new Set<LastSeenRows>();
+  readonly #arrow: OfflineEngine = arrow();
 
-  constructor(
-    database: DuckdbDatabase,
-    session: Session,
-    labels: DuckdbLabels,
-    kept: KeptTimelines<LastSeenRows>,
-    several: boolean,
-  ) {
-    this.#database = database;
-    this.#session = session;
-    this.#run = new DuckdbRun(session, several);
+  constructor(context: DuckdbJoinContext, labels: DuckdbLabels) {
+    this.#context = context;
     this.#labels = labels;
-    this.#kept = kept;
-    this.#several = several;
+    this.#several = context.options.rowsPerPart !== undefined;
+    this.#run = new DuckdbRun(context.session, this.#several);
   }
 
-  async features(
-    source: TableSource,
-    time: string,
-    part: LabelPart,
-    columns: LabelColumns,
-    request: JoinRequest,
-  ): Promise<readonly FeatureColumn[]> {
+  /** The parts of the labels, with the joins that they share. */
+  async *parts(): AsyncIterable<LabelPart> {
+    for await (const columns of this.#labels.parts()) {
+      yield {
+        rows: columns.rows,
+        columnNames: columns.names,
+        column: async (name) => columns.column(name),
+        async *batches() {
+          yield* columns.batches();
+        },
+        join: (request) => this.#join(columns, request),
+      };
+    }
+  }
+
+  async #join(columns: LabelColumns, request: JoinRequest): Promise<readonly FeatureColumn[]> {
     const { view, features, signal } = request;
     if (hasVectors(view)) {
+      const { source, options } = this.#context;
       const { name, timezone } = source;
-      const same: TableSource = { name, timezone, scan: () => part.batches() };
-      return await withLabels(arrow(), same, { time, signal }, (labels) => labels.join(request));
+      const same = fromBatches(name, () => columns.batches(), timezone === undefined ? {} : { timezone });
+      return await withLabels(this.#arrow, same, { time: options.time, signal }, (labels) => labels.join(request));
     }
     const kindOf = (name: string): string | undefined => view.features[name]?.kind;
     if (request.onTie === "error") assertNoTies(view, (await this.#run.timeline(view, request)).timeline);
@@ -85,8 +95,7 @@ export class DuckdbJoin implements AsyncDisposable {
     const { view } = request;
     const numbered = await this.#run.timeline(view, request);
     const { timeline } = numbered;
-    const labels = await this.#labels.table(view.keys.map(({ name }) => name));
-    assertLabelKeys(view, labels.table);
+    const labels = await this.#labelTable(view);
     const grouped = await this.#run.groupLabels(view, numbered, labels, columns, columns.time);
     return joinWindows(request, timeline, visibility(timeline, request), grouped);
   }
@@ -97,7 +106,7 @@ export class DuckdbJoin implements AsyncDisposable {
     features: readonly string[],
   ): Promise<readonly FeatureColumn[]> {
     const latest = this.#latest.get(request) ?? (await this.#findLatest({ ...request, features }));
-    const { connection } = this.#session;
+    const { connection } = this.#context.session;
     const { from, kinds } = latest;
     if (this.#several) {
       this.#latest.set(request, latest);
@@ -114,6 +123,12 @@ export class DuckdbJoin implements AsyncDisposable {
     return read;
   }
 
+  async #labelTable(view: FeatureView): Promise<LabelTable> {
+    const labels = await this.#labels.table(view.keys.map(({ name }) => name));
+    assertLabelKeys(view, labels.table, this.#context.source.name);
+    return labels;
+  }
+
   async #release(seen: LastSeenRows): Promise<void> {
     this.#held.delete(seen);
     await seen.release();
@@ -121,10 +136,9 @@ export class DuckdbJoin implements AsyncDisposable {
 
   async #findLatest(request: JoinRequest): Promise<Latest> {
     const { view, signal } = request;
-    const { connection } = this.#session;
+    const { connection } = this.#context.session;
     const inputs = latestInputs(request);
-    const labels = await this.#labels.table(view.keys.map(({ name }) => name));
-    assertLabelKeys(view, labels.table);
+    const labels = await this.#labelTable(view);
     const seen = await this.#lastSeen(request, inputs);
     signal?.throwIfAborted();
     const kinds = new Map(inputs.map((input) => [input, seen.inputs.get(input) as Kind]));
@@ -132,14 +146,14 @@ export class DuckdbJoin implements AsyncDisposable {
     // What is read once and in one pass is read as it is joined.
     const once = !this.#several && !inputs.some((input) => kinds.get(input) === "string");
     if (query === undefined || once) return { kinds, from: query, seen };
-    const from = this.#session.newName("latest");
+    const from = this.#context.session.newName("latest");
     await connection.run(`CREATE TEMP TABLE ${from} AS FROM ${query}${this.#several ? ' ORDER BY "#"' : ""}`);
     return { kinds, from, seen };
   }
 
   async #lastSeen(request: JoinRequest, inputs: readonly string[]): Promise<LastSeenRows> {
     const { view, knownAt, strict, signal } = request;
-    const lasting = this.#kept.keeps(view.source);
+    const lasting = this.#context.kept.keeps(view.source);
     // What is kept serves later joins of other features too.
     const all = Object.keys(view.features).filter((name) => view.features[name]?.kind === "column");
     const wanted: LastSeenRequest = {
@@ -151,7 +165,7 @@ export class DuckdbJoin implements AsyncDisposable {
     const maker: TimelineMaker<LastSeenRows> = {
       build: async () => {
         const source = await this.#run.source(view, wanted.inputs, { signal });
-        return await buildLastSeen(this.#database, this.#session, wanted, source, lasting);
+        return await buildLastSeen(this.#context.database, this.#context.session, wanted, source, lasting);
       },
       extend: async (earlier, fingerprint) => {
         const appended = await view.source.appendedSince?.(fingerprint);
@@ -160,10 +174,10 @@ export class DuckdbJoin implements AsyncDisposable {
         const added = await this.#run.load(view, source, wanted.inputs, { signal, earlier: earlier.keys });
         if (added.rows === 0) return earlier;
         if (wanted.inputs.some((input) => added.kinds.get(input) !== earlier.inputs.get(input))) return undefined;
-        return await extendLastSeen(this.#database, this.#session, wanted, earlier, added);
+        return await extendLastSeen(this.#context.database, this.#context.session, wanted, earlier, added);
       },
     };
-    const seen = await this.#kept.get(view.source, lastSeenOf(wanted), maker);
+    const seen = await this.#context.kept.get(view.source, lastSeenOf(wanted), maker);
     this.#held.add(seen);
     return seen;
   }
@@ -172,20 +186,6 @@ export class DuckdbJoin implements AsyncDisposable {
     for (const seen of this.#held) await this.#release(seen);
     await this.#labels[Symbol.asyncDispose]();
   }
-}
-
-/** A part of the labels, with the joins that all parts share. */
-export function labelPart(source: TableSource, time: string, columns: LabelColumns, join: DuckdbJoin): LabelPart {
-  const part: LabelPart = {
-    rows: columns.rows,
-    columnNames: columns.names,
-    column: async (name: string): Promise<ColumnData> => columns.column(name),
-    async *batches(): AsyncIterable<RecordBatch> {
-      yield* columns.batches();
-    },
-    join: (request) => join.features(source, time, part, columns, request),
-  };
-  return part;
 }
 
 /** Vectors gain nothing by a way through DuckDB: views that have some are joined by `arrow()`, to the same bits. */

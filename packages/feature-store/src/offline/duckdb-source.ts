@@ -1,7 +1,7 @@
 import type { FeatureView } from "../define/feature-view.ts";
 import { featureStoreError } from "../errors.ts";
 import type { TableSource } from "../source/table-source.ts";
-import { identifier } from "./duckdb-columns.ts";
+import { identifier, type Kind } from "./duckdb-columns.ts";
 import type { Session } from "./duckdb-database.ts";
 import { countRows, type DuckdbConnection, memoryBytes } from "./duckdb-library.ts";
 import { assertTimes, type DuckdbTable, type RawRelation, rawRelation } from "./duckdb-table.ts";
@@ -87,10 +87,10 @@ function assertKinds(view: FeatureView, source: DuckdbTable): void {
   if (source.rows === 0) return;
   for (const { column, type } of view.keys) assertKind(source, column, type, view.source.name);
   for (const column of [view.eventTime, ...(view.knownAt === undefined ? [] : [view.knownAt])]) {
-    const found = source.kinds.get(column) as string;
+    const found = source.kinds.get(column) as Kind;
     const table = view.source.name;
     if (!found.endsWith("time")) {
-      throw featureStoreError("COLUMN_TYPE_MISMATCH", { column, table, found: `${found}s`, wanted: "a timestamp" });
+      throw featureStoreError("COLUMN_TYPE_MISMATCH", { column, table, found: inWords[found], wanted: "a timestamp" });
     }
     if (found === "naive time" && view.source.timezone !== "UTC") {
       throw featureStoreError("TIMESTAMP_NAIVE", { column, table });
@@ -99,11 +99,21 @@ function assertKinds(view: FeatureView, source: DuckdbTable): void {
 }
 
 /** @throws COLUMN_TYPE_MISMATCH when the labels' keys are of other types than the view's */
-export const assertLabelKeys = (view: FeatureView, labels: DuckdbTable): void =>
-  view.keys.forEach(({ name, type }) => assertKind(labels, name, type, "labels"));
+export const assertLabelKeys = (view: FeatureView, labels: DuckdbTable, name: string): void =>
+  view.keys.forEach((key) => assertKind(labels, key.name, key.type, name));
 
 function assertKind(table: DuckdbTable, column: string, type: string, name: string): void {
-  const found = table.kinds.get(column) as string;
+  const found = table.kinds.get(column) as Kind;
   if (table.rows === 0 || found === (type === "int64" ? "integer" : type)) return;
-  throw featureStoreError("COLUMN_TYPE_MISMATCH", { column, table: name, found: `${found}s`, wanted: type });
+  throw featureStoreError("COLUMN_TYPE_MISMATCH", { column, table: name, found: inWords[found], wanted: type });
 }
+
+/** As `describeColumn` has it. */
+const inWords: Readonly<Record<Kind, string>> = {
+  integer: "integers",
+  float: "floating-point numbers",
+  boolean: "booleans",
+  string: "strings",
+  time: "timestamps",
+  "naive time": "timestamps without a zone",
+};

@@ -1,6 +1,6 @@
 import { arrow } from "./arrow.ts";
 import { DuckdbDatabase, type DatabaseOptions } from "./duckdb-database.ts";
-import { DuckdbJoin, hasVectors, labelPart } from "./duckdb-join.ts";
+import { DuckdbJoin, hasVectors } from "./duckdb-join.ts";
 import type { LastSeenRows } from "./duckdb-kept.ts";
 import { openLabels } from "./duckdb-labels.ts";
 import { DuckdbRun } from "./duckdb-run.ts";
@@ -39,8 +39,8 @@ export function duckdb({ keepBytes = 4 * 1024 ** 3, ...options }: DuckdbOptions 
     async *labels(source, request) {
       await using session = await database.session();
       const labels = await openLabels(session, source, request);
-      await using join = new DuckdbJoin(database, session, labels, kept, request.rowsPerPart !== undefined);
-      for await (const columns of labels.parts()) yield labelPart(source, request.time, columns, join);
+      await using join = new DuckdbJoin({ database, session, kept, source, options: request }, labels);
+      yield* join.parts();
     },
     async [Symbol.asyncDispose]() {
       kept.clear();
