@@ -130,7 +130,7 @@ export function describePacks(
       });
       return put;
     };
-    // The ranges overlap: the same packs are put by both. 64 are enough for an index of many.
+    // The ranges overlap: the same packs are put by both. They are enough for indexes of many.
     const [one, two] = [began(0, 60), began(15, 90)];
     await Promise.all([once(one, "close"), once(two, "close")]);
     expect(one.signalCode).toBe("SIGKILL");

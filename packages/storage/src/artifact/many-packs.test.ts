@@ -48,7 +48,7 @@ describe("many packs", () => {
     expect(counts.gets).toBe(2);
     expect(await unreadable(reader, 0, 600)).toEqual([]);
     // Of a pack its index, once, and each blob.
-    expect(counts.gets).toBeLessThan(2 + 64 + 300 + 600);
+    expect(counts.gets).toBeLessThan(2 + 16 + 300 + 600);
     await openAt(objects).putBlobs(Array.from({ length: 600 }, (_, n) => blob(n)));
     expect(counts.puts).toBe(300 + 2);
   });
@@ -68,8 +68,8 @@ describe("many packs", () => {
     await openAt(objects, 30).collect({ roots: alive(378) });
     expect(await unreadable(reader, 0, 756)).toEqual([]);
     expect(await reader.has(digestOf(blob(800)))).toBe(false);
-    await openAt(objects, 30).collect({ roots: alive(20) });
-    expect(await unreadable(reader, 0, 40)).toEqual([]);
+    await openAt(objects, 30).collect({ roots: alive(10) });
+    expect(await unreadable(reader, 0, 20)).toEqual([]);
     expect(await indexesOf(objects)).toEqual([]);
   });
 

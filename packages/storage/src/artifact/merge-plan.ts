@@ -1,7 +1,7 @@
 import type { Digest } from "./digest.ts";
 
 /** Packs without a common index from which on they get one. */
-export const worthMerging = 64;
+export const worthMerging = 16;
 /** Packs in one index, at most: some two million blobs, 25 MB. */
 export const maxPacks = 2048;
 

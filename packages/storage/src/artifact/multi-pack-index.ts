@@ -9,6 +9,7 @@ const blockHeaderBytes = 4 + digestBytes;
 /** What is kept of a blob's digest. Two blobs may share it: who finds a pack by it asks the pack's own index. */
 export const prefixBytes = 8;
 const entryBytes = prefixBytes + 4;
+const entryWords = entryBytes / 4;
 const maxPacks = 65_536;
 const maxBits = 16;
 const maxBlockEntries = 1 << 20;
@@ -88,7 +89,8 @@ export class MultiPackIndex {
   readonly packs: readonly Digest[];
   readonly #bits: number;
   readonly #blocks: readonly Block[];
-  readonly #held: Map<number, Buffer> = new Map();
+  /** Three words for each entry, in the order of bytes that they came in. */
+  readonly #held: Map<number, Uint32Array<ArrayBuffer>> = new Map();
   readonly #read: Read;
 
   /** Reads the header. @throws ARTIFACT_CORRUPT, and what `read` throws */
@@ -136,8 +138,7 @@ export class MultiPackIndex {
     if (wanted.size * 4 >= this.#blocks.length) return this.prepareAll();
     await concurrently(wanted, callsAtOnce, async (n) => {
       const { start, end } = this.#block(n);
-      if (end > start) this.#hold(n, Buffer.from(await this.#read(start, end)));
-      else this.#held.set(n, Buffer.alloc(0));
+      this.#hold(n, end > start ? await this.#read(start, end) : new Uint8Array());
     });
   }
 
@@ -146,7 +147,7 @@ export class MultiPackIndex {
     if (this.#held.size === this.#blocks.length) return;
     const from = this.#block(0).start;
     const to = this.#block(this.#blocks.length - 1).end;
-    const all = Buffer.from(await this.#read(from, to));
+    const all = await this.#read(from, to);
     for (const [n, { start, end }] of this.#blocks.entries()) this.#hold(n, all.subarray(start - from, end - from));
   }
 
@@ -154,20 +155,20 @@ export class MultiPackIndex {
     return this.#blocks[n] as Block;
   }
 
-  #hold(n: number, bytes: Buffer): void {
+  #hold(n: number, bytes: Uint8Array): void {
     if (digestOf(bytes) !== this.#block(n).digest) throw corrupt(this.digest, `its block ${n} is not what was written`);
-    this.#held.set(n, bytes);
+    this.#held.set(n, new Uint32Array(new Uint8Array(bytes).buffer));
   }
 
   /** The packs that may have a blob it is prepared for. */
   packsOf(blob: Digest): readonly Digest[] {
-    const wanted = rawOf(blob);
-    const [first, second] = [wanted.readUInt32BE(0), wanted.readUInt32BE(4)];
-    const block = this.#held.get(blockOf(first, this.#bits)) ?? Buffer.alloc(0);
+    const raw = rawOf(blob);
+    const [first, second] = new Uint32Array(new Uint8Array(raw.subarray(0, prefixBytes)).buffer);
+    const block = this.#held.get(blockOf(raw.readUInt32BE(), this.#bits)) ?? new Uint32Array();
     const found: Digest[] = [];
-    for (let at = 0; at < block.byteLength; at += entryBytes) {
-      if (block.readUInt32BE(at) !== first || block.readUInt32BE(at + 4) !== second) continue;
-      const pack = this.packs[block.readUInt32BE(at + prefixBytes)];
+    for (let at = 0; at < block.length; at += entryWords) {
+      if (block[at] !== first || block[at + 1] !== second) continue;
+      const pack = this.packs[packAt(block, at)];
       if (pack !== undefined) found.push(pack);
     }
     return found;
@@ -175,12 +176,25 @@ export class MultiPackIndex {
 
   /** All of it that was read, to make another of. */
   prefixes(): Prefixes {
-    const parts = this.packs.map((): Buffer[] => []);
-    for (const block of this.#held.values()) {
-      for (let at = 0; at < block.byteLength; at += entryBytes) {
-        parts[block.readUInt32BE(at + prefixBytes)]?.push(block.subarray(at, at + prefixBytes));
+    const counts = new Uint32Array(this.packs.length);
+    const each = (visit: (pack: number, block: Uint32Array<ArrayBuffer>, at: number) => void): void => {
+      for (const block of this.#held.values()) {
+        for (let at = 0; at < block.length; at += entryWords) visit(packAt(block, at), block, at);
       }
-    }
-    return new Map(this.packs.map((pack, n) => [pack, Buffer.concat(parts[n] ?? [])]));
+    };
+    each((pack) => (counts[pack] = (counts[pack] ?? 0) + 1));
+    const prefixes = Array.from(counts, (count) => Buffer.alloc(count * prefixBytes));
+    const ends = new Uint32Array(this.packs.length);
+    each((pack, block, at) => {
+      const end = ends[pack] ?? 0;
+      prefixes[pack]?.set(new Uint8Array(block.buffer, at * 4, prefixBytes), end);
+      ends[pack] = end + prefixBytes;
+    });
+    return new Map(this.packs.map((pack, n) => [pack, prefixes[n] ?? Buffer.alloc(0)]));
   }
+}
+
+/** The number of the pack of the entry at a word. */
+function packAt(block: Uint32Array<ArrayBuffer>, at: number): number {
+  return new DataView(block.buffer).getUint32(at * 4 + prefixBytes);
 }

@@ -14,7 +14,7 @@ interface CallOptions {
 const callsAtOnce = 16;
 const maxAttempts = 8;
 /** Packs whose indexes would be read one by one, from which on it is worth a listing to look for common ones. */
-const worthListing = 16;
+const worthListing = 8;
 
 /**
  * What this process knows of the packs of a store: which there are, and which may have a blob. The latter is told by
