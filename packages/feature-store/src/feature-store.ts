@@ -78,8 +78,9 @@ export interface MaterializeOptions extends MaterializerOptions {
   /** Epoch milliseconds to bring the view up to. */
   readonly until: number;
   /**
-   * Bytes of keys and vectors to hold at once, for a view without windows and pushed events; where they are more, the source
-   * is scanned several times. At least 4 MiB. Default 512 MiB.
+   * Bytes of the source to hold at once: of a view without windows the last row of each entity, of one with windows all rows,
+   * of which a timeline takes some three times as much. Where there is more, the source is scanned once for each share of the
+   * entities. At least 4 MiB. A view that takes pushed events is not bounded by it. Default 512 MiB.
    */
   readonly memoryBytes?: number;
 }
@@ -119,9 +120,7 @@ export interface FeatureStore<Views extends readonly View[]> extends AsyncDispos
   replay(manifest: TrainingManifest, options: ReplayOptions): Promise<TrainingSet>;
   /**
    * Brings the online store up to `until` (epoch milliseconds): rows visible at or before it. Goes on from the watermark,
-   * or from `from`; it can be repeated and, when killed, done again. It writes the copy of this very definition. A view
-   * without windows is materialised by scans that hold the last row of each entity; one with windows in a timeline of all
-   * rows.
+   * or from `from`; it can be repeated and, when killed, done again. It writes the copy of this very definition.
    *
    * @throws MATERIALIZE_INVALID
    */

@@ -1,28 +1,10 @@
-import type { KeyWriter } from "../online/key-writer.ts";
 import type { OnlineEntry } from "../online/port.ts";
 import type { VectorWriter } from "../online/vector-writer.ts";
 import { Arena } from "./arena.ts";
 import { grown } from "./grown.ts";
+import { type HashRange, lowerHalf } from "./hash-range.ts";
 import { hashOf, KeyTable } from "./key-table.ts";
-
-/** Some rows of a source, in the order of ingestion. */
-export interface ScannedRows {
-  readonly count: number;
-  readonly keys: KeyWriter;
-  /** Epoch microseconds; NaN where null. */
-  readonly event: Float64Array;
-  /** Epoch microseconds; NaN where null. Absent in a view without `knownAt`. */
-  readonly known: Float64Array | undefined;
-  readonly vectors: VectorWriter;
-}
-
-/** A share of all hashes of keys, from `start` on and before `end`. */
-export interface HashRange {
-  readonly start: number;
-  readonly end: number;
-}
-
-export const allHashes: HashRange = { start: 0, end: 2 ** 32 };
+import type { ScannedRows } from "./scan-rows.ts";
 
 const noVector = -1;
 /** Keys there is room for at first. */
@@ -108,8 +90,7 @@ export class LatestVectors {
 
   /** Forgets the keys in the later half of the range, unless the room of vectors that were replaced is what there is to win. */
   shrink(): void {
-    const { start, end } = this.#range;
-    if (2 * this.#lost < this.#vectors.byteLength) this.#range = { start, end: Math.ceil((start + end) / 2) };
+    if (2 * this.#lost < this.#vectors.byteLength) this.#range = lowerHalf(this.#range);
     const all = { keys: this.#keys, vectors: this.#vectors };
     this.#keys = new KeyTable();
     this.#vectors = new Arena();

@@ -30,7 +30,10 @@ export interface Materializer {
 /** The online namespace of a view: its name and version, so that two versions serve side by side. */
 export const namespaceOf = (view: FeatureView): string => `${view.name}@${view.version.slice(0, 16)}`;
 
-/** @param from epoch milliseconds up to which the online store holds the view already; -Infinity for nothing */
+/**
+ * @param from epoch milliseconds up to which the online store holds the view already; -Infinity for nothing
+ * @param isShare true of a timeline of some of the keys: then the watermark is not moved on
+ */
 export function createMaterializer(
   view: FeatureView,
   timeline: Timeline,
@@ -39,7 +42,8 @@ export function createMaterializer(
     from,
     limit,
     namespace = namespaceOf(view),
-  }: { readonly from: number; readonly limit: number; readonly namespace?: string },
+    isShare = false,
+  }: { readonly from: number; readonly limit: number; readonly namespace?: string; readonly isShare?: boolean },
 ): Materializer {
   const states = new KeyStates(view, timeline);
   const layout = layoutOf(view.features);
@@ -75,7 +79,7 @@ export function createMaterializer(
       signal,
     );
     // The watermark follows the last vector: a step cut short is done again from the watermark before it.
-    await online.write(namespace, [], { watermark: until, signal });
+    if (!isShare) await online.write(namespace, [], { watermark: until, signal });
     return { written: due.length, watermark: until };
   }
 

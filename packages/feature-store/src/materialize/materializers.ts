@@ -5,8 +5,9 @@ import type { OnlineStore } from "../online/port.ts";
 import { isPushed } from "../push/push.ts";
 import { createSeeder } from "../push/seed.ts";
 import { createMaterializer, type Materializer } from "./materializer.ts";
-import { hasOnlyColumns } from "./scan-rows.ts";
 import { createScanMaterializer, firstEvent } from "./scan-materializer.ts";
+import { hasOnlyColumns } from "./scan-rows.ts";
+import { createShareMaterializer } from "./share-materializer.ts";
 
 export interface MaterializersContext {
   readonly offline: OfflineEngine;
@@ -36,7 +37,7 @@ export interface MadeMaterializer {
 export interface Materializers {
   /** Over a timeline that is read now and kept, for many steps. */
   overTimeline(view: FeatureView, options: IntoOptions): Promise<MadeMaterializer>;
-  /** For a few steps: by scans where the view has only columns, and over a timeline where it has windows or takes events. */
+  /** For a few steps, within so much memory: by scans. Over a timeline where the view takes pushed events. */
   forSteps(view: FeatureView, options: IntoOptions): Promise<MadeMaterializer>;
 }
 
@@ -67,15 +68,17 @@ export function createMaterializers({ offline, online, logger, clock }: Material
     const { namespace, limit = Infinity, memoryBytes, signal } = options;
     const from = await startOf(options);
     const onIgnored = (ignored: { nullKey: number; nullEventTime: number }): void => warn(view, ignored);
+    const made = { from, limit, namespace, memoryBytes, onIgnored };
     return {
-      materializer: createScanMaterializer(view, online, { from, limit, namespace, memoryBytes, onIgnored }),
+      materializer: hasOnlyColumns(view)
+        ? createScanMaterializer(view, online, made)
+        : createShareMaterializer(view, { offline, online }, made),
       first: () => firstEvent(view, signal),
     };
   }
 
   return {
     overTimeline,
-    forSteps: (view, options) =>
-      hasOnlyColumns(view) && !isPushed(view) ? overScans(view, options) : overTimeline(view, options),
+    forSteps: (view, options) => (isPushed(view) ? overTimeline(view, options) : overScans(view, options)),
   };
 }

@@ -29,17 +29,19 @@ const cases = fc.record({
   // Shorter than the window, and longer; the third is no whole number of milliseconds.
   ttl: fc.constantFrom(["2s", 2 * step] as const, ["9s", 9 * step] as const, ["1999999us", 2 * step - 1] as const),
   steps: fc.uniqueArray(fc.integer({ min: 0, max: 13 }), { minLength: 1, maxLength: 4 }),
+  // Over a timeline of the engine, or by scans.
+  isKept: fc.boolean(),
 });
 
 const width = 4 * step;
 
 it.each([
   ["arrow", arrow, 150],
-  ["duckdb", duckdb, 8],
+  ["duckdb", duckdb, 12],
 ] as const)(
   "online is what %s has in history, and both what the oracle has",
   async (_, engine, numRuns) => {
-    const agree = fc.asyncProperty(cases, async ({ rows, ttl: [ttl, micros], steps }) => {
+    const agree = fc.asyncProperty(cases, async ({ rows, ttl: [ttl, micros], steps, isKept }) => {
       const told = rows.map(({ name, event, known, value, shift }) => ({
         key: [name],
         event: event + step + shift,
@@ -72,9 +74,10 @@ it.each([
         },
       });
       const store = createFeatureStore({ views: [view], offline: engine() });
+      const kept = isKept ? await store.materializer(view) : undefined;
       for (const each of steps.toSorted((a, b) => a - b)) {
         const at = each * step;
-        await store.materialize(view, { until: at / 1000 });
+        await (kept === undefined ? store.materialize(view, { until: at / 1000 }) : kept.advance(at / 1000));
         const wanted = names.map((name) => {
           const label = { key: [name], time: at };
           const all = oracle(told, label, { ttl: micros, width, knownAt: true, strict: false });

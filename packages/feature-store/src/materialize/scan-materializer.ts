@@ -1,9 +1,10 @@
 import type { FeatureView } from "../define/feature-view.ts";
 import { featureStoreError } from "../errors.ts";
 import type { OnlineStore } from "../online/port.ts";
-import { allHashes, LatestVectors } from "./latest-vectors.ts";
+import { allHashes, following, type HashRange } from "./hash-range.ts";
+import { LatestVectors } from "./latest-vectors.ts";
 import { assertStep, type Materializer, type MaterializeResult } from "./materializer.ts";
-import { scanRows } from "./scan-rows.ts";
+import { scanColumns, scanRows } from "./scan-rows.ts";
 import { writeEntities } from "./write-entities.ts";
 
 export interface ScanMaterializerOptions {
@@ -12,7 +13,7 @@ export interface ScanMaterializerOptions {
   /** Epoch milliseconds that no step goes beyond. */
   readonly limit: number;
   readonly namespace: string;
-  /** Bytes of keys and vectors to hold. @default 512 MiB */
+  /** Bytes of keys and vectors, or of gathered rows, to hold. @default 512 MiB */
   readonly memoryBytes?: number | undefined;
   /** Told of rows that no read can see, once a step. */
   readonly onIgnored: (ignored: { readonly nullKey: number; readonly nullEventTime: number }) => void;
@@ -33,12 +34,9 @@ const leastMemoryBytes = 4 * 1024 * 1024;
 export function createScanMaterializer(
   view: FeatureView,
   online: OnlineStore,
-  { from, limit, namespace, memoryBytes = defaultMemoryBytes, onIgnored }: ScanMaterializerOptions,
+  { from, limit, namespace, memoryBytes, onIgnored }: ScanMaterializerOptions,
 ): Materializer {
-  if (!(memoryBytes >= leastMemoryBytes)) {
-    const rule = `memoryBytes is a number of bytes from ${leastMemoryBytes} on`;
-    throw featureStoreError("MATERIALIZE_INVALID", { view: view.name, value: memoryBytes, rule });
-  }
+  const most = memoryOf(view, memoryBytes);
   let reached = from;
   let turn: Promise<unknown> = Promise.resolve();
 
@@ -46,20 +44,18 @@ export function createScanMaterializer(
     assertStep(view, until, reached, limit);
     signal?.throwIfAborted();
     const times = { from: reached * 1000, until: until * 1000 };
-    let range = allHashes;
     let written = 0;
-    while (range.start < allHashes.end) {
-      const latest = new LatestVectors(times, range);
+    for (let range: HashRange | undefined = allHashes; range !== undefined;) {
+      const latest: LatestVectors = new LatestVectors(times, range);
       for await (const rows of scanRows(view, times.until, signal)) {
         latest.add(rows);
-        if (latest.byteLength > memoryBytes) latest.shrink();
+        if (latest.byteLength > most) latest.shrink();
       }
       if (range.start === 0) onIgnored(latest.ignored);
       const keys = latest.changed();
       await writeEntities(online, namespace, { keys, entry: (key) => latest.entry(key) }, signal);
       written += keys.length;
-      const { start, end } = latest.range;
-      range = { start: end, end: Math.min(allHashes.end, 2 * end - start) };
+      range = following(latest.range);
     }
     // The watermark follows the last vector: a step cut short is done again from the watermark before it.
     await online.write(namespace, [], { watermark: until, signal });
@@ -76,10 +72,17 @@ export function createScanMaterializer(
   };
 }
 
+/** @throws MATERIALIZE_INVALID below 4 MiB */
+export function memoryOf(view: FeatureView, memoryBytes: number = defaultMemoryBytes): number {
+  if (memoryBytes >= leastMemoryBytes) return memoryBytes;
+  const rule = `memoryBytes is a number of bytes from ${leastMemoryBytes} on`;
+  throw featureStoreError("MATERIALIZE_INVALID", { view: view.name, value: memoryBytes, rule });
+}
+
 /** When the first event of a view's source was, in epoch milliseconds; Infinity when there is none. */
 export async function firstEvent(view: FeatureView, signal: AbortSignal | undefined): Promise<number> {
   let first = Infinity;
-  for await (const { event, count } of scanRows({ ...view, features: {} }, 0, signal)) {
+  for await (const { event, count } of scanColumns({ ...view, features: {} }, signal)) {
     // A null is NaN, which is never less.
     for (let row = 0; row < count; row++) if ((event[row] as number) < first) first = event[row] as number;
   }
