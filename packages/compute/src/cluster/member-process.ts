@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 
 import { computeError } from "../errors.ts";
 import { packError, unpackError } from "../errors-in-transit.ts";
-import type { ModelSnapshot } from "../infer/inference-server.ts";
+import type { ModelSnapshot } from "../infer/figures.ts";
 import type { ModelInfo } from "../infer/server.ts";
 import type { ShadowReport } from "../infer/shadow.ts";
 import type { Ask, Answer, Change, FromMember, MemberStart, ToMember } from "./messages.ts";
@@ -29,7 +29,10 @@ export class MemberProcess {
 
   constructor(start: MemberStart, onAsk: (ask: Ask) => Promise<Answer>) {
     this.#onAsk = onAsk;
-    this.#child = fork(entry, { serialization: "advanced", stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    this.#child = fork(entry, [String(process.pid)], {
+      serialization: "advanced",
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
     this.#child.on("message", (message) => this.#receive(message as FromMember));
     this.exited = new Promise((resolve) => {
       const end = (reason: string): void => {

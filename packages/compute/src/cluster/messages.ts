@@ -2,8 +2,7 @@ import type { RequestListener } from "node:http";
 
 import type { ErrorInTransit } from "../errors-in-transit.ts";
 import type { InferenceServerOptions } from "../infer/options.ts";
-import type { ModelFigures } from "../infer/metrics.ts";
-import type { ModelSnapshot } from "../infer/inference-server.ts";
+import type { ModelFigures, ModelSnapshot } from "../infer/figures.ts";
 import type { LoadOptions, ModelInfo, SwapOptions } from "../infer/server.ts";
 import type { Route } from "../infer/model-entry.ts";
 import type { ShadowReport } from "../infer/shadow.ts";

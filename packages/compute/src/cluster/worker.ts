@@ -7,7 +7,7 @@ import { WorkerInferenceServer } from "../infer/inference-server.ts";
 import type { ShadowReport } from "../infer/shadow.ts";
 import { nodeListener } from "../protocol/node-listener.ts";
 import type { ClusterView, RepositoryControl, RepositoryIndexEntry } from "../protocol/options.ts";
-import type { ModelFigures } from "../infer/metrics.ts";
+import type { ModelFigures } from "../infer/figures.ts";
 import type { Answer, Ask, Change, ListenerWrapper, FromMember, MemberStart, ToMember } from "./messages.ts";
 
 /** One process of a cluster: it serves the connections that it is sent, and changes its models with the others. */
@@ -153,7 +153,7 @@ async function start(given: MemberStart): Promise<Member> {
 
 // A run that never ends must not outlive the first process.
 const watch = import.meta.url.endsWith(".ts") ? "../infer/orphan/worker.ts" : "../infer/orphan/worker.js";
-new Worker(new URL(watch, import.meta.url)).unref();
+new Worker(new URL(watch, import.meta.url), { workerData: Number(process.argv[2]) }).unref();
 
 let member: Member | null = null;
 process.on("message", (message: ToMember, socket: Socket | undefined) => {

@@ -1,7 +1,7 @@
 export { type ClusterOptions, type InferenceCluster, startInferenceCluster } from "../cluster/cluster.ts";
 export type { EnsembleStep } from "./ensemble.ts";
 export { Histogram } from "./histogram.ts";
-export type { ModelFigures } from "./metrics.ts";
+export type { ModelFigures } from "./figures.ts";
 export type { Route } from "./model-entry.ts";
 export type {
   BatchingOptions,

@@ -13,7 +13,9 @@ import { BufferPool } from "./buffer-pool.ts";
 import { FairShare } from "./fair-share.ts";
 import { LazyModels } from "./lazy-models.ts";
 import { loadModel } from "./load-model.ts";
-import { type ModelFigures, prometheusMetrics } from "./metrics.ts";
+import { figuresOf, type ModelFigures, type ModelSnapshot, snapshotsOf } from "./figures.ts";
+import { type Gate, openGate, pass } from "./gate.ts";
+import { prometheusMetrics } from "./metrics.ts";
 import { ModelEntry, type Route } from "./model-entry.ts";
 import type { ModelSettings } from "./model-settings.ts";
 import { type InferenceServerOptions, requirePositiveInteger } from "./options.ts";
@@ -33,40 +35,8 @@ import type {
 import { checkSettings, resolveSettings } from "./settings.ts";
 import type { ShadowReport } from "./shadow.ts";
 import { signatureDifference } from "./signature.ts";
-import { type ModelStatistics, StatisticsRecorder, type StatisticsSnapshot } from "./statistics.ts";
+import { type ModelStatistics, StatisticsRecorder } from "./statistics.ts";
 import { compareOnLiveRequests } from "./trial.ts";
-
-/**
- * Decides, when a version is ready to serve, whether it will. In a cluster it waits for the other processes; `report` is
- * what a comparison has shown.
- */
-export type Gate = (report: ShadowReport | null) => boolean | Promise<boolean>;
-
-const always: Gate = () => true;
-
-/** @throws MODEL_NOT_ACCEPTED after which the version is closed */
-async function pass(gate: Gate, model: Servable, report: ShadowReport | null): Promise<void> {
-  try {
-    if (await gate(report)) return;
-  } catch (error) {
-    await model.close();
-    throw error;
-  }
-  await model.close();
-  const { compared = 0, different = 0, failures = 0 } = report ?? {};
-  throw computeError("MODEL_NOT_ACCEPTED", {
-    model: model.name,
-    version: model.version,
-    compared,
-    different,
-    failures,
-  });
-}
-
-/** What one version has counted in one process. */
-export interface ModelSnapshot extends Omit<ModelFigures, "statistics"> {
-  readonly statistics: StatisticsSnapshot & { readonly queued: number };
-}
 
 /** See `InferenceServer` for what each method does. */
 export class WorkerInferenceServer implements InferenceServer {
@@ -98,7 +68,7 @@ export class WorkerInferenceServer implements InferenceServer {
   }
 
   load(name: string, options: LoadOptions): Promise<ModelInfo> {
-    return this.loadWhen(name, options, always);
+    return this.loadWhen(name, options, openGate);
   }
 
   /** Loads a model, which is served from the moment on that the gate opens. */
@@ -118,7 +88,7 @@ export class WorkerInferenceServer implements InferenceServer {
   }
 
   add(name: string, options: LoadOptions & { readonly version: string }): Promise<ModelInfo> {
-    return this.addWhen(name, options, always);
+    return this.addWhen(name, options, openGate);
   }
 
   addWhen(name: string, options: LoadOptions & { readonly version: string }, gate: Gate): Promise<ModelInfo> {
@@ -272,26 +242,12 @@ export class WorkerInferenceServer implements InferenceServer {
 
   /** Of every version. */
   figures(): ModelFigures[] {
-    return this.#versionFigures(({ queued }, recorder) => recorder.read(queued));
+    return figuresOf(this.#entries.values());
   }
 
   /** The same as plain data that can be added up. */
   snapshots(): ModelSnapshot[] {
-    return this.#versionFigures(({ queued }, recorder) => ({ ...recorder.snapshot(), queued }));
-  }
-
-  #versionFigures<Statistics>(read: (model: Servable, recorder: StatisticsRecorder) => Statistics): {
-    readonly name: string;
-    readonly version: string;
-    readonly liveInstances: number;
-    readonly statistics: Statistics;
-  }[] {
-    return [...this.#entries.values()].flatMap((entry) =>
-      [...entry.versions.values()].map((model) => {
-        const { name, version, liveInstances } = model;
-        return { name, version, liveInstances, statistics: read(model, entry.statisticsOf(version)) };
-      }),
-    );
+    return snapshotsOf(this.#entries.values());
   }
 
   handler(options: ProtocolOptions = {}): (request: Request) => Promise<Response> {

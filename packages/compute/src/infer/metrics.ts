@@ -1,12 +1,5 @@
+import type { ModelFigures } from "./figures.ts";
 import type { ModelStatistics } from "./statistics.ts";
-
-/** What one version of a model has done, here or in all processes of a cluster. */
-export interface ModelFigures {
-  readonly name: string;
-  readonly version: string;
-  readonly liveInstances: number;
-  readonly statistics: ModelStatistics;
-}
 
 interface Metric {
   readonly name: string;

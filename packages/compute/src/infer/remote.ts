@@ -32,7 +32,7 @@ export function startThread(name: string, start: RunnerStart): Remote {
 /** A process, which nothing in this one shares the fate of. Tensors are copied to it and back. */
 export function startProcess(start: RunnerStart): Remote {
   const heap = start.maxHeapMb === null ? [] : [`--max-old-space-size=${start.maxHeapMb}`];
-  const child = fork(entry, {
+  const child = fork(entry, [String(process.pid)], {
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     execArgv: [...process.execArgv, ...heap],

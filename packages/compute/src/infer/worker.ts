@@ -33,7 +33,7 @@ if (parentPort !== null) {
     close: () => process.disconnect(),
   };
   const watch = import.meta.url.endsWith(".ts") ? "./orphan/worker.ts" : "./orphan/worker.js";
-  new Worker(new URL(watch, import.meta.url)).unref();
+  new Worker(new URL(watch, import.meta.url), { workerData: Number(process.argv[2]) }).unref();
   process.once("message", (message: ToRunner) => {
     if (message.kind === "start") void serve(channel, message.start);
   });

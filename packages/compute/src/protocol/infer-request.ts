@@ -2,6 +2,7 @@ import { computeError } from "../errors.ts";
 import type { SequencePosition } from "../infer/sequence.ts";
 import type { ModelSignature } from "../infer/signature.ts";
 import { arrayConstructor, elementCount, type NamedTensor, type TensorSpec } from "../infer/tensor.ts";
+import { BinaryCursor } from "./binary-cursor.ts";
 import { readBinaryData } from "./binary-data.ts";
 import { type Datatype, datatypeNames, datatypeOf, elementTypeOf, isDatatype } from "./datatypes.ts";
 import { parseJson } from "./json.ts";
@@ -229,43 +230,6 @@ export function readOutputRequest(
   const classes = wholeNumber("classification", parameters["classification"]);
   if (classes !== null && spec.type === "string") throw invalid(`"${spec.name}" is text`, "classes are numbers");
   return { name: spec.name, classes: classes === 0 ? null : classes };
-}
-
-/**
- * Hands out the bytes after the JSON, piece by piece, each where elements of its width may lie. A piece that does not
- * is moved down over what has been read before it, which is mostly the end of the JSON: seven bytes at most.
- */
-class BinaryCursor {
-  readonly #body: Uint8Array;
-  /** The bytes from here up to `#offset` are of no use any more. */
-  #free = 0;
-  #offset: number;
-
-  /** The JSON of the body, `header` bytes, has been read. */
-  constructor(body: Uint8Array, header: number) {
-    this.#body = body;
-    this.#offset = header;
-  }
-
-  take(name: string, size: number, alignment: number): Uint8Array {
-    const left = this.#body.byteLength - this.#offset;
-    if (size > left) throw invalid(`the binary data of "${name}" has ${size} bytes`, `the body has ${left} left`);
-    const from = this.#offset;
-    this.#offset += size;
-    const to = from - ((this.#body.byteOffset + from) % alignment);
-    if (to === from || to < this.#free) {
-      this.#free = this.#offset;
-      return this.#body.subarray(from, this.#offset);
-    }
-    this.#body.copyWithin(to, from, this.#offset);
-    this.#free = to + size;
-    return this.#body.subarray(to, this.#free);
-  }
-
-  finish(): void {
-    const left = this.#body.byteLength - this.#offset;
-    if (left > 0) throw invalid(`${left} bytes follow the tensors`, "every byte after the JSON belongs to an input");
-  }
 }
 
 /** Texts and BF16 are read byte by byte. */

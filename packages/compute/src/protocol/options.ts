@@ -1,5 +1,5 @@
 import type { BufferPool } from "../infer/buffer-pool.ts";
-import type { ModelFigures } from "../infer/metrics.ts";
+import type { ModelFigures } from "../infer/figures.ts";
 import { invalidOption, requirePositiveInteger } from "../infer/options.ts";
 import type { BodyRules } from "./body.ts";
 import { BodyTimeouts } from "./body-timeouts.ts";

@@ -1,6 +1,7 @@
 import { computeError } from "../errors.ts";
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
-import { type ModelFigures, prometheusMetrics } from "../infer/metrics.ts";
+import type { ModelFigures } from "../infer/figures.ts";
+import { prometheusMetrics } from "../infer/metrics.ts";
 import type { Servable } from "../infer/servable.ts";
 import type { TensorSpec } from "../infer/tensor.ts";
 import { Codec } from "./codec.ts";

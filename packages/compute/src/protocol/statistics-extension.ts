@@ -1,4 +1,4 @@
-import type { ModelFigures } from "../infer/metrics.ts";
+import type { ModelFigures } from "../infer/figures.ts";
 import type { ModelStatistics } from "../infer/statistics.ts";
 
 // Types, not interfaces: only they are what a message of gRPC may be.
