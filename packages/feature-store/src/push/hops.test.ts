@@ -1,3 +1,4 @@
+import { isAshlarError } from "@ashlar/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { duckdb } from "../offline/duckdb.ts";
@@ -10,6 +11,7 @@ import {
   countDistinct,
   createFeatureStore,
   entity,
+  featureStoreError,
   featureView,
   type FeatureView,
   first,
@@ -149,6 +151,29 @@ async function truth(rows: readonly PushEvent[], at: number): Promise<unknown> {
   );
 }
 
+/** A store of which every third exchange fails, once it is done or before. */
+function failing(online: OnlineStore, begin: number): OnlineStore {
+  let calls = begin;
+  return {
+    ...online,
+    async exchange(...given) {
+      if (++calls % 3 > 0) return await online.exchange(...given);
+      if (calls % 2 === 0) await online.exchange(...given);
+      throw featureStoreError("ONLINE_STORE_UNAVAILABLE", { store: "x", operation: "exchange", reason: "cut off" });
+    },
+  };
+}
+
+async function untilDone(work: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return void (await work());
+    } catch (error) {
+      if (!isAshlarError(error, "ONLINE_STORE_UNAVAILABLE") || attempt === 20) throw error;
+    }
+  }
+}
+
 /** How many events and how many hops the tiles of a view hold. */
 async function held(view: FeatureView, online: OnlineStore): Promise<{ events: number; hops: number }> {
   const layout = tileLayoutOf(view);
@@ -198,7 +223,7 @@ describe("a pushed view with windows that hop", () => {
     await fc.assert(property, { numRuns: 60 });
   }, 120_000);
 
-  it("comes to what history has, whenever it is materialised among pushes of most of it", async () => {
+  it("comes to what history has, whenever it is materialised among pushes of most of it, and whatever fails on the way", async () => {
     const property = fc.asyncProperty(someDeliveries, fc.integer({ min: 1, max: 12 }), async (deliveries, size) => {
       await using online = memory();
       const clock = clockAt(0);
@@ -208,14 +233,12 @@ describe("a pushed view with windows that hop", () => {
         clock.time = Math.max(clock.time, (batch.at(-1) as Delivery).by);
         const told = all.filter(({ known }) => (known as Date).getTime() <= clock.time);
         const view = trips([...told, nobody]);
-        const store = createFeatureStore({ views: [view], online, clock });
+        const store = createFeatureStore({ views: [view], online: failing(online, from), clock });
         // One in four is never pushed, and some come so late that they count only once they are history.
-        await store.push(
-          view,
-          batch.map(({ event }) => event).filter(({ id }) => Number(String(id).slice(6)) % 4 > 0),
-        );
+        const pushed = batch.map(({ event }) => event).filter(({ id }) => Number(String(id).slice(6)) % 4 > 0);
+        await untilDone(() => store.push(view, pushed));
         if ((from / size) % 3 === 2) continue;
-        await store.materialize(view, { until: clock.time });
+        await untilDone(() => store.materialize(view, { until: clock.time }));
         expect(await answers(view, online, clock.time)).toEqual(await truth(told, clock.time));
       }
     });
