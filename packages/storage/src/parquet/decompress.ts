@@ -12,9 +12,14 @@ export const decompressors: Compressors = {
   ...Object.fromEntries(
     Object.entries(compressors).map(([name, decompress]) => [name, exactly(decompress as Decompress)]),
   ),
-  ZSTD: exactly((input, size) => zstdDecompressSync(input, { maxOutputLength: Math.max(size, 1) })),
-  GZIP: exactly((input, size) => gunzipSync(input, { maxOutputLength: Math.max(size, 1) })),
+  ZSTD: exactly((input, size) => zstdDecompressSync(input, inOnePiece(size))),
+  GZIP: exactly((input, size) => gunzipSync(input, inOnePiece(size))),
 };
+
+/** With room for a little more than all of it: pieces of 16 KiB would each cost. */
+function inOnePiece(size: number): { readonly maxOutputLength: number; readonly chunkSize: number } {
+  return { maxOutputLength: Math.max(size, 1), chunkSize: size + 64 };
+}
 
 function exactly(decompress: Decompress): Decompress {
   return (input, size) => {

@@ -12,6 +12,8 @@ import type { DuckDbChunk, DuckDbResult } from "./duckdb-library.ts";
 import type { DuckDbSession } from "./duckdb-session.ts";
 import { selection } from "./duckdb-sql.ts";
 import { type FileNode, nodesWithin } from "./file-schema.ts";
+import { LargeColumn } from "./dense-values.ts";
+import { flatPlan, readFlat } from "./flat-read.ts";
 import { corrupt, type Footer, mayHoldMatch, project, readFooter, typesOf } from "./footer.ts";
 import { scanInJavaScript } from "./hyparquet-read.ts";
 import type { ParquetReader, ParquetScanOptions } from "./port.ts";
@@ -49,14 +51,19 @@ async function* scan(opened: Opened, options: ParquetScanOptions): AsyncGenerato
   const whole = await wholeMicroseconds(opened, schema, options);
   const foreign = new Set(footer.columns.filter((node) => isForeign(node, footer, whole)).map((node) => node.name));
   if (schema.fields.some(({ name }) => foreign.has(name))) return yield* scanInJavaScript(source, footer, options);
-  const groups = footer.rowGroups.filter((group) => mayHoldMatch(group, tests));
+  const groups = footer.rowGroups.filter((group) => group.rows > 0 && mayHoldMatch(group, tests));
   if (schema.fields.length === 0) return yield* rowsOnly(groups);
   if (groups.length === 0) return;
   const narrowing = tests.filter((test) => !foreign.has(test.column));
+  let rows = 0;
+  if (tests.length === 0) {
+    rows = yield* scanFlat(opened, schema, options.signal);
+    if (rows === footer.rows) return;
+  }
   const connection = await session.connect();
   try {
-    const result = await connection.stream(selection(path, schema, narrowing));
-    let rows = 0;
+    const query = selection(path, schema, narrowing);
+    const result = await connection.stream(rows === 0 ? query : `${query} OFFSET ${rows}`);
     for await (const batch of batches(result, schema, options.signal)) {
       rows += batch.numRows;
       yield batch;
@@ -70,6 +77,25 @@ async function* scan(opened: Opened, options: ParquetScanOptions): AsyncGenerato
   } finally {
     connection.closeSync();
   }
+}
+
+/** The rows from the first on that can be had without DuckDB, which is faster where columns are flat. @returns their number */
+async function* scanFlat(
+  { footer, source }: Opened,
+  schema: Schema,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RecordBatch, number> {
+  const flat = flatPlan(footer, schema);
+  let rows = 0;
+  try {
+    for await (const batch of flat === undefined ? [] : readFlat(source, flat, signal)) {
+      rows += batch.numRows;
+      yield batch;
+    }
+  } catch (error) {
+    if (!(error instanceof LargeColumn)) throw error;
+  }
+  return rows;
 }
 
 /** DuckDB throws text of any kind; the codes are ours. */

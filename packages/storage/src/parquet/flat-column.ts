@@ -4,6 +4,7 @@ import { ColumnBounds } from "./column-bounds.ts";
 import { type ColumnType, isDecimal, type Value } from "./column-type.ts";
 import { wordsOfType } from "./column-words.ts";
 import type { Column } from "./column.ts";
+import { setBits } from "./bits.ts";
 import { ByteValues } from "./flat-byte-values.ts";
 import { BooleanValues, type FlatValues, type Observe, WideDecimalValues, WordValues } from "./flat-values.ts";
 import type { ColumnBounds as Bounds } from "./port.ts";
@@ -136,12 +137,3 @@ function valuesFor(type: ColumnType, codec: string, observe: Observe): FlatValue
 
 const boundsFor = (type: ColumnType): ColumnBounds | undefined =>
   type === "boolean" || type === "binary" ? undefined : new ColumnBounds();
-
-function setBits(bits: Uint8Array, start: number, end: number): void {
-  for (let at = start; at < end; at++) {
-    if ((at & 7) === 0 && at + 8 <= end) {
-      bits[at >> 3] = 0xff;
-      at += 7;
-    } else bits[at >> 3] = (bits[at >> 3] as number) | (1 << (at & 7));
-  }
-}
