@@ -5,9 +5,13 @@ import { storageError } from "../errors.ts";
 /** `sha256:` and 64 lower-case hexadecimal digits. */
 export type Digest = `sha256:${string}`;
 
+export function isDigest(value: unknown): value is Digest {
+  return typeof value === "string" && /^sha256:[0-9a-f]{64}$/.test(value);
+}
+
 /** @throws DIGEST_INVALID */
 export function assertDigest(digest: string): asserts digest is Digest {
-  if (!/^sha256:[0-9a-f]{64}$/.test(digest)) throw storageError("DIGEST_INVALID", { digest });
+  if (!isDigest(digest)) throw storageError("DIGEST_INVALID", { digest });
 }
 
 /** The 32 bytes of a digest. */

@@ -1,5 +1,5 @@
 import { storageError } from "../errors.ts";
-import { assertDigest, type Digest } from "./digest.ts";
+import { assertDigest, type Digest, isDigest } from "./digest.ts";
 import { collisionOf, escapeRule, portableRule } from "./file-name.ts";
 
 /** Content by its digest, as the descriptors of the OCI image specification have it. */
@@ -73,10 +73,6 @@ function parseSecond({ schemaVersion, files, annotations }: SecondSchema): Manif
   const manifest = { files: Object.fromEntries(named), annotations };
   assertManifest(manifest);
   return named.length === Object.keys(manifest.files).length ? manifest : undefined;
-}
-
-function isDigest(digest: unknown): boolean {
-  return typeof digest === "string" && /^sha256:[0-9a-f]{64}$/.test(digest);
 }
 
 /** What may be stored: names that are one file each on every system, whole descriptors, and not too many. @throws MANIFEST_INVALID, DIGEST_INVALID */

@@ -177,3 +177,19 @@ it("an upload that rests longer than the lease is swept whole, one that moves is
   await expect(at(0).resumeUpload(upload.id)).rejects.toMatchObject({ code: "UPLOAD_NOT_FOUND" });
   expect(await keysOf(objects)).toEqual([]);
 });
+
+it.each([["upload.json"], ["done.json"]])(
+  "an upload whose record %s is damaged is refused by name, and can be aborted",
+  async (name) => {
+    const objects = memoryObjectStore();
+    const store = createArtifactStore({ objects });
+    for (const text of ["", "{", "null", "7", '{"digest":"sha256:00","size":4}', '{"size":-1}', '{"size":"4"}']) {
+      const upload = await store.createUpload({ size: 4 });
+      await upload.putPart(1, bytes("half"));
+      await objects.put(`incoming/${upload.id}/${name}`, bytes(text));
+      await expect(upload.complete()).rejects.toMatchObject({ code: "UPLOAD_INVALID" });
+      await upload.abort();
+      expect(await keysOf(objects)).toEqual([]);
+    }
+  },
+);

@@ -1,7 +1,7 @@
 import { isAshlarError, type ObjectStore, toBytes } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import type { Blobs } from "./blobs.ts";
-import { assertDigest, type Digest, Digesting, digestOf, drain, mismatch, verified } from "./digest.ts";
+import { assertDigest, type Digest, Digesting, digestOf, drain, isDigest, mismatch, verified } from "./digest.ts";
 import { incomingAt } from "./incoming.ts";
 import { streamFrom } from "./streams.ts";
 
@@ -42,6 +42,12 @@ export interface Upload {
 
 interface StoredPart extends UploadPart {
   readonly key: string;
+}
+
+/** What `upload.json` says of the whole, and `done.json`. */
+interface UploadRecord {
+  readonly digest?: Digest;
+  readonly size?: number;
 }
 
 const maxParts = 10_000;
@@ -131,7 +137,7 @@ class ObjectUpload implements Upload {
       return result;
     }
     try {
-      return await this.#publish(await this.#wanted(), options);
+      return await this.#publish((await this.#record("upload.json")) ?? {}, options);
     } catch (error) {
       // Somebody else who completes it may have deleted the parts under the hand of this one.
       const { result: theirs } = await this.assertThere();
@@ -141,7 +147,7 @@ class ObjectUpload implements Upload {
   }
 
   async #publish(
-    wanted: { readonly digest?: Digest; readonly size?: number },
+    wanted: UploadRecord,
     options: { readonly signal?: AbortSignal },
   ): Promise<{ readonly digest: Digest; readonly size: number }> {
     const parts = await this.#stored(partPrefix());
@@ -212,31 +218,49 @@ class ObjectUpload implements Upload {
     readonly open: boolean;
     readonly result?: { readonly digest: Digest; readonly size: number };
   }> {
-    const done = await this.#json("done.json");
+    const done = await this.#record("done.json");
     if (done !== undefined) {
-      return { open: false, result: done as { readonly digest: Digest; readonly size: number } };
+      const { digest, size } = done;
+      if (digest === undefined || size === undefined) throw this.#damaged("done.json");
+      return { open: false, result: { digest, size } };
     }
     const open = (await this.#objects.head(incomingAt(this.id, "upload.json"))) !== undefined;
     if (!open) throw storageError("UPLOAD_NOT_FOUND", { id: this.id });
     return { open };
   }
 
-  async #wanted(): Promise<{ readonly digest?: Digest; readonly size?: number }> {
-    return ((await this.#json("upload.json")) ?? {}) as { readonly digest?: Digest; readonly size?: number };
-  }
-
-  async #json(name: string): Promise<unknown> {
+  async #record(name: string): Promise<UploadRecord | undefined> {
     try {
       const bytes = await toBytes((await this.#objects.get(incomingAt(this.id, name))).stream());
-      return JSON.parse(new TextDecoder().decode(bytes)) as unknown;
+      const record = parseRecord(new TextDecoder().decode(bytes));
+      if (record === undefined) throw this.#damaged(name);
+      return record;
     } catch (error) {
       if (isAshlarError(error, "OBJECT_NOT_FOUND")) return undefined;
       throw error;
     }
   }
 
+  #damaged(name: string): Error {
+    return this.#invalid(`its record ${name} is not what was written`, "Abort it, and begin anew.");
+  }
+
   #invalid(problem: string, remedy: string): Error {
     return uploadInvalid(this.id, problem, remedy);
+  }
+}
+
+/** Undefined when it is no record. */
+function parseRecord(text: string): UploadRecord | undefined {
+  try {
+    const record: unknown = JSON.parse(text);
+    if (typeof record !== "object" || record === null) return undefined;
+    const { digest, size } = record as { readonly digest?: unknown; readonly size?: unknown };
+    const isSize = size === undefined || (typeof size === "number" && Number.isSafeInteger(size) && size >= 0);
+    if (!isSize || !(digest === undefined || isDigest(digest))) return undefined;
+    return { ...(digest === undefined ? {} : { digest }), ...(size === undefined ? {} : { size }) };
+  } catch {
+    return undefined;
   }
 }
 
