@@ -4,7 +4,13 @@ import { fromBatches, type TableSource } from "../source/table-source.ts";
 import { arrow } from "./arrow.ts";
 import type { Kind } from "./duckdb-columns.ts";
 import type { DuckdbDatabase, Session } from "./duckdb-database.ts";
-import { buildLastSeen, extendLastSeen, type LastSeenRequest, lastSeenOf, type LastSeenRows } from "./duckdb-kept.ts";
+import {
+  buildLastSeen,
+  extendLastSeen,
+  type LastSeenRequest,
+  lastSeenOf,
+  type LastSeenRows,
+} from "./duckdb-last-seen.ts";
 import type { DuckdbLabels, LabelColumns } from "./duckdb-labels.ts";
 import { latestInputs, latestRows, type LabelTable, readLatest } from "./duckdb-latest.ts";
 import { DuckdbRun } from "./duckdb-run.ts";
@@ -42,7 +48,7 @@ export class DuckdbJoin implements AsyncDisposable {
   /** True when the labels may come in several parts. */
   readonly #several: boolean;
   readonly #latest = new Map<JoinRequest, Latest>();
-  readonly #held = new Set<LastSeenRows>();
+  readonly #held: LastSeenRows[] = [];
   readonly #arrow: OfflineEngine = arrow();
 
   constructor(context: DuckdbJoinContext, labels: DuckdbLabels) {
@@ -119,7 +125,8 @@ export class DuckdbJoin implements AsyncDisposable {
     }
     const read = await readLatest(connection, { ...request, features }, kinds, { from, place: `"#"`, rows });
     if (from?.startsWith("(") === false) await connection.run(`DROP TABLE ${from}`);
-    await this.#release(latest.seen);
+    this.#held.splice(this.#held.indexOf(latest.seen), 1);
+    await latest.seen.release();
     return read;
   }
 
@@ -127,11 +134,6 @@ export class DuckdbJoin implements AsyncDisposable {
     const labels = await this.#labels.table(view.keys.map(({ name }) => name));
     assertLabelKeys(view, labels.table, this.#context.source.name);
     return labels;
-  }
-
-  async #release(seen: LastSeenRows): Promise<void> {
-    this.#held.delete(seen);
-    await seen.release();
   }
 
   async #findLatest(request: JoinRequest): Promise<Latest> {
@@ -178,12 +180,12 @@ export class DuckdbJoin implements AsyncDisposable {
       },
     };
     const seen = await this.#context.kept.get(view.source, lastSeenOf(wanted), maker);
-    this.#held.add(seen);
+    this.#held.push(seen);
     return seen;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const seen of this.#held) await this.#release(seen);
+    for (const seen of this.#held) await seen.release();
     await this.#labels[Symbol.asyncDispose]();
   }
 }

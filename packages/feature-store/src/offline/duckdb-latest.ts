@@ -1,6 +1,6 @@
 import type { ColumnFeature } from "../define/column.ts";
 import { identifier, type Kind, readColumns, type Relation } from "./duckdb-columns.ts";
-import type { LastSeenRows } from "./duckdb-kept.ts";
+import type { LastSeenRows } from "./duckdb-last-seen.ts";
 import type { DuckdbConnection } from "./duckdb-library.ts";
 import type { DuckdbTable } from "./duckdb-table.ts";
 import type { FeatureColumn } from "./feature-column.ts";

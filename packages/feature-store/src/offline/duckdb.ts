@@ -1,7 +1,7 @@
 import { arrow } from "./arrow.ts";
 import { DuckdbDatabase, type DatabaseOptions } from "./duckdb-database.ts";
 import { DuckdbJoin, hasVectors } from "./duckdb-join.ts";
-import type { LastSeenRows } from "./duckdb-kept.ts";
+import type { LastSeenRows } from "./duckdb-last-seen.ts";
 import { openLabels } from "./duckdb-labels.ts";
 import { DuckdbRun } from "./duckdb-run.ts";
 import { KeptTimelines } from "./kept-timelines.ts";

@@ -9,6 +9,7 @@ import { createFeatureStore } from "../store.ts";
 import { arrowTable } from "../testing/tables.ts";
 import { arrow } from "./arrow.ts";
 import { duckdb } from "./duckdb.ts";
+import { KeptTimelines } from "./kept-timelines.ts";
 import type { OfflineEngine } from "./port.ts";
 
 interface Row {
@@ -186,3 +187,53 @@ describe.each(engines)("a timeline kept by %s", (_, engine, numRuns, requests) =
 function disposed(engine: OfflineEngine): OfflineEngine & AsyncDisposable {
   return { ...engine, [Symbol.asyncDispose]: async () => engine[Symbol.asyncDispose]?.() };
 }
+
+describe("what is kept", () => {
+  /** Notes when it may go: retired, and let go of by all. */
+  class Noted {
+    readonly bytes = 10;
+    gone = false;
+    #held = 0;
+    #retired = false;
+
+    hold(): void {
+      expect(this.gone).toBe(false);
+      this.#held++;
+    }
+    async release(): Promise<void> {
+      this.#held--;
+      this.#settle();
+    }
+    retire(): void {
+      this.#retired = true;
+      this.#settle();
+    }
+    #settle(): void {
+      this.gone = this.#retired && this.#held === 0;
+    }
+  }
+
+  it("goes when it has made room and the last join lets go of it, not while it is extended", async () => {
+    const kept = new KeptTimelines<Noted>(15);
+    let version = 0;
+    const growing: TableSource = { ...fromTable("a", labels), fingerprint: async () => String(version) };
+    const other = fromTable("b", labels);
+    const simple = { build: async () => new Noted(), extend: async () => undefined };
+    const first = await kept.get(growing, "x", simple);
+    version = 1;
+    const next = await kept.get(growing, "x", {
+      build: simple.build,
+      async extend(earlier) {
+        await earlier.release();
+        await (await kept.get(other, "x", simple)).release();
+        expect(earlier.gone).toBe(false);
+        return new Noted();
+      },
+    });
+    expect([first.gone, next.gone]).toEqual([true, false]);
+    await next.release();
+    expect(next.gone).toBe(false);
+    kept.clear();
+    expect(next.gone).toBe(true);
+  });
+});

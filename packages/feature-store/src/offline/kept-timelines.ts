@@ -3,8 +3,9 @@ import type { TableSource } from "../source/table-source.ts";
 /** What is made of a source once and given to many joins. */
 export interface Keepable {
   readonly bytes: number;
-  /** Called for each join that is given it, before it can be retired. */
+  /** Called for each join that is given it, before it can be retired. The join calls `release` when it is done. */
   hold?(): void;
+  release?(): Promise<void>;
   /** No later join will be given it. */
   retire?(): void;
 }
@@ -70,7 +71,7 @@ export class KeptTimelines<Made extends Keepable> {
   async #upToDate(id: string, source: TableSource, fingerprint: string, maker: TimelineMaker<Made>): Promise<Made> {
     const kept = this.#entries.get(id);
     if (kept?.fingerprint === fingerprint) return this.#keep(id, kept);
-    const extended = kept === undefined ? undefined : await maker.extend(kept.made, kept.fingerprint);
+    const extended = kept === undefined ? undefined : await this.#extended(kept, maker);
     const made = extended ?? (await maker.build());
     // A commit in between: what was read is of neither fingerprint for certain.
     if ((await source.fingerprint?.()) !== fingerprint) {
@@ -80,6 +81,16 @@ export class KeptTimelines<Made extends Keepable> {
       return given(await maker.build());
     }
     return this.#keep(id, { fingerprint, made });
+  }
+
+  async #extended({ made, fingerprint }: Entry<Made>, maker: TimelineMaker<Made>): Promise<Made | undefined> {
+    // It may have to make room for another meanwhile.
+    made.hold?.();
+    try {
+      return await maker.extend(made, fingerprint);
+    } finally {
+      await made.release?.();
+    }
   }
 
   #keep(id: string, entry: Entry<Made>): Made {

@@ -10,12 +10,14 @@ import {
   entity,
   featureView,
   fromBatches,
+  fromRows,
   fromTable,
   type Labels,
   onDemand,
   type OfflineEngine,
   parquetFile,
   type TrainingSink,
+  vector,
   window,
 } from "../index.ts";
 import { duckdb } from "../offline/duckdb.ts";
@@ -139,6 +141,35 @@ describe.each(engines)("a training set written by %s", (_, engine, numRuns) => {
     await expect(proof).resolves.toBeUndefined();
     await offline[Symbol.asyncDispose]?.();
   }, 60_000);
+
+  it("has vectors in every part", async () => {
+    const source = fromRows(
+      "places",
+      events.map((i) => ({
+        user: names[i % 3] ?? null,
+        at: new Date(i * 1000),
+        place: i % 4 === 0 ? null : new Float32Array([i, 0.5]),
+      })),
+    );
+    const placed = featureView({
+      name: "p",
+      entities: [entity({ name: "user", key: { user: "string" } })],
+      source,
+      eventTime: "at",
+      ttl: "forever",
+      features: { place: column("place", vector(2)) },
+    });
+    await using store = createFeatureStore({ views: [placed], offline: engine() });
+    const many = labelTable(events.flatMap((time) => names.map((user) => ({ user, time }))));
+    const to = new KeepingSink();
+    const ask = { labels: many, features: ["p:*"] } as const;
+    const { digest } = await store.writeTrainingSet({ ...ask, rowsPerPart: 64, to });
+    const set = await store.trainingSet(ask);
+    expect(digest).toBe(set.digest);
+    const plain = (rows: unknown[]): string =>
+      JSON.stringify(rows, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
+    expect(plain(rowsOf(to.kept ?? []))).toBe(plain(rowsOf((await set.table()).batches)));
+  });
 
   it("streams as Arrow of one schema, whatever the parts", async () => {
     const labels = labelTable(events.flatMap((time) => names.map((user) => ({ user, time }))));

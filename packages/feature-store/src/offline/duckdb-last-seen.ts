@@ -111,8 +111,7 @@ export async function extendLastSeen(
   try {
     await connection.run(`CREATE TABLE ${tables.keys} AS FROM ${added.keys}`);
     const known = request.view.knownAt !== undefined;
-    const inputs = request.inputs.map((_, i) => `, c${i}`).join("");
-    const columns = `code, event, enter${known ? ", known" : ""}${inputs}`;
+    const columns = columnsOf(request.inputs, known);
     await connection.run(`CREATE OR REPLACE TEMP TABLE added AS ${enteringRows(request, added.name)};
       CREATE OR REPLACE TEMP TABLE firsts AS
         SELECT code, min(event) AS event, min(enter) AS enter FROM added GROUP BY code;
@@ -127,8 +126,7 @@ export async function extendLastSeen(
       await connection.run(`INSERT INTO ${tables.table} ${lastOfOrdered(request, known)}; DROP TABLE ordered`);
     }
     await connection.run("DROP TABLE added; DROP TABLE firsts; DROP TABLE marked");
-    const kinds = added.rows === 0 ? { ...added, kinds: earlier.inputs } : added;
-    return await made(connection, tables, request, kinds, drop);
+    return await made(connection, tables, request, added, drop);
   } catch (error) {
     await drop();
     throw error;
