@@ -53,10 +53,8 @@ export class Spread {
 
   #variation(): number {
     const n = this.size;
-    const sums = this.sum.parts;
-    const squares = this.squares.parts;
-    const [sum = 0, sumRest = 0] = sums;
-    const [square = 0, squareRest = 0] = squares;
+    const { high: sum, low: sumRest } = this.sum;
+    const { high: square, low: squareRest } = this.squares;
     // In twice the precision first. Where that leaves no doubt about the nearest double, which is nearly always, it is it.
     const left = n * square;
     const right = sum * sum;
@@ -73,7 +71,8 @@ export class Spread {
     const nearest = high + (low + doubt);
     if (nearest === high + (low - doubt) && nearest > left * 2 ** -40) return nearest;
     const exact = new ExactFloatSum();
-    for (const part of squares) exact.addProduct(n, part);
+    const sums = this.sum.parts;
+    for (const part of this.squares.parts) exact.addProduct(n, part);
     for (const one of sums) for (const other of sums) exact.addProduct(-one, other);
     return Math.max(0, exact.value);
   }

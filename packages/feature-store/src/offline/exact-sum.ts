@@ -36,6 +36,29 @@ export class ExactFloatSum {
     return canonical;
   }
 
+  /** The sum to within its last bit, of some way it is parted. */
+  get high(): number {
+    const parts = this.#parts;
+    let sum = 0;
+    for (let i = parts.length - 1; i >= 0; i--) sum += parts[i] as number;
+    return sum;
+  }
+
+  /** What it is beyond `high`, to twice the precision of a double together. */
+  get low(): number {
+    const parts = this.#parts;
+    let sum = 0;
+    let rest = 0;
+    for (let i = parts.length - 1; i >= 0; i--) {
+      const part = parts[i] as number;
+      const next = sum + part;
+      const added = next - sum;
+      rest += sum - (next - added) + (part - added);
+      sum = next;
+    }
+    return rest;
+  }
+
   /** In units of 2^-1074, exactly. */
   get units(): bigint {
     return this.#units ?? this.#parts.reduce((sum, part) => sum + toUnits(part), 0n);
