@@ -35,7 +35,6 @@ export function nodeListener(
 class NodeExchange implements ProtocolRequest, BodySource {
   readonly method: string;
   readonly path: string;
-  readonly ownsPieces: boolean;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #rules: BodyRules;
@@ -46,10 +45,14 @@ class NodeExchange implements ProtocolRequest, BodySource {
     const query = url.indexOf("?");
     this.method = request.method ?? "GET";
     this.path = query < 0 ? url : url.slice(0, query);
-    this.ownsPieces = request.listenerCount("data") === 0;
     this.#request = request;
     this.#response = response;
     this.#rules = rules;
+  }
+
+  /** False when a listener of the caller's, to write a log for example, is given them too. */
+  get ownsPieces(): boolean {
+    return this.#request.listenerCount("data") === 1;
   }
 
   get contentLength(): string | undefined {

@@ -146,6 +146,24 @@ describe("as a listener of node:http", () => {
   });
 });
 
+test("who reads a body beside the listener gets its bytes, whole and unchanged", async () => {
+  const answer = server.listener();
+  const seen: Buffer[] = [];
+  const watched = createServer((request, response) => {
+    answer(request, response);
+    request.on("data", (piece: Buffer) => seen.push(piece));
+  }).listen(0, "127.0.0.1");
+  await once(watched, "listening");
+  const values = Array.from({ length: 100_000 }, (_, index) => index);
+  const { body: bytes, headers } = binary(50_000, values);
+  const url = `http://127.0.0.1:${(watched.address() as AddressInfo).port}/v2/models/wide/infer`;
+  const reply = await fetch(url, { method: "POST", body: bytes, headers });
+  expect(reply.status).toBe(200);
+  expect(Buffer.compare(Buffer.concat(seen), bytes)).toBe(0);
+  watched.closeAllConnections();
+  watched.close();
+});
+
 test("no more than a bound waits for the thread of large bodies; a lone one always has room", async () => {
   const answer = server.lambda({ offloadBytes: 100, offloadMaxBytes: 4000 });
   const data = Array.from({ length: 400 }, (_, index) => index);
