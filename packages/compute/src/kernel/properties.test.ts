@@ -11,7 +11,7 @@ afterAll(() => runtime[Symbol.asyncDispose]());
 
 const backends = ["plain-js", "onnxruntime", "wasm"];
 /** What WebAssembly is made for; it leaves the others to plain JS. */
-const products = new Set(["matmul", "distance", "topK", "histogram", "classify"]);
+const products = new Set(["matmul", "distance", "topK", "softmax", "histogram", "classify"]);
 const runs = (backend: string, name: string): boolean => backend !== "wasm" || products.has(name);
 const length = fc.nat(13);
 const lengths = fc.record({ rows: length, columns: length, depth: length });

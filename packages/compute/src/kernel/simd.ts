@@ -3,6 +3,7 @@ import { emptyMatrix, type Matrix, type Tensor } from "./tensor.ts";
 
 interface Loops {
   readonly multiply: (a: number, b: number, out: number, rows: number, depth: number, panels: number) => void;
+  readonly softmax: (row: number, rows: number, line: number) => void;
   readonly histogram: (bins: number, stride: number, pairs: number, rows: number, cells: number, width: number) => void;
 }
 
@@ -10,6 +11,8 @@ interface Loops {
 export interface Simd {
   /** `a` times `b`, or times the transposed of `b` when its `rows` are what `a` is multiplied with. */
   multiply(a: Tensor, b: Tensor, by: "columns" | "rows"): Matrix;
+  /** Shares of each row. */
+  softmax(values: Tensor): Matrix;
   /** Sums in float64, for at most 256 bins. */
   histogram(gradients: Tensor, hessians: Tensor, columns: readonly Tensor[], bins: number): readonly [Tensor, Tensor];
 }
@@ -35,6 +38,7 @@ export async function simd(): Promise<Simd> {
       by === "rows" && a.rows < b.rows
         ? transposed(multiply(loops, reserve, b, a, by))
         : multiply(loops, reserve, a, b, by),
+    softmax: (values) => softmax(loops, reserve, values),
     histogram: (gradients, hessians, columns, bins) => histogram(loops, reserve, gradients, hessians, columns, bins),
   };
 }
@@ -104,6 +108,34 @@ function pack(
       }
     }
   }
+}
+
+function softmax(loops: Loops, reserve: Reserve, { data, rows, columns }: Tensor): Matrix {
+  const out = emptyMatrix({ rows, columns });
+  const wide = Math.ceil(columns / 4) * 4;
+  const tile = Math.max(1, Math.min(rows, Math.floor(PIECE / (4 * wide))));
+  const memory = new Float32Array(reserve(4 * wide * tile));
+  for (let row = 0; row < rows; row += tile) {
+    const count = Math.min(tile, rows - row);
+    const values = data.subarray(row * columns, (row + count) * columns);
+    if (wide === columns) memory.set(values);
+    else {
+      memory.fill(Number.NEGATIVE_INFINITY, 0, count * wide);
+      for (let i = 0; i < count; i++) copyLine(memory, i * wide, values, i * columns, columns);
+    }
+    loops.softmax(0, count, 4 * wide);
+    const result = out.data.subarray(row * columns, (row + count) * columns);
+    if (wide === columns) result.set(memory.subarray(0, count * wide));
+    else for (let i = 0; i < count; i++) copyLine(result, i * columns, memory, i * wide, columns);
+  }
+  return out;
+}
+
+type Numbers = Tensor["data"];
+
+/** A loop, because a view of a few numbers costs more than to copy them. */
+function copyLine(to: Numbers, start: number, from: Numbers, at: number, count: number): void {
+  for (let i = 0; i < count; i++) to[start + i] = from[at + i] as number;
 }
 
 function histogram(

@@ -6,7 +6,7 @@ import { type Simd, simd } from "./simd.ts";
 import type { Matrix, Tensor } from "./tensor.ts";
 
 /** Operations whose inner loops are written for the vector instructions of WebAssembly; others run in plain JS. */
-const accelerated = new Set(["matmul", "distance", "histogram"]);
+const accelerated = new Set(["matmul", "distance", "softmax", "histogram"]);
 
 /** WebAssembly with vectors of four floats, on the calling thread: what is fast where nothing native is installed. */
 export function wasmSimd(): KernelBackend {
@@ -38,6 +38,7 @@ class WasmEngine implements KernelEngine {
   #apply(operation: Operation, inputs: readonly Tensor[]): readonly Tensor[] {
     const [a, b, ...columns] = inputs as readonly [Tensor, Tensor, ...Tensor[]];
     if (operation.name === "matmul") return [this.#simd.multiply(a, b, "columns")];
+    if (operation.name === "softmax") return [this.#simd.softmax(a)];
     if (operation.name === "distance") {
       const distances = this.#distance(a, b, operation.parameters["metric"]);
       return distances === undefined ? operation.reference(inputs) : [distances];
