@@ -76,8 +76,8 @@ const rowOf = fc.record({
 
 type Make = (options?: { keepBytes?: number }) => OfflineEngine;
 const engines: readonly (readonly [string, Make, number, readonly (typeof request | typeof plain)[]])[] = [
-  ["arrow()", arrow, 60, [request, plain]],
-  ["duckdb()", (options) => duckdb({ threads: 1, ...options }), 8, [plain]],
+  ["arrow()", arrow, 60, [request]],
+  ["duckdb()", (options) => duckdb({ threads: 1, ...options }), 6, [plain]],
 ];
 
 describe.each(engines)("a timeline kept by %s", (_, engine, numRuns, requests) => {

@@ -20,8 +20,8 @@ import {
   sum,
   window,
 } from "../define/window.ts";
-import type { OfflineEngine } from "../offline/port.ts";
-import { fromTable } from "../source/table-source.ts";
+import type { JoinRequest, OfflineEngine } from "../offline/port.ts";
+import { fromTable, type TableSource } from "../source/table-source.ts";
 import { createFeatureStore } from "../store.ts";
 import { type OracleLabel, type OracleRow, oracle } from "./oracle.ts";
 import { describeShapes } from "./shapes.ts";
@@ -135,6 +135,18 @@ async function agree(engine: OfflineEngine, { rows, labels, known, cut, strict, 
     strict,
   });
   expect(set.rows).toBe(labels.length);
+  if (labels.length > 12) {
+    const request = {
+      view,
+      features: Object.keys(view.features),
+      knownAt: cut,
+      strict,
+      onTie: "last",
+      output: {},
+    } as const;
+    const source = fromTable("labels", labelTable(labels));
+    expect(await inParts(engine, source, request)).toEqual(labels.map((_, i) => set.row(i)));
+  }
   const options = { ttl, width, knownAt: known && cut, strict };
   const told = known ? rows : rows.map((row) => ({ ...row, known: 0 }));
   labels.forEach((label, i) => {
@@ -159,6 +171,18 @@ const rounded = (value: unknown): unknown => (typeof value === "number" ? Math.r
 
 const renamed = <Value>(row: Readonly<Record<string, Value>>, as: (name: string) => string): Record<string, Value> =>
   Object.fromEntries(Object.entries(row).map(([name, value]) => [as(name), value]));
+
+/** The rows of labels that are joined four at a time. */
+async function inParts(engine: OfflineEngine, source: TableSource, request: JoinRequest): Promise<unknown[]> {
+  const rows: unknown[] = [];
+  for await (const part of engine.labels(source, { time: "at", rowsPerPart: 4 })) {
+    if (part.rows > 4) throw new Error(`a part has ${part.rows} rows, where 4 are the most`);
+    const columns = await part.join(request);
+    for (let row = 0; row < part.rows; row++)
+      rows.push(Object.fromEntries(columns.map((column) => [column.name, column.get(row)])));
+  }
+  return rows;
+}
 
 function sourceTable(rows: readonly OracleRow[], type: "int64" | "float64"): ReturnType<typeof arrowTable> {
   const values = rows.map(({ value }) => (value === null || type === "float64" ? value : BigInt(value)));
