@@ -5,29 +5,25 @@ import { Readable } from "node:stream";
 import { concatBytes } from "@ashlar/core";
 import type { ParquetOutput } from "./port.ts";
 
-/** Where the bytes of a file go that is being written. */
-export interface ByteSink extends AsyncDisposable {
-  /** Bytes so far. */
-  readonly size: number;
-  write(bytes: readonly Uint8Array[]): Promise<void>;
-  /** The whole, to be read once, before the sink is disposed. */
-  finish(): Promise<ParquetOutput["body"]>;
-}
-
 interface SpillFile {
   readonly folder: string;
   readonly path: string;
   readonly file: FileHandle;
 }
 
-/** Keeps them in memory and, where it is told a folder to make, only so many: the rest of a large file goes to one there. */
-export class MemorySink implements ByteSink {
+/** Gathers the bytes of a file that is being written: in memory and, where it can make a folder, beyond so many on disk. */
+export class ByteSink implements AsyncDisposable {
+  /** Bytes so far. */
   size = 0;
   readonly #folder: (() => Promise<string>) | undefined;
   readonly #largest: number;
   #parts: Uint8Array[] = [];
   #spilled: SpillFile | undefined;
 
+  /**
+   * @param folder makes a folder for a large file, which goes with the sink. @default everything stays in memory
+   * @param largest bytes that stay in memory
+   */
   constructor(folder?: () => Promise<string>, largest: number = 16 * 1024 * 1024) {
     this.#folder = folder;
     this.#largest = largest;
@@ -50,6 +46,7 @@ export class MemorySink implements ByteSink {
     return { folder, path, file: await open(path, "wx") };
   }
 
+  /** The whole, to be read once, before the sink is disposed. */
   async finish(): Promise<ParquetOutput["body"]> {
     if (this.#spilled === undefined) return concatBytes(this.#parts.splice(0));
     const { file, path } = this.#spilled;

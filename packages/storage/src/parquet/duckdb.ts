@@ -1,5 +1,5 @@
 import type { Schema } from "apache-arrow";
-import { MemorySink } from "./byte-sink.ts";
+import { ByteSink } from "./byte-sink.ts";
 import { primitiveTypes } from "./column-type.ts";
 import { copyWithDuckDb } from "./duckdb-copy.ts";
 import { openWithDuckDb } from "./duckdb-read.ts";
@@ -20,8 +20,8 @@ export type { DuckDbLibrary } from "./duckdb-library.ts";
 export type { DuckDbOptions } from "./duckdb-session.ts";
 
 /**
- * Parquet through DuckDB: the fast codec. Reads stream DuckDB's vectors into Arrow batches of up to 64 Ki rows. Files of
- * flat columns are encoded here, zstd by default, in memory up to 16 MiB and beyond that in a temporary file; those with
+ * Parquet through DuckDB: the fast codec. Flat columns are decoded here, a row group at a time; DuckDB streams columns with
+ * parts, large row groups and rows that a condition narrows, in batches of up to 64 Ki. Files of flat columns are encoded here, zstd by default, in memory up to 16 MiB and beyond that in a temporary file; those with
  * structs, arrays or maps are gathered in a table and copied out. Needs `@duckdb/node-api`.
  */
 export function duckdb(options: DuckDbOptions = {}): ParquetCodec {
@@ -47,7 +47,7 @@ class DuckDbCodec implements ParquetCodec {
     const session = await this.#open();
     const compression = options.compression ?? "zstd";
     if (!isFlat(schema)) return createWithDuckDb(session, schema, compression);
-    const sink = new MemorySink(() => session.folder("write"));
+    const sink = new ByteSink(() => session.folder("write"));
     return new FlatWriter({ schema, compression, sink, codec: this.name });
   }
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { columnsFor } from "../testing/generated-columns.ts";
 import { readColumns } from "../testing/parquet-codec.ts";
 import { batchFrom, type PlainColumns } from "./batch-from.ts";
-import { MemorySink } from "./byte-sink.ts";
+import { ByteSink } from "./byte-sink.ts";
 import type { Value } from "./column-type.ts";
 import { columnsOf } from "./column.ts";
 import { duckdb } from "./duckdb.ts";
@@ -27,7 +27,7 @@ afterAll(() => session[Symbol.asyncDispose]());
 const writers: Record<string, (schema: Schema, compression: Compression) => Promise<ParquetWriter>> = {
   duckdb: (schema, compression) => createWithDuckDb(session, schema, compression),
   "hyparquet-writer": async (schema, compression) => new HyparquetWriter(schema, compression),
-  ours: async (schema, compression) => new FlatWriter({ schema, compression, sink: new MemorySink(), codec: "test" }),
+  ours: async (schema, compression) => new FlatWriter({ schema, compression, sink: new ByteSink(), codec: "test" }),
 };
 
 async function written(writer: string, batch: RecordBatch, compression: Compression = "zstd"): Promise<Uint8Array> {
@@ -97,7 +97,7 @@ it("streams what a dictionary makes too large to be held, from the row group on 
   const texts = (count: number, text: string): RecordBatch =>
     batchFrom({ s: ["string", Array.from({ length: count }, () => text)] });
   const [group, large] = [texts(122_880, "a"), texts(70, long)];
-  const sink = new MemorySink();
+  const sink = new ByteSink();
   await using writer = new FlatWriter({ schema: group.schema, compression: "zstd", sink, codec: "test" });
   await writer.write(group);
   await writer.write(large);

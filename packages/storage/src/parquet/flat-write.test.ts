@@ -19,7 +19,7 @@ import { afterAll, expect, it } from "vitest";
 import { columnsFor, type GeneratedColumn } from "../testing/generated-columns.ts";
 import { readColumns } from "../testing/parquet-codec.ts";
 import { batchFrom, type PlainColumns } from "./batch-from.ts";
-import { MemorySink } from "./byte-sink.ts";
+import { ByteSink } from "./byte-sink.ts";
 import type { Value } from "./column-type.ts";
 import { duckdb } from "./duckdb.ts";
 import { FlatWriter } from "./flat-write.ts";
@@ -37,7 +37,7 @@ interface Written extends Omit<ParquetOutput, "body"> {
 
 async function written(
   batches: readonly RecordBatch[],
-  { sink = new MemorySink(), compression = "zstd" as Compression } = {},
+  { sink = new ByteSink(), compression = "zstd" as Compression } = {},
 ): Promise<Written> {
   const { schema } = batches[0] as RecordBatch;
   await using writer = new FlatWriter({ schema, compression, sink, codec: "test" });
@@ -133,11 +133,11 @@ it("puts what is large into a file, which goes with the writer", async () => {
   try {
     const folder = (): Promise<string> => mkdtemp(join(parent, "write-"));
     const values = Array.from({ length: 5000 }, (_, i) => BigInt(i) * 7_919n);
-    const sink = new MemorySink(folder, 1000);
+    const sink = new ByteSink(folder, 1000);
     const { bytes, size, rows } = await written([batchFrom({ n: ["long", values] })], { sink });
     expect([bytes.byteLength, rows]).toEqual([size, values.length]);
     for (const reader of readers) expect((await readColumns(reader, bytes))["n"]).toEqual(values);
-    const abandoned = new MemorySink(folder, 10);
+    const abandoned = new ByteSink(folder, 10);
     await abandoned.write([new Uint8Array(100)]);
     expect(await readdir(parent)).toHaveLength(1);
     await abandoned[Symbol.asyncDispose]();

@@ -1,4 +1,4 @@
-import { MemorySink } from "./byte-sink.ts";
+import { ByteSink } from "./byte-sink.ts";
 import { primitiveTypes } from "./column-type.ts";
 import { FlatWriter, isFlat } from "./flat-write.ts";
 import { readFooter } from "./footer.ts";
@@ -22,7 +22,7 @@ export function hyparquet(): ParquetCodec {
     },
     async create(schema, { compression = "zstd" } = {}) {
       if (!isFlat(schema)) return new HyparquetWriter(schema, compression);
-      return new FlatWriter({ schema, compression, sink: new MemorySink(), codec: "hyparquet" });
+      return new FlatWriter({ schema, compression, sink: new ByteSink(), codec: "hyparquet" });
     },
     open: async (source, options = {}) => {
       options.signal?.throwIfAborted();
