@@ -1,4 +1,4 @@
-import { isAshlarError } from "@ashlar/core";
+import { concatBytes, isAshlarError } from "@ashlar/core";
 
 import type { Caller } from "../infer/pending-request.ts";
 
@@ -17,7 +17,13 @@ export interface ProtocolRequest extends Caller {
 export interface ProtocolReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array<ArrayBuffer>;
+  /** Several pieces where they are large: then nobody has to copy them. */
+  readonly body: string | Uint8Array<ArrayBuffer> | readonly Uint8Array<ArrayBuffer>[];
+}
+
+/** The body in one piece. */
+export function wholeBody({ body }: ProtocolReply): string | Uint8Array<ArrayBuffer> {
+  return typeof body === "string" || body instanceof Uint8Array ? body : (concatBytes(body) as Uint8Array<ArrayBuffer>);
 }
 
 export const jsonHeaders: Readonly<Record<string, string>> = { "content-type": "application/json" };

@@ -1,4 +1,5 @@
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
+import { wholeBody } from "./exchange.ts";
 import { fromFetch } from "./fetch-request.ts";
 import { bodyRules, type ProtocolOptions, resolveProtocolOptions } from "./options.ts";
 import { createRouter } from "./router.ts";
@@ -21,7 +22,8 @@ export function createProtocolHandler(
   const rules = bodyRules(resolved, server.buffers);
   const answer = createRouter(server, resolved);
   return async (request) => {
-    const { status, headers, body } = await answer(fromFetch(request, rules));
-    return new Response(request.method === "HEAD" ? null : body, { status, headers });
+    const reply = await answer(fromFetch(request, rules));
+    const { status, headers } = reply;
+    return new Response(request.method === "HEAD" ? null : wholeBody(reply), { status, headers });
   };
 }

@@ -21,7 +21,8 @@ export interface InferAnswer {
  * @throws PROTOCOL_UNSUPPORTED when an output has no JSON form
  */
 export function writeInferResponse(answer: InferAnswer): ProtocolReply {
-  const binary: Uint8Array[] = [];
+  const binary: Uint8Array<ArrayBuffer>[] = [];
+  let binaryBytes = 0;
   const outputs = answer.requested.map(({ name, binary: asBinary }) => {
     const tensor = answer.outputs[name] as TypedTensor;
     const datatype = datatypeOf(tensor.type);
@@ -29,6 +30,7 @@ export function writeInferResponse(answer: InferAnswer): ProtocolReply {
     if (!asBinary) return `{${head},"data":${writeJsonData(name, datatype, tensor.data)}}`;
     const bytes = writeBinaryData(datatype, tensor.data);
     binary.push(bytes);
+    binaryBytes += bytes.byteLength;
     return `{${head},"parameters":{"binary_data_size":${bytes.byteLength}}}`;
   });
   const id = answer.id === null ? "" : `"id":${JSON.stringify(answer.id)},`;
@@ -37,14 +39,18 @@ export function writeInferResponse(answer: InferAnswer): ProtocolReply {
   if (binary.length === 0) return jsonTextReply(json);
 
   const header = utf8.encode(json);
+  const pieces = [header, ...binary];
   return {
     status: 200,
     headers: {
       "content-type": "application/octet-stream",
       "inference-header-content-length": String(header.byteLength),
     },
-    body: concatBytes([header, ...binary]) as Uint8Array<ArrayBuffer>,
+    body: binaryBytes > joinedBytes ? pieces : (concatBytes(pieces) as Uint8Array<ArrayBuffer>),
   };
 }
 
 const utf8 = new TextEncoder();
+
+/** Fewer bytes are sent sooner in one piece than in several. */
+const joinedBytes = 32 * 1024;

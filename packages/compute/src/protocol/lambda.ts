@@ -1,6 +1,7 @@
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
 import { computeError } from "../errors.ts";
 import { collectBody } from "./body.ts";
+import { wholeBody } from "./exchange.ts";
 import { bodyRules, type ProtocolOptions, resolveProtocolOptions } from "./options.ts";
 import { createRouter } from "./router.ts";
 
@@ -60,8 +61,11 @@ export function lambdaHandler(server: WorkerInferenceServer, options: ProtocolOp
           rules,
         ),
     }).finally(deadline.end);
-    const isBase64Encoded = typeof reply.body !== "string";
-    const body = typeof reply.body === "string" ? reply.body : Buffer.from(reply.body).toString("base64");
+    const whole = wholeBody(reply);
+    const isBase64Encoded = typeof whole !== "string";
+    const body = isBase64Encoded
+      ? Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength).toString("base64")
+      : whole;
     return { statusCode: reply.status, headers: reply.headers, body, isBase64Encoded };
   };
 }

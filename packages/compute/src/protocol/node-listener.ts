@@ -96,7 +96,7 @@ class NodeExchange implements ProtocolRequest, BodySource {
   send({ status, headers, body }: ProtocolReply): void {
     const response = this.#response;
     if (response.destroyed) return;
-    const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
+    const length = lengthOf(body);
     // `node:http` writes a list as it stands, and looks each name of an object up.
     const list = headers === jsonHeaders ? ["Content-Type", "application/json"] : Object.entries(headers).flat();
     list.push("Content-Length", String(length));
@@ -105,7 +105,18 @@ class NodeExchange implements ProtocolRequest, BodySource {
     response.writeHead(status, list);
     if (this.method === "HEAD") response.end();
     // Text of ASCII alone goes out in one piece with the headers, without being encoded.
-    else if (length === body.length) response.end(body, "latin1");
-    else response.end(body);
+    else if (typeof body === "string") response.end(body, length === body.length ? "latin1" : "utf8");
+    else if (body instanceof Uint8Array) response.end(body);
+    else {
+      response.cork();
+      for (const piece of body) response.write(piece);
+      response.end();
+    }
   }
+}
+
+function lengthOf(body: ProtocolReply["body"]): number {
+  if (typeof body === "string") return Buffer.byteLength(body);
+  if (body instanceof Uint8Array) return body.byteLength;
+  return body.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }

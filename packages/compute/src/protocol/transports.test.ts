@@ -146,6 +146,26 @@ describe("as a listener of node:http", () => {
   });
 });
 
+test("a large answer in binary is the same whichever way it goes out", async () => {
+  const values = Array.from({ length: 40_000 }, (_, index) => index);
+  const { body: bytes, headers } = binary(20_000, values);
+  const path = "/v2/models/wide/infer";
+  const served = await post("wide", bytes, headers);
+  const direct = await server.handler()(
+    new Request(`http://localhost${path}`, { method: "POST", body: bytes, headers }),
+  );
+  const event = { rawPath: path, requestContext: { http: { method: "POST" } }, headers, isBase64Encoded: true };
+  const called = await server.lambda()({ ...event, body: Buffer.from(bytes).toString("base64") });
+  const [first, ...others] = [
+    Buffer.from(await served.arrayBuffer()),
+    Buffer.from(await direct.arrayBuffer()),
+    Buffer.from(called.body, "base64"),
+  ];
+  const length = Number(served.headers.get("inference-header-content-length"));
+  expect([first?.byteLength, first?.readFloatLE(length + 4 * 39_999)]).toEqual([length + 160_000, 3 * 39_999]);
+  for (const other of others) expect(Buffer.compare(other, first as Buffer)).toBe(0);
+});
+
 test("who reads a body beside the listener gets its bytes, whole and unchanged", async () => {
   const answer = server.listener();
   const seen: Buffer[] = [];
