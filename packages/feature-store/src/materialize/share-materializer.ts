@@ -23,7 +23,7 @@ export function createShareMaterializer(
   { from, limit, namespace, memoryBytes, onIgnored }: ScanMaterializerOptions,
 ): Materializer {
   const most = memoryOf(view, memoryBytes);
-  /** Of all keys; null where they are more than may be held. */
+  /** Of all keys; null where their rows are more than may be held, undefined before that is known. */
   let whole: Materializer | null | undefined;
   let reached = from;
   let turn: Promise<unknown> = Promise.resolve();
@@ -55,7 +55,7 @@ export function createShareMaterializer(
   async function step(until: number, signal: AbortSignal | undefined): Promise<MaterializeResult> {
     assertStep(view, until, reached, limit);
     signal?.throwIfAborted();
-    whole ??= await wholeOf(signal);
+    if (whole === undefined) whole = await wholeOf(signal);
     if (whole !== null) return await whole.advance(until, signal === undefined ? {} : { signal });
     let written = 0;
     for (let range: HashRange | undefined = allHashes; range !== undefined;) {

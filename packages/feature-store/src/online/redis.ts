@@ -17,6 +17,8 @@ const entriesPerCommand = 250;
 const mostNamespaces = 1_000;
 /** Commands of a write under way at once: the server always has one to do, and what waits here is little. */
 const commandsAtOnce = 4;
+/** Those of a cluster are for a slot each, and so small. */
+const clusterCommandsAtOnce = 64;
 
 /**
  * An online store in Redis 6.2 or later, or Valkey, for many machines. Give it your connected `client` or `cluster` of
@@ -96,10 +98,11 @@ export function redis(
       const args: RedisArgument[] = ["MSETNX"];
       for (const i of part) args.push(keyAt(i), bufferOf(vectorAt(i)));
       const made = await connection.send("write", args[1] as RedisArgument, args, { readonly: false });
-      if (made !== 1) await compared(part);
+      if (Number(made) !== 1) await compared(part);
     }
 
-    await inLanes(partsOf(entries), commandsAtOnce, expectsNone ? added : compared);
+    const lanes = connection.clustered ? clusterCommandsAtOnce : commandsAtOnce;
+    await inLanes(partsOf(entries), lanes, expectsNone ? added : compared);
     if (!isMany) return;
     if (filled.size >= mostNamespaces) filled.clear();
     if (found > 0) filled.add(namespace);
