@@ -6,8 +6,8 @@ import { namespaceOf } from "../src/materialize/materializer.ts";
 import { fromBatches } from "../src/source/table-source.ts";
 
 // Usage: node --conditions=@ashlar/source packages/feature-store/bench/serving.ts
-// What a feature log adds to a read of 100 entities by 50 features, what the handler's answer of the same costs in JSON and in
-// Arrow, and an exact search among 100,000 vectors of 128 beside the same search by DuckDB, whose rows lie in its own table.
+// What a feature log adds to a read of 100 entities by 50 features, what the handler's answer of the same costs in JSON, in Feast's
+// shape and in Arrow, and an exact search among 100,000 vectors of 128 beside the same search by DuckDB, whose rows lie in its own table.
 
 const shared = { source: fromBatches("none", []), eventTime: "at", ttl: "forever" } as const;
 const user = entity({ name: "user", key: { user: "int64" } });
@@ -75,11 +75,21 @@ const post = async (accept: string): Promise<number> => {
   const init = { method: "POST", body, headers: { accept } };
   return (await (await handler(new Request("http://host/read", init))).arrayBuffer()).byteLength;
 };
+const asFeast = JSON.stringify({
+  features: names.map((name) => `wide:${name}`),
+  entities: { user: entities.map(({ user: id }) => Number(id)) },
+});
+const postFeast = async (): Promise<number> => {
+  const answer = await handler(new Request("http://host/get-online-features", { method: "POST", body: asFeast }));
+  return (await answer.arrayBuffer()).byteLength;
+};
 const arrowType = "application/vnd.apache.arrow.stream";
-process.stdout.write(`bytes: ${await post("application/json")} in JSON, ${await post(arrowType)} in Arrow\n`);
+const bytes = [await post("application/json"), await postFeast(), await post(arrowType)];
+process.stdout.write(`bytes: ${bytes.join(", ")} in JSON, Feast's shape and Arrow\n`);
 await compare(
   {
     [`${reads} answers of 100 x 50 in JSON`]: () => times(() => post("application/json")),
+    [`${reads} answers of 100 x 50 in Feast's shape`]: () => times(postFeast),
     [`${reads} answers of 100 x 50 in Arrow`]: () => times(() => post(arrowType)),
   },
   15,

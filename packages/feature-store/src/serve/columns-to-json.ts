@@ -31,14 +31,7 @@ export function rowsToJson(columns: OnlineColumns): string {
 export function valueItems(column: OnlineColumn): string {
   const numbers = column.type === "float64" ? finiteOrNull(column) : undefined;
   // Written at once: a string for each number is most of what an answer costs.
-  if (numbers !== undefined) return JSON.stringify(numbers).slice(1, -1);
-  return textsOf(column).join();
-}
-
-/** The texts of the values of a column, `null` where one is not present. */
-function valueTexts(column: OnlineColumn): readonly string[] {
-  const numbers = column.type === "float64" ? finiteOrNull(column) : undefined;
-  return numbers === undefined ? textsOf(column) : JSON.stringify(numbers).slice(1, -1).split(",");
+  return numbers === undefined ? valueTexts(column).join() : JSON.stringify(numbers).slice(1, -1);
 }
 
 /** Undefined when one is not finite, for which JSON has no number. */
@@ -52,7 +45,8 @@ function finiteOrNull({ values, statuses }: OnlineColumn): (number | null)[] | u
   return items;
 }
 
-function textsOf(column: OnlineColumn): string[] {
+/** The texts of the values of a column, `null` where one is not present. */
+function valueTexts(column: OnlineColumn): string[] {
   const text = textOf(column);
   return Array.from(column.statuses, (status, row) => (status === statusCode.PRESENT ? text(row) : "null"));
 }
