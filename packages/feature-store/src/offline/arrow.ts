@@ -16,7 +16,6 @@ import { sortByTime } from "./sort-rows.ts";
 import { assertNoTies } from "./ties.ts";
 import { timeColumn } from "./time-column.ts";
 import { buildTimeline, groupByKey, ordinals, type Timeline } from "./timeline.ts";
-import { visibility } from "./visibility.ts";
 
 export interface ArrowOptions {
   /**
@@ -210,7 +209,7 @@ class ArrowLabels implements LabelPart {
       false,
     );
     const windows = request.features.some((name) => view.features[name]?.kind === "window")
-      ? joinWindows(request, timeline, visibility(timeline, request), this.#group(codes, timeline))
+      ? joinWindows(request, timeline, indexed.visibility(request), this.#group(codes, timeline))
       : new Map<string, FeatureColumn>();
     const plain = request.features.some((name) => view.features[name]?.kind === "column")
       ? this.#plain(request, indexed, codes)

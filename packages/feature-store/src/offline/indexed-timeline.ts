@@ -5,13 +5,14 @@ import type { Keepable } from "./kept-timelines.ts";
 import { type LastSeen, lastSeen } from "./last-seen.ts";
 import type { TimelineOptions } from "./port.ts";
 import type { Timeline } from "./timeline.ts";
-import type { VisibilityOptions } from "./visibility.ts";
+import { type Visibility, visibility, type VisibilityOptions } from "./visibility.ts";
 
 /** A timeline with the dictionary its keys are looked up in, and what is found out about it once. */
 export class IndexedTimeline implements Keepable {
   readonly dictionary: KeyDictionary;
   readonly timeline: Timeline;
   readonly #lastSeen = new Map<string, LastSeen>();
+  readonly #visibility = new Map<string, Visibility>();
 
   constructor(dictionary: KeyDictionary, timeline: Timeline) {
     this.dictionary = dictionary;
@@ -25,6 +26,13 @@ export class IndexedTimeline implements Keepable {
     return kept;
   }
 
+  visibility({ knownAt, strict }: VisibilityOptions): Visibility {
+    const id = `${knownAt} ${strict}`;
+    const kept = this.#visibility.get(id) ?? visibility(this.timeline, { knownAt, strict });
+    this.#visibility.set(id, kept);
+    return kept;
+  }
+
   get bytes(): number {
     const { event, source, columns, starts } = this.timeline;
     let bytes = starts.byteLength + source.byteLength + event.byteLength * (this.timeline.known === undefined ? 1 : 2);
@@ -32,6 +40,8 @@ export class IndexedTimeline implements Keepable {
       bytes += (kind === "vector" ? vectorBytes(values) : values.byteLength) + (valid?.byteLength ?? 0);
     }
     for (const { enter, row } of this.#lastSeen.values()) bytes += enter.byteLength + row.byteLength;
+    for (const { enter, order } of this.#visibility.values())
+      bytes += order.byteLength + (enter === event ? 0 : enter.byteLength);
     return bytes;
   }
 }
