@@ -19,7 +19,7 @@ const absent: Readonly<Record<string, { readonly code: string; readonly says: Re
   },
   "feature-store": {
     code: `import { fromRows } from "@ashlar/feature-store"; import { duckdb } from "@ashlar/feature-store/duckdb";
-           await duckdb().labels(fromRows("labels", [{ time: new Date(0) }]), { time: "time" });`,
+           for await (const part of duckdb().labels(fromRows("labels", [{ time: new Date(0) }]), { time: "time" })) break;`,
     says: /@duckdb\/node-api.*\^1\.5/s,
   },
   compute: {

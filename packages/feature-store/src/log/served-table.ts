@@ -33,7 +33,7 @@ export async function readServed(
   from: Labels,
   { signal, timezone }: { readonly signal?: AbortSignal | undefined; readonly timezone?: "UTC" | undefined },
 ): Promise<ServedTable> {
-  const source = await labelSource(from, timezone);
+  const source = labelSource(from, timezone);
   const { names, views, onDemand } = definition.selection;
   const selected: readonly View[] = [...views, ...onDemand].map(({ view }) => view);
   const columns = [
