@@ -9,8 +9,8 @@ const server = createInferenceServer();
 await server.load("loop", { onnx: loop("endless"), execution: "process" });
 void server.infer("loop", { x: { data: Float32Array.of(1), shape: [] } }).catch(() => {});
 await sleep(200);
-const children = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && parentOf(name) === process.pid);
-process.send?.({ pid: Number(children[0]) });
+const child = readdirSync("/proc").find((name) => /^\d+$/.test(name) && parentOf(name) === process.pid);
+process.send?.({ pid: Number(child) });
 
 function parentOf(pid: string): number {
   try {
