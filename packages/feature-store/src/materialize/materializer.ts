@@ -4,6 +4,7 @@ import type { Timeline } from "../offline/timeline.ts";
 import { entityKey } from "../online/entity-key.ts";
 import { layoutOf } from "../online/layout.ts";
 import type { OnlineEntry, OnlineStore } from "../online/port.ts";
+import { inTurn } from "./in-turn.ts";
 import { KeyStates } from "./key-states.ts";
 import { writeEntities } from "./write-entities.ts";
 
@@ -50,7 +51,6 @@ export function createMaterializer(
   /** By key: 1 when it changed and has not been written since. */
   const changed = new Uint8Array(states.size);
   let reached = from;
-  let turn: Promise<unknown> = Promise.resolve();
   if (from > -Infinity) for (let key = 0; key < states.size; key++) states.moveOn(key, from * 1000);
 
   function entry(key: number, asOf: number): OnlineEntry {
@@ -83,13 +83,7 @@ export function createMaterializer(
     return { written: due.length, watermark: until };
   }
 
-  return {
-    advance(until, options = {}) {
-      const result = turn.then(() => step(until, options.signal));
-      turn = result.catch(() => undefined);
-      return result;
-    },
-  };
+  return inTurn(step);
 }
 
 /** @throws MATERIALIZE_INVALID */

@@ -2,6 +2,7 @@ import type { FeatureView } from "../define/feature-view.ts";
 import { featureStoreError } from "../errors.ts";
 import type { OnlineStore } from "../online/port.ts";
 import { allHashes, following, type HashRange } from "./hash-range.ts";
+import { inTurn } from "./in-turn.ts";
 import { LatestVectors } from "./latest-vectors.ts";
 import { assertStep, type Materializer, type MaterializeResult } from "./materializer.ts";
 import { scanColumns, scanRows } from "./scan-rows.ts";
@@ -38,7 +39,6 @@ export function createScanMaterializer(
 ): Materializer {
   const most = memoryOf(view, memoryBytes);
   let reached = from;
-  let turn: Promise<unknown> = Promise.resolve();
 
   async function step(until: number, signal: AbortSignal | undefined): Promise<MaterializeResult> {
     assertStep(view, until, reached, limit);
@@ -63,13 +63,7 @@ export function createScanMaterializer(
     return { written, watermark: until };
   }
 
-  return {
-    advance(until, options = {}) {
-      const result = turn.then(() => step(until, options.signal));
-      turn = result.catch(() => undefined);
-      return result;
-    },
-  };
+  return inTurn(step);
 }
 
 /** @throws MATERIALIZE_INVALID below 4 MiB */

@@ -6,6 +6,7 @@ import type { OnlineStore } from "../online/port.ts";
 import { fromBatches } from "../source/table-source.ts";
 import { GatheredRows } from "./gathered-rows.ts";
 import { allHashes, following, type HashRange } from "./hash-range.ts";
+import { inTurn } from "./in-turn.ts";
 import { assertStep, createMaterializer, type Materializer, type MaterializeResult } from "./materializer.ts";
 import { memoryOf, type ScanMaterializerOptions } from "./scan-materializer.ts";
 import { scanColumns, sourceColumns } from "./scan-rows.ts";
@@ -26,7 +27,6 @@ export function createShareMaterializer(
   /** Of all keys; null where their rows are more than may be held, undefined before that is known. */
   let whole: Materializer | null | undefined;
   let reached = from;
-  let turn: Promise<unknown> = Promise.resolve();
 
   async function wholeOf(signal: AbortSignal | undefined): Promise<Materializer | null> {
     const batches = await fitting(view, most, signal);
@@ -71,13 +71,7 @@ export function createShareMaterializer(
     return { written, watermark: until };
   }
 
-  return {
-    advance(until, options = {}) {
-      const result = turn.then(() => step(until, options.signal));
-      turn = result.catch(() => undefined);
-      return result;
-    },
-  };
+  return inTurn(step);
 }
 
 /** The batches of a view's source; undefined where they have more bytes than `most`. */

@@ -1,6 +1,7 @@
 import type { Value } from "../define/value-type.ts";
 import type { FeatureView } from "../define/feature-view.ts";
 import { mergedBy, type PushSource } from "../define/push-source.ts";
+import { inTurn } from "../materialize/in-turn.ts";
 import { assertStep, type Materializer, type MaterializeResult, namespaceOf } from "../materialize/materializer.ts";
 import type { ColumnData } from "../offline/column-data.ts";
 import { ordinals, type Timeline } from "../offline/timeline.ts";
@@ -56,7 +57,6 @@ export function createSeeder(
   const stale = new StaleTiles();
   let reached = from;
   let next = 0;
-  let turn: Promise<unknown> = Promise.resolve();
   for (; next < order.length && (enter[order[next] as number] as number) <= from * 1000; next++) settle(next);
 
   function settle(at: number): number {
@@ -133,13 +133,7 @@ export function createSeeder(
     return layoutOf(view.features).pack(values, { event, known, asOf: arrived });
   }
 
-  return {
-    advance(until, options = {}) {
-      const result = turn.then(() => step(until, options.signal));
-      turn = result.catch(() => undefined);
-      return result;
-    },
-  };
+  return inTurn(step);
 }
 
 function rowReader(
