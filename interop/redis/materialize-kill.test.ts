@@ -1,9 +1,8 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { createFeatureStore } from "@ashlar/feature-store";
 import { redis } from "@ashlar/feature-store/redis";
 import { describe, expect, it } from "vitest";
+import { runChild } from "../../packages/feature-store/test/run-child.ts";
 import { cars, steps, trips, tripsBefore } from "../../packages/feature-store/test/trips.ts";
 import { isThere, startRedis } from "./server.ts";
 
@@ -13,16 +12,7 @@ const request = { entities: cars, features: ["trips:*"], at: until } as const;
 
 /** Runs the child until it has said `lines` lines, then kills it, or to its end. @returns the time it said last */
 async function run(of: "windows" | "columns", url: string, lines: number): Promise<number> {
-  const running = spawn(process.execPath, [...process.execArgv, child, "redis", url, of], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let said = "";
-  running.stdout.on("data", (text: Buffer) => {
-    said += text.toString();
-    if (said.split("\n").length > lines) running.kill("SIGKILL");
-  });
-  await once(running, "close");
-  return Number(said.trim().split("\n").at(-1));
+  return Number(await runChild(child, ["redis", url, of], lines));
 }
 
 describe.skipIf(!isThere && process.env["CI"] === undefined).each(["windows", "columns"] as const)(

@@ -1,10 +1,9 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { createFeatureStore, type Readings } from "@ashlar/feature-store";
 import { redis } from "@ashlar/feature-store/redis";
 import { describe, expect, it } from "vitest";
 import { batchClock, batches, until, users, views } from "../../packages/feature-store/test/pushes.ts";
+import { runChild } from "../../packages/feature-store/test/run-child.ts";
 import { isThere, startRedis } from "./server.ts";
 
 const child = fileURLToPath(new URL("../../packages/feature-store/test/push-child.ts", import.meta.url));
@@ -14,15 +13,7 @@ async function run(
   url: string,
   { from, lines, name }: { readonly from: number; readonly lines: number; readonly name: string },
 ): Promise<number> {
-  const args = [...process.execArgv, child, "redis", url, String(from), name];
-  const running = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  let said = "";
-  running.stdout.on("data", (text: Buffer) => {
-    said += text.toString();
-    if (said.split("\n").length > lines) running.kill("SIGKILL");
-  });
-  await once(running, "close");
-  return Number(said.trim().split("\n").at(-1));
+  return Number(await runChild(child, ["redis", url, String(from), name], lines));
 }
 
 describe.skipIf(!isThere && process.env["CI"] === undefined).each(["clicks", "taps"] as const)(

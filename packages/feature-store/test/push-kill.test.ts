@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +7,7 @@ import { createFeatureStore, type Readings } from "../src/index.ts";
 import { lmdb } from "../src/online/lmdb.ts";
 import { sqlite } from "../src/online/sqlite.ts";
 import { batchClock, batches, until, users, views } from "./pushes.ts";
+import { runChild } from "./run-child.ts";
 
 const child = fileURLToPath(new URL("./push-child.ts", import.meta.url));
 
@@ -18,15 +17,7 @@ async function run(
   path: string,
   { from, lines, name }: { readonly from: number; readonly lines: number; readonly name: string },
 ): Promise<number> {
-  const args = [...process.execArgv, child, kind, path, String(from), name];
-  const running = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  let said = "";
-  running.stdout.on("data", (text: Buffer) => {
-    said += text.toString();
-    if (said.split("\n").length > lines) running.kill("SIGKILL");
-  });
-  await once(running, "close");
-  return Number(said.trim().split("\n").at(-1));
+  return Number(await runChild(child, [kind, path, String(from), name], lines));
 }
 
 it.each([
