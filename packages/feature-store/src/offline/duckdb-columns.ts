@@ -14,6 +14,12 @@ export const storedAs: Readonly<Record<Kind, string>> = {
 };
 
 export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+/**
+ * The name of a column of the user's in a table of ours. DuckDB tells names apart whatever their case, and ours stand beside
+ * them.
+ */
+export const storedName = (column: string): string => identifier(`=${column.replace(/[\^A-Z]/g, "^$&")}`);
+
 export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** Rows in DuckDB that are read into columns in memory. */
@@ -35,7 +41,7 @@ export async function readColumns(
   const joins: string[] = [];
   const collectors: { readonly name: string; readonly collector: RowCollector }[] = [];
   for (const [name, kind] of columns) {
-    const column = `r.${identifier(name)}`;
+    const column = `r.${storedName(name)}`;
     const words = `words_${collectors.length}`;
     const dictionary = kind === "string" && rows > 0 ? await readWords(connection, words, name, from) : [];
     // Rows without a string match no word.
@@ -54,7 +60,7 @@ export async function readColumns(
 }
 
 async function readWords(connection: DuckdbConnection, words: string, column: string, from: string): Promise<string[]> {
-  const name = identifier(column);
+  const name = storedName(column);
   await connection.run(`CREATE OR REPLACE TEMP TABLE ${words} AS
     SELECT text, (row_number() OVER () - 1)::INTEGER AS code
     FROM (SELECT DISTINCT ${name} AS text FROM ${from} AS r WHERE ${name} IS NOT NULL)`);

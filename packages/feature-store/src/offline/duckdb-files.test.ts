@@ -1,4 +1,15 @@
 import * as library from "@duckdb/node-api";
+import {
+  Field,
+  Float64,
+  List,
+  makeData,
+  Table,
+  TimestampNanosecond,
+  Uint64,
+  Vector,
+  vectorFromArray,
+} from "apache-arrow";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +26,9 @@ import {
   window,
 } from "../index.ts";
 import { arrowTable } from "../testing/tables.ts";
+import { arrow } from "./arrow.ts";
 import { duckdb, type DuckdbLibrary } from "./duckdb.ts";
+import type { OfflineEngine } from "./port.ts";
 
 const hour = 3_600_000_000;
 
@@ -63,6 +76,49 @@ it("reads Parquet files itself, to the same rows as Arrow gives", async () => {
     return Array.from({ length: 4 }, (_, i) => set.row(i));
   };
   expect(await joined(files, true)).toEqual(await joined(fromTable("rows", memory, { timezone: "UTC" }), false));
+});
+
+it("reads batch by batch what DuckDB's types do not show as it is, to what Arrow gives", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "ashlar-files-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, "rows.parquet");
+  const instance = await library.DuckDBInstance.create(":memory:");
+  const connection = await instance.connect();
+  await connection.run(`COPY (SELECT 'a' AS id, make_timestamptz(1) AS "at", make_timestamp_ns(2000) AS noted,
+    18446744073709551615::UBIGINT AS wide, [1.5, 2.5] AS items) TO '${file}' (FORMAT parquet)`);
+  connection.closeSync();
+  instance.closeSync();
+  const base = arrowTable({ id: ["string", ["a"]], at: ["timestamp", [1]] });
+  const nanos = makeData({
+    type: new TimestampNanosecond("UTC"),
+    length: 1,
+    nullCount: 0,
+    data: BigInt64Array.of(2000n),
+  });
+  const wide = vectorFromArray([18446744073709551615n], new Uint64());
+  const items = vectorFromArray([[1.5, 2.5]], new List(new Field("item", new Float64(), true)));
+  const memory = base.assign(new Table({ noted: new Vector([nanos]), wide, items }));
+  const rows: TableSource = { ...fromTable("rows", memory), localFiles: async () => [file] };
+  const joined = (offline: OfflineEngine, name: string, type: "timestamp" | "int64") => {
+    const view = featureView({
+      name: "v",
+      entities: [entity({ name: "thing", key: { id: "string" } })],
+      source: rows,
+      eventTime: "at",
+      ttl: "forever",
+      features: { last: column(name, type) },
+    });
+    return createFeatureStore({ views: [view], offline }).trainingSet({
+      labels: rows,
+      time: "at",
+      features: ["v:last"],
+    });
+  };
+  const set = await joined(duckdb(), "noted", "timestamp");
+  expect(set.row(0)).toEqual({ "v:last": 2n });
+  expect(set.digest).toBe((await joined(arrow(), "noted", "timestamp")).digest);
+  await expect(joined(duckdb(), "wide", "int64")).rejects.toMatchObject({ code: "COLUMN_TYPE_MISMATCH" });
+  await expect(joined(duckdb(), "absent", "int64")).rejects.toMatchObject({ code: "COLUMN_MISSING" });
 });
 
 it("joins a source that its memory does not hold, whole and in parts, to what it is with room", async () => {

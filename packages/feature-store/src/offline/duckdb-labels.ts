@@ -4,7 +4,7 @@ import type { TableSource } from "../source/table-source.ts";
 import { readColumn } from "./arrow-columns.ts";
 import type { ColumnData } from "./column-data.ts";
 import { recordBatches } from "./column-to-arrow.ts";
-import { identifier, readColumns } from "./duckdb-columns.ts";
+import { readColumns, storedName } from "./duckdb-columns.ts";
 import type { Session } from "./duckdb-database.ts";
 import type { LabelRange, LabelTable } from "./duckdb-latest.ts";
 import { type DuckdbConnection, numberOf } from "./duckdb-library.ts";
@@ -30,20 +30,18 @@ export interface LabelColumns extends LabelRange {
 }
 
 export async function openLabels(session: Session, source: TableSource, options: LabelOptions): Promise<DuckdbLabels> {
-  const files = await source.localFiles?.();
-  options.signal?.throwIfAborted();
-  if (files !== undefined && files.length > 0) return await fileLabels(session.connection, source, files, options);
-  return await scannedLabels(session, source, options);
+  const table = await loadFiles(session.connection, "labels", source, options);
+  if (table === undefined) return await scannedLabels(session, source, options);
+  return await fileLabels(session.connection, source, table, options);
 }
 
-/** Labels in Parquet files: DuckDB reads them, and gives their columns. */
+/** Labels that DuckDB has read from Parquet files: it gives their columns. */
 async function fileLabels(
   connection: DuckdbConnection,
   source: TableSource,
-  files: readonly string[],
+  table: DuckdbTable,
   { time, rowsPerPart = Infinity }: LabelOptions,
 ): Promise<DuckdbLabels> {
-  const table = await loadFiles(connection, "labels", source, files);
   const names = [...table.kinds.keys()];
   const assertColumn = (column: string): void => {
     if (!table.kinds.has(column))
@@ -52,7 +50,7 @@ async function fileLabels(
   assertColumn(time);
   // Of one part the times are looked at as they are read.
   if (rowsPerPart < table.rows && table.kinds.get(time)?.endsWith("time") === true) {
-    const row = await numberOf(connection, `SELECT min("#") FROM labels WHERE ${identifier(time)} IS NULL`);
+    const row = await numberOf(connection, `SELECT min("#") FROM labels WHERE ${storedName(time)} IS NULL`);
     if (row !== null) throw featureStoreError("LABEL_TIME_NULL", { column: time, row });
   }
   return {

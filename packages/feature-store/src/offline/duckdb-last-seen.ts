@@ -1,5 +1,5 @@
 import type { DuckdbDatabase, Session } from "./duckdb-database.ts";
-import { identifier, type Kind } from "./duckdb-columns.ts";
+import { type Kind, storedName } from "./duckdb-columns.ts";
 import { chunkItems, countRows, type DuckdbConnection, forEachChunk, memoryBytes } from "./duckdb-library.ts";
 import type { SourceTable } from "./duckdb-source.ts";
 import type { Keepable } from "./kept-timelines.ts";
@@ -198,13 +198,13 @@ const keyStep = "18014398509481984::HUGEINT";
 
 /** The rows of a source that can be seen at all: `code`, `event`, `known`, `enter`, the inputs and `"#"`. */
 function enteringRows({ view, knownAt, strict, inputs }: LastSeenRequest, source: string, range?: KeyRange): string {
-  const event = identifier(view.eventTime);
-  const told = view.knownAt === undefined ? undefined : identifier(view.knownAt);
+  const event = storedName(view.eventTime);
+  const told = view.knownAt === undefined ? undefined : storedName(view.knownAt);
   const cut = knownAt && told !== undefined;
   const happened = strict ? `${event} + 1` : event;
   const seen = [...(cut ? [told] : []), event, `"#code"`].map((column) => `${column} IS NOT NULL`);
   if (range !== undefined) seen.push(`"#code" BETWEEN ${range.from} AND ${range.to}`);
-  const columns = inputs.map((column, i) => `, ${identifier(column)} AS c${i}`).join("");
+  const columns = inputs.map((column, i) => `, ${storedName(column)} AS c${i}`).join("");
   return `SELECT "#code" AS code, ${event} AS event, ${told ?? "NULL::BIGINT"} AS known,
       ${cut ? `greatest(${happened}, ${told})` : happened} AS enter${columns}, "#"
     FROM ${source} WHERE ${seen.join(" AND ")}`;

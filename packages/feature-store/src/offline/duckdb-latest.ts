@@ -1,5 +1,5 @@
 import type { ColumnFeature } from "../define/column.ts";
-import { identifier, type Kind, readColumns, type Relation } from "./duckdb-columns.ts";
+import { type Kind, readColumns, type Relation, storedName } from "./duckdb-columns.ts";
 import type { LastSeenRows } from "./duckdb-last-seen.ts";
 import type { DuckdbConnection } from "./duckdb-library.ts";
 import type { DuckdbTable } from "./duckdb-table.ts";
@@ -38,12 +38,12 @@ export function latestRows(
   // Keys of an empty source have no type that could be compared.
   if (seen.rows === 0) return undefined;
   const place = new Map([...seen.inputs.keys()].map((input, i) => [input, `c${i}`]));
-  const columns = inputs.map((input) => `, ${place.get(input)} AS ${identifier(input)}`).join("");
-  const match = view.keys.map(({ name }, i) => `l.${identifier(name)} = k${i}`);
+  const columns = inputs.map((input) => `, ${place.get(input)} AS ${storedName(input)}`).join("");
+  const match = view.keys.map(({ name }, i) => `l.${storedName(name)} = k.k${i}`);
   const young = view.ttl === Infinity ? "true" : `event >= time - ${view.ttl}`;
   return `(SELECT "#"${columns}
-    FROM (SELECT "#", ${identifier(labels.time)} AS time, code
-      FROM ${labels.table.name} AS l JOIN ${seen.keys} ON ${match.join(" AND ")}) AS label
+    FROM (SELECT l."#", l.${storedName(labels.time)} AS time, k.code
+      FROM ${labels.table.name} AS l JOIN ${seen.keys} AS k ON ${match.join(" AND ")}) AS label
     ASOF JOIN ${seen.table} AS seen ON label.code = seen.code AND label.time >= seen.enter WHERE ${young})`;
 }
 

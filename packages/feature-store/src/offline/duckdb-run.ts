@@ -1,10 +1,10 @@
 import type { FeatureView } from "../define/feature-view.ts";
 import type { TableSource } from "../source/table-source.ts";
-import { identifier, type Kind, readColumns } from "./duckdb-columns.ts";
+import { type Kind, readColumns, storedName } from "./duckdb-columns.ts";
 import type { Session } from "./duckdb-database.ts";
 import type { LabelRange, LabelTable } from "./duckdb-latest.ts";
 import { chunkItems, countRows, forEachChunk } from "./duckdb-library.ts";
-import { loadSource, sourceColumns, type SourceTable } from "./duckdb-source.ts";
+import { assertTimeKinds, loadSource, sourceColumns, type SourceTable } from "./duckdb-source.ts";
 import { type GroupedLabels, timelineColumns } from "./join.ts";
 import { exactInteger, type KeyPart } from "./key-dictionary.ts";
 import type { EngineOptions, TimelineOptions } from "./port.ts";
@@ -53,13 +53,17 @@ export class DuckdbRun {
   /** The keys, times and some other columns of a view's source, as they came. @throws COLUMN_TYPE_MISMATCH, TIMESTAMP_NAIVE */
   async source(view: FeatureView, inputs: readonly string[], options: EngineOptions): Promise<SourceTable> {
     const wanted = sourceColumns(view, inputs);
-    const id = wanted.keys.join();
+    const id = JSON.stringify(view.keys.map(({ column, type }) => [column, type]));
     const loaded = this.#sources.get(view.source) ?? [];
     const fitting = loaded.find(
       ({ keys, table }) => keys === id && wanted.others.every((column) => table.kinds.has(column)),
     );
-    const table = fitting?.table ?? (await this.load(view, view.source, inputs, options));
-    if (fitting === undefined) this.#sources.set(view.source, [...loaded, { keys: id, table }]);
+    if (fitting !== undefined) {
+      assertTimeKinds(view, fitting.table);
+      return fitting.table;
+    }
+    const table = await this.load(view, view.source, inputs, options);
+    this.#sources.set(view.source, [...loaded, { keys: id, table }]);
     return table;
   }
 
@@ -77,10 +81,10 @@ export class DuckdbRun {
   async #number(view: FeatureView, source: SourceTable, options: TimelineOptions): Promise<NumberedTimeline> {
     const { connection } = this.#session;
     const rows = `rows_${this.#tables++}`;
-    const event = identifier(view.eventTime);
-    const known = view.knownAt === undefined ? event : `coalesce(${identifier(view.knownAt)}::DOUBLE, 'infinity')`;
+    const event = storedName(view.eventTime);
+    const known = view.knownAt === undefined ? event : `coalesce(${storedName(view.knownAt)}::DOUBLE, 'infinity')`;
     const columns = timelineColumns(view, options);
-    const inputs = columns.map((column) => `, ${identifier(column)}`).join("");
+    const inputs = columns.map((column) => `, ${storedName(column)}`).join("");
     options.signal?.throwIfAborted();
     await connection.run(
       `CREATE TEMP TABLE ${rows} AS SELECT (row_number() OVER () - 1)::INTEGER AS "#row", * FROM (
@@ -151,10 +155,10 @@ export class DuckdbRun {
     let size = 0;
     // Keys of an empty source have no type that could be compared.
     if (timeline.keys.size > 0) {
-      const match = view.keys.map((key, i) => `l.${identifier(key.name)} = k.k${i}`).join(" AND ");
-      const sql = `SELECT code, (l."#" - ${first})::INTEGER AS id
+      const match = view.keys.map((key, i) => `l.${storedName(key.name)} = k.k${i}`).join(" AND ");
+      const sql = `SELECT k.code, (l."#" - ${first})::INTEGER AS id
         FROM ${labels.table.name} AS l JOIN ${keys} AS k ON ${match}
-        WHERE l."#" >= ${first} AND l."#" < ${first + rows} ORDER BY code, l.${identifier(labels.time)}, l."#"`;
+        WHERE l."#" >= ${first} AND l."#" < ${first + rows} ORDER BY k.code, l.${storedName(labels.time)}, l."#"`;
       await forEachChunk(this.#session.connection, sql, (chunk, at) => {
         for (const code of chunkItems<Int32Array>(chunk, 0)) counts[code + 1] = (counts[code + 1] as number) + 1;
         order.set(chunkItems<Int32Array>(chunk, 1), at);

@@ -1,7 +1,7 @@
 import type { FeatureView } from "../define/feature-view.ts";
 import { featureStoreError } from "../errors.ts";
 import type { TableSource } from "../source/table-source.ts";
-import { identifier, type Kind } from "./duckdb-columns.ts";
+import { type Kind, storedName } from "./duckdb-columns.ts";
 import type { Session } from "./duckdb-database.ts";
 import { countRows, type DuckdbConnection, memoryBytes } from "./duckdb-library.ts";
 import { assertTimes, type DuckdbTable, type RawRelation, rawRelation } from "./duckdb-table.ts";
@@ -47,15 +47,16 @@ export async function loadSource(
     options,
   );
   const { kinds, rows } = raw;
-  assertKinds(view, { name, rows, kinds });
+  for (const { column, type } of view.keys) assertKind({ name, rows, kinds }, column, type, view.source.name);
+  assertTimeKinds(view, { name, rows, kinds });
   const large = rows * 8 * (2 + columns.others.length) > (await memoryBytes(connection)) / 2;
   const table = large ? await session.largeTable() : name;
   const keys = `${name}_keys`;
   await numberKeys(connection, keys, raw, columns.keys, options.earlier);
-  const others = columns.others.map((column) => `, ${raw.values.get(column)} AS ${identifier(column)}`).join("");
-  const match = columns.keys.map((column, i) => `${raw.values.get(column)} = k${i}`).join(" AND ");
+  const others = columns.others.map((column) => `, ${raw.values.get(column)} AS ${storedName(column)}`).join("");
+  const match = columns.keys.map((column, i) => `${raw.values.get(column)} = keys.k${i}`).join(" AND ");
   await connection.run(`CREATE ${large ? "" : "TEMP "}TABLE ${table} AS
-    SELECT ${raw.number} AS "#", code AS "#code"${others} FROM ${raw.from} LEFT JOIN ${keys} ON ${match}`);
+    SELECT ${raw.number} AS "#", keys.code AS "#code"${others} FROM ${raw.from} AS raw LEFT JOIN ${keys} AS keys ON ${match}`);
   if (raw.from === `${name}_raw`) await connection.run(`DROP TABLE ${raw.from}`);
   const stored = new Map([...kinds].filter(([column]) => columns.others.includes(column)));
   await assertTimes(connection, table, stored, source.name);
@@ -71,8 +72,8 @@ async function numberKeys(
 ): Promise<void> {
   const names = keys.map((_, i) => `k${i}`).join(", ");
   const parts = keys.map((column, i) => `${values.get(column)} AS k${i}`).join(", ");
-  const present = keys.map((column) => `${identifier(column)} IS NOT NULL`).join(" AND ");
-  const found = `SELECT DISTINCT ${parts} FROM ${from} WHERE ${present}`;
+  const present = keys.map((column) => `${values.get(column)} IS NOT NULL`).join(" AND ");
+  const found = `SELECT DISTINCT ${parts} FROM ${from} AS raw WHERE ${present}`;
   const number = "row_number() OVER () - 1";
   if (earlier === undefined) {
     await connection.run(`CREATE TEMP TABLE ${table} AS SELECT (${number})::INTEGER AS code, * FROM (${found})`);
@@ -83,9 +84,9 @@ async function numberKeys(
     UNION ALL SELECT (${count} + ${number})::INTEGER, ${names} FROM (${found} EXCEPT SELECT ${names} FROM ${earlier})`);
 }
 
-function assertKinds(view: FeatureView, source: DuckdbTable): void {
+/** @throws COLUMN_TYPE_MISMATCH, TIMESTAMP_NAIVE unless the times of a view are times */
+export function assertTimeKinds(view: FeatureView, source: DuckdbTable): void {
   if (source.rows === 0) return;
-  for (const { column, type } of view.keys) assertKind(source, column, type, view.source.name);
   for (const column of [view.eventTime, ...(view.knownAt === undefined ? [] : [view.knownAt])]) {
     const found = source.kinds.get(column) as Kind;
     const table = view.source.name;

@@ -3,7 +3,7 @@ import { featureStoreError } from "../errors.ts";
 import type { TableSource } from "../source/table-source.ts";
 import { readColumn } from "./arrow-columns.ts";
 import type { ColumnData } from "./column-data.ts";
-import { identifier, type Kind, literal, storedAs } from "./duckdb-columns.ts";
+import { identifier, type Kind, literal, storedName, storedAs } from "./duckdb-columns.ts";
 import { countRows, type DuckdbConnection, forEachChunk, numberOf } from "./duckdb-library.ts";
 import type { EngineOptions } from "./port.ts";
 
@@ -14,23 +14,26 @@ export interface DuckdbTable {
   readonly kinds: ReadonlyMap<string, Kind>;
 }
 
-/** All columns of Parquet files in a temporary table. */
+/** All columns of a source's Parquet files in a temporary table; undefined where it has none that DuckDB reads as they are. */
 export async function loadFiles(
   connection: DuckdbConnection,
   name: string,
   source: TableSource,
-  files: readonly string[],
-): Promise<DuckdbTable> {
-  const { from, number, kinds, values } = await filesRelation(connection, source, files, undefined);
-  const columns = [...values].map(([column, value]) => `${value} AS ${identifier(column)}`);
+  { signal }: EngineOptions,
+): Promise<DuckdbTable | undefined> {
+  const relation = await filesRelation(connection, source, undefined);
+  signal?.throwIfAborted();
+  if (relation === undefined) return undefined;
+  const { from, number, kinds, values } = relation;
+  const columns = [...values].map(([column, value]) => `${value} AS ${storedName(column)}`);
   await connection.run(
-    `CREATE TEMP TABLE ${name} AS SELECT ${[`${number} AS "#"`, ...columns].join(", ")} FROM ${from}`,
+    `CREATE TEMP TABLE ${name} AS SELECT ${[`${number} AS "#"`, ...columns].join(", ")} FROM ${from} AS raw`,
   );
   await assertTimes(connection, name, kinds, source.name);
   return { name, rows: await countRows(connection, name), kinds };
 }
 
-/** Columns as DuckDB finds them. */
+/** Columns as DuckDB finds them, of a relation that is named `raw`. */
 export interface RawRelation {
   readonly from: string;
   /** The number of each row. */
@@ -41,7 +44,7 @@ export interface RawRelation {
   readonly values: ReadonlyMap<string, string>;
 }
 
-/** Columns of a source: of Parquet files as they lie, else of a table `name` that is made of its batches. @throws COLUMN_MISSING */
+/** Columns of a source: of Parquet files as they lie, else of a table `name` that is made of its batches. @throws COLUMN_MISSING, COLUMN_TYPE_MISMATCH */
 export async function rawRelation(
   connection: DuckdbConnection,
   name: string,
@@ -49,9 +52,9 @@ export async function rawRelation(
   columns: readonly string[],
   { signal }: EngineOptions,
 ): Promise<RawRelation> {
-  const files = await source.localFiles?.();
+  const relation = await filesRelation(connection, source, columns);
   signal?.throwIfAborted();
-  if (files !== undefined && files.length > 0) return filesRelation(connection, source, files, columns);
+  if (relation !== undefined) return relation;
   const batches: RecordBatch[] = [];
   for await (const batch of source.scan({ columns, ...(signal === undefined ? {} : { signal }) })) {
     signal?.throwIfAborted();
@@ -59,32 +62,33 @@ export async function rawRelation(
   }
   const read = new Map(columns.map((column) => [column, readColumn(batches, column, source.name)]));
   const { kinds, rows } = await appendColumns(connection, name, read);
-  return { from: name, number: `"#"`, rows, kinds, values: new Map(columns.map((each) => [each, identifier(each)])) };
+  const values = new Map(columns.map((column) => [column, `raw.${storedName(column)}`]));
+  return { from: name, number: `raw."#"`, rows, kinds, values };
 }
 
 const list = (files: readonly string[]): string => `[${files.map(literal).join()}]`;
 const parquet = (files: readonly string[]): string => `read_parquet(${list(files)})`;
 
+/**
+ * Columns of a source's Parquet files. Undefined where it has no files, or they lack a column, or have one of a type that is
+ * read batch by batch, as `arrow()` reads it: then what is right and what is an error is the same for both.
+ */
 async function filesRelation(
   connection: DuckdbConnection,
   source: TableSource,
-  files: readonly string[],
   wantedColumns: readonly string[] | undefined,
-): Promise<RawRelation> {
+): Promise<RawRelation | undefined> {
+  const files = await source.localFiles?.();
+  if (files === undefined || files.length === 0) return undefined;
   const types = await describeFiles(connection, files);
   const kinds = new Map<string, Kind>();
   const values = new Map<string, string>();
   for (const column of wantedColumns ?? types.keys()) {
-    const type = types.get(column);
-    if (type === undefined)
-      throw featureStoreError("COLUMN_MISSING", { column, table: source.name, columns: [...types.keys()] });
-    const kind = kindOf(type);
-    if (kind === undefined) {
-      const wanted = "an integer, float, boolean, string or timestamp column";
-      throw featureStoreError("COLUMN_TYPE_MISMATCH", { column, table: source.name, found: type, wanted });
-    }
+    const kind = kindOf(types.get(column) ?? "");
+    if (kind === undefined) return undefined;
     kinds.set(column, kind);
-    const value = kind.endsWith("time") ? `epoch_us(${identifier(column)})` : identifier(column);
+    const given = `raw.${identifier(column)}`;
+    const value = kind.endsWith("time") ? `epoch_us(${given})` : given;
     values.set(column, `CAST(${value} AS ${storedAs[kind]})`);
   }
   const counts: number[] = [];
@@ -112,14 +116,14 @@ async function describeFiles(
 /** The number of a row among those of all files: of its own file and the rows of those before, which all threads know. */
 function rowNumber(counts: readonly number[], types: ReadonlyMap<string, string>): string {
   if (types.has("file_row_number") || types.has("file_index")) return "row_number() OVER () - 1";
-  if (counts.length === 1) return "file_row_number";
+  if (counts.length === 1) return "raw.file_row_number";
   let before = 0;
   const starts = counts.map((rows) => (before += rows) - rows);
-  return `([${starts.join()}]::BIGINT[])[file_index::BIGINT + 1] + file_row_number`;
+  return `([${starts.join()}]::BIGINT[])[raw.file_index::BIGINT + 1] + raw.file_row_number`;
 }
 
 function kindOf(type: string): Kind | undefined {
-  if (/^U?(TINY|SMALL|BIG)INT$|^U?INTEGER$/.test(type)) return "integer";
+  if (/^U?(TINY|SMALL)INT$|^U?INTEGER$|^BIGINT$/.test(type)) return "integer";
   if (type === "DOUBLE" || type === "FLOAT") return "float";
   if (type === "BOOLEAN") return "boolean";
   if (type === "VARCHAR" || type.startsWith("ENUM")) return "string";
@@ -138,7 +142,7 @@ export async function assertTimes(
 ): Promise<void> {
   for (const [column, kind] of kinds) {
     if (!kind.endsWith("time")) continue;
-    const beyond = `abs(${identifier(column)}::DOUBLE) >= 9007199254740992`;
+    const beyond = `abs(${storedName(column)}::DOUBLE) >= 9007199254740992`;
     const row = await numberOf(connection, `SELECT min("#") FROM ${name} WHERE ${beyond}`);
     const rule = "it lies outside the years 1684 to 2255";
     if (row !== null) throw featureStoreError("TIMESTAMP_INVALID", { column, table, row, rule });
@@ -152,7 +156,7 @@ export async function appendColumns(
   columns: ReadonlyMap<string, ColumnData>,
 ): Promise<DuckdbTable> {
   const kinds = new Map([...columns].map(([column, data]) => [column, dataKind(column, data)] as const));
-  const declared = [...kinds].map(([column, kind]) => `, ${identifier(column)} ${storedAs[kind]}`);
+  const declared = [...kinds].map(([column, kind]) => `, ${storedName(column)} ${storedAs[kind]}`);
   await connection.run(`CREATE TEMP TABLE ${name} ("#" BIGINT${declared.join("")})`);
   return { name, rows: await appendRows(connection, name, [...columns.values()], 0), kinds };
 }

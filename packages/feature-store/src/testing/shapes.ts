@@ -1,8 +1,9 @@
 import { tableFromIPC, tableToIPC } from "apache-arrow";
 import { expect, it } from "vitest";
 import { column } from "../define/column.ts";
+import { entity } from "../define/entity.ts";
 import { featureView } from "../define/feature-view.ts";
-import { count, sum, window } from "../define/window.ts";
+import { count, last, sum, window } from "../define/window.ts";
 import type { OfflineEngine } from "../offline/port.ts";
 import { fromBatches, fromTable } from "../source/table-source.ts";
 import { createFeatureStore } from "../store.ts";
@@ -25,6 +26,52 @@ export function describeShapes(create: () => OfflineEngine | Promise<OfflineEngi
     const labels = arrowTable({ id: ["string", ["a"]], at: ["timestamp", [1]] });
     const set = await store.trainingSet({ labels, time: "at", features: ["v:*"] });
     expect(set.row(0)).toEqual({ "v:last": null, "v:count": null, "v:sum": null });
+  });
+
+  it("takes columns of any name, told apart by case", async () => {
+    const source = arrowTable({
+      code: ["string", ["a", "b"]],
+      k0: ["int64", [1n, 2n]],
+      "#": ["timestamp", [0, 0]],
+      "#code": ["int64", [3n, 4n]],
+      enter: ["float64", [0.5, null]],
+      ENTER: ["string", ['"', "'"]],
+      file_row_number: ["int64", [5n, 6n]],
+    });
+    const view = featureView({
+      name: "v",
+      entities: [entity({ name: "coded", key: { code: "string", k0: "int64" } })],
+      source: fromTable("source", source),
+      eventTime: "#",
+      ttl: "forever",
+      features: {
+        number: column("#code", "int64"),
+        lower: column("enter"),
+        upper: column("ENTER", "string"),
+        last: window("1d", last("ENTER", "string")),
+        sum: window("1d", sum("file_row_number", "int64")),
+      },
+    });
+    const store = createFeatureStore({ views: [view], offline: await create() });
+    const set = await store.trainingSet({ labels: source, time: "#", features: ["v:*"] });
+    expect([set.row(0), set.row(1)]).toEqual([
+      { "v:number": 3n, "v:lower": 0.5, "v:upper": '"', "v:last": '"', "v:sum": 5n },
+      { "v:number": 4n, "v:lower": null, "v:upper": "'", "v:last": "'", "v:sum": 6n },
+    ]);
+  });
+
+  it("looks at the types of each view of a source that several share", async () => {
+    const source = fromTable(
+      "source",
+      arrowTable({ id: ["string", ["a"]], at: ["timestamp", [1]], n: ["int64", [1n]] }),
+    );
+    const base = { entities: [thing], source, ttl: "forever", features: { last: column("n", "int64") } } as const;
+    const byTime = featureView({ ...base, name: "by_time", eventTime: "at" });
+    const byNumber = featureView({ ...base, name: "by_number", eventTime: "n" });
+    const store = createFeatureStore({ views: [byTime, byNumber], offline: await create() });
+    const features = ["by_time:last", "by_number:last"] as const;
+    const asked = store.trainingSet({ labels: source, time: "at", features });
+    await expect(asked).rejects.toMatchObject({ code: "COLUMN_TYPE_MISMATCH", details: { column: "n" } });
   });
 
   it("comes out as Arrow that other readers read", async () => {
