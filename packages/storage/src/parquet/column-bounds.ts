@@ -59,13 +59,20 @@ function ofLongs(numbers: BigInt64Array, isNull: NullTest): Extremes | undefined
   const found: Extremes = { min: -1, max: -1, unordered: false };
   const low = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length * 2);
   const high = new Int32Array(numbers.buffer, numbers.byteOffset, numbers.length * 2);
-  let [min, max] = [Infinity, -Infinity];
+  let min = Infinity;
+  let max = -Infinity;
   for (let row = 0; row < numbers.length; row++) {
     const value = (high[2 * row + 1] as number) * 2 ** 32 + (low[2 * row] as number);
     if (value >= min && value <= max) continue;
-    if (isNull?.(row) === true) continue;
-    if (value < min) [min, found.min] = [value, row];
-    if (value > max) [max, found.max] = [value, row];
+    if (isNull !== undefined && isNull(row)) continue;
+    if (value < min) {
+      min = value;
+      found.min = row;
+    }
+    if (value > max) {
+      max = value;
+      found.max = row;
+    }
   }
   const isExact = min >= Number.MIN_SAFE_INTEGER && max <= Number.MAX_SAFE_INTEGER;
   return isExact || found.min < 0 ? found : undefined;

@@ -73,22 +73,11 @@ export class ByteValues implements FlatValues {
     appendPlain(this.#plain, values, start, column.length, column.nullCount > 0 ? column.isNull : undefined);
   }
 
-  #appendCodes(
-    dictionary: BytesDictionary,
-    column: Column,
-    { bytes, offsets }: ColumnBytes,
-    start: number,
-    end: number,
-  ): void {
+  #appendCodes(dictionary: BytesDictionary, column: Column, values: ColumnBytes, start: number, end: number): void {
     const isNull = column.nullCount > 0 ? column.isNull : undefined;
-    let at = this.#codes.length;
+    const at = this.#codes.length;
     const codes = this.#codes.extend(end - start);
-    for (let row = start; row < end; row++) {
-      if (isNull?.(row) !== true) {
-        codes[at++] = dictionary.codeOf(bytes, offsets[row] as number, offsets[row + 1] as number);
-      }
-    }
-    this.#codes.length = at;
+    this.#codes.length = dictionary.codesOf(values, { start, end, isNull }, codes, at);
     this.#spreadIfLarge(dictionary);
   }
 

@@ -1,6 +1,6 @@
 import { type DataType, Field, Float32, Float64, Int32, Int64, makeData } from "apache-arrow";
 import type { ColumnType } from "./column-type.ts";
-import { wordsOfColumn, wordsOfType } from "./column-words.ts";
+import { type ColumnWords, wordsOfColumn, wordsOfType } from "./column-words.ts";
 import { type Column, columnOf } from "./column.ts";
 import { GrowingBytes, GrowingNumbers } from "./growing.ts";
 import { encodeRuns } from "./run-lengths.ts";
@@ -127,46 +127,27 @@ export class WordValues implements FlatValues {
   }
 
   append(column: Column): void {
-    const { words, stride } = wordsOfColumn(column);
+    const words = wordsOfColumn(column);
     let start = 0;
     for (; start < column.length && this.#dictionary !== undefined; start += blockRows) {
       const end = Math.min(column.length, start + blockRows);
-      this.#appendCodes(this.#dictionary, column, words, stride, start, end);
+      this.#appendCodes(this.#dictionary, column, words, start, end);
     }
     if (this.#dictionary !== undefined) return;
     this.#observe(column);
-    this.#appendPlain(column, words, stride, start);
+    this.#appendPlain(column, words, start);
   }
 
-  #appendCodes(
-    dictionary: WordDictionary,
-    column: Column,
-    words: Int32Array,
-    stride: number,
-    start: number,
-    end: number,
-  ): void {
+  #appendCodes(dictionary: WordDictionary, column: Column, words: ColumnWords, start: number, end: number): void {
     const isNull = column.nullCount > 0 ? column.isNull : undefined;
-    const isWide = this.#width === 2;
-    let at = this.#codes.length;
+    const at = this.#codes.length;
     const codes = this.#codes.extend(end - start);
-    let [lastLow, lastHigh, code] = [0, 0, -1];
-    for (let row = start; row < end; row++) {
-      if (isNull?.(row) === true) continue;
-      const low = words[row * stride] as number;
-      const high = isWide ? (words[row * stride + 1] as number) : 0;
-      if (code < 0 || low !== lastLow || high !== lastHigh) {
-        code = dictionary.codeOf(low, high);
-        lastLow = low;
-        lastHigh = high;
-      }
-      codes[at++] = code;
-    }
-    this.#codes.length = at;
-    if (at >= blockRows && !isDictionaryWorthwhile(dictionary, at)) this.#spread(dictionary);
+    const values = dictionary.codesOf(words, this.#width, { start, end, isNull }, codes, at);
+    this.#codes.length = values;
+    if (values >= blockRows && !isDictionaryWorthwhile(dictionary, values)) this.#spread(dictionary);
   }
 
-  #appendPlain(column: Column, words: Int32Array, stride: number, start: number): void {
+  #appendPlain(column: Column, { words, stride }: ColumnWords, start: number): void {
     if (start >= column.length) return;
     const isNull = column.nullCount > 0 ? column.isNull : undefined;
     const width = this.#width;

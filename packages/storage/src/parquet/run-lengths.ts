@@ -48,6 +48,9 @@ class RunWriter {
   readonly #count: number;
   readonly #width: number;
   readonly #bytes: Uint8Array;
+  /** Room to pack in, by words and by bytes. */
+  readonly #words: Int32Array<ArrayBuffer>;
+  readonly #packed: Uint8Array;
   #at = 0;
 
   constructor(values: Int32Array, count: number, width: number) {
@@ -56,6 +59,8 @@ class RunWriter {
     this.#width = width;
     // Eight values take their bits and a header, whether they are packed or repeated.
     this.#bytes = new Uint8Array(Math.ceil(count / 8) * (width + 10) + 16);
+    this.#words = new Int32Array(Math.ceil((Math.ceil(count / 8) * width) / 4) + 1);
+    this.#packed = new Uint8Array(this.#words.buffer);
   }
 
   repeat(value: number, times: number): void {
@@ -63,23 +68,29 @@ class RunWriter {
     for (let bits = 0; bits < this.#width; bits += 8) this.#bytes[this.#at++] = (value >>> bits) & 0xff;
   }
 
+  /** Values by words of 32 bits, of which one takes part of one or of two. */
   pack(start: number, end: number): void {
     if (start === end) return;
     const groups = Math.ceil((end - start) / 8);
-    const bytes = this.#bytes;
     const width = this.#width;
-    let at = writeVarint(bytes, this.#at, groups * 2 + 1);
-    let [waiting, bits] = [0, 0];
-    for (let index = start; index < start + groups * 8; index++) {
-      const value = index < this.#count ? (this.#values[index] as number) : 0;
+    const values = this.#values;
+    const words = this.#words;
+    const last = Math.min(this.#count, start + groups * 8);
+    let [waiting, bits, word] = [0, 0, 0];
+    for (let index = start; index < last; index++) {
+      const value = values[index] as number;
       waiting |= value << bits;
       bits += width;
-      for (; bits >= 8; bits -= 8) {
-        bytes[at++] = waiting & 0xff;
-        waiting >>>= 8;
-      }
+      if (bits < 32) continue;
+      words[word++] = waiting;
+      bits -= 32;
+      waiting = bits === 0 ? 0 : value >>> (width - bits);
     }
-    this.#at = at;
+    words[word] = waiting;
+    words.fill(0, word + 1, Math.ceil((groups * width) / 4));
+    const at = writeVarint(this.#bytes, this.#at, groups * 2 + 1);
+    this.#bytes.set(this.#packed.subarray(0, groups * width), at);
+    this.#at = at + groups * width;
   }
 
   finish(): Uint8Array {

@@ -1,4 +1,12 @@
 import type { ColumnBytes } from "./column-bytes.ts";
+import type { ColumnWords } from "./column-words.ts";
+
+/** Rows of a column, and which of them are null; none by default. */
+export interface RowRange {
+  readonly start: number;
+  readonly end: number;
+  readonly isNull: ((row: number) => boolean) | undefined;
+}
 
 /** The different values of one or two 32-bit words, numbered as they come. */
 export class WordDictionary {
@@ -11,13 +19,50 @@ export class WordDictionary {
 
   /** The number of a value; a new one gets the next. */
   codeOf(low: number, high: number): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = hashOf(low, high) & mask; ; slot = (slot + 1) & mask) {
-      const code = (this.#slots[slot] as number) - 1;
-      if (code < 0) return this.#add(slot, low, high);
-      if (this.#low[code] === low && this.#high[code] === high) return code;
-      this.detours += 1;
+    const code = new Int32Array(1);
+    this.codesOf({ words: Int32Array.of(low, high), stride: 2 }, 2, { start: 0, end: 1, isNull: undefined }, code, 0);
+    return code[0] as number;
+  }
+
+  /**
+   * Puts the numbers of the values of rows that are not null into `codes`, from `at` on. A value has its first `width`
+   * words.
+   *
+   * @returns where they end
+   */
+  codesOf(
+    { words, stride }: ColumnWords,
+    width: 1 | 2,
+    { start, end, isNull }: RowRange,
+    codes: Int32Array,
+    at: number,
+  ): number {
+    let [slots, lows, highs] = [this.#slots, this.#low, this.#high];
+    let [lastLow, lastHigh, code] = [0, 0, -1];
+    let detours = 0;
+    for (let row = start; row < end; row++) {
+      if (isNull !== undefined && isNull(row)) continue;
+      const low = words[row * stride] as number;
+      const high = width === 2 ? (words[row * stride + 1] as number) : 0;
+      if (code < 0 || low !== lastLow || high !== lastHigh) {
+        const mask = slots.length - 1;
+        let slot = hashOf(low, high) & mask;
+        for (; ; slot = (slot + 1) & mask) {
+          code = (slots[slot] as number) - 1;
+          if (code < 0 || (lows[code] === low && highs[code] === high)) break;
+          detours += 1;
+        }
+        if (code < 0) {
+          code = this.#add(slot, low, high);
+          [slots, lows, highs] = [this.#slots, this.#low, this.#high];
+        }
+        lastLow = low;
+        lastHigh = high;
+      }
+      codes[at++] = code;
     }
+    this.detours += detours;
+    return at;
   }
 
   low(code: number): number {
@@ -60,14 +105,41 @@ export class BytesDictionary {
 
   /** The number of the value that stands at a place of `source`; a new one gets the next. */
   codeOf(source: Uint8Array, start: number, end: number): number {
-    const hash = hashOfBytes(source, start, end);
-    const mask = this.#slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const code = (this.#slots[slot] as number) - 1;
-      if (code < 0) return this.#add(slot, hash, source, start, end);
-      if (this.#hashes[code] === hash && this.#holds(code, source, start, end)) return code;
-      this.detours += 1;
+    const code = new Int32Array(1);
+    const rows = { start: 0, end: 1, isNull: undefined };
+    this.codesOf({ bytes: source, offsets: Int32Array.of(start, end) }, rows, code, 0);
+    return code[0] as number;
+  }
+
+  /** Puts the numbers of the values of rows that are not null into `codes`, from `at` on. @returns where they end */
+  codesOf(source: ColumnBytes, { start, end, isNull }: RowRange, codes: Int32Array, at: number): number {
+    const { bytes, offsets } = source;
+    let [slots, hashes, ends] = [this.#slots, this.#hashes, this.#offsets];
+    let detours = 0;
+    for (let row = start; row < end; row++) {
+      if (isNull !== undefined && isNull(row)) continue;
+      const from = offsets[row] as number;
+      const length = (offsets[row + 1] as number) - from;
+      const hash = hashOfBytes(bytes, from, length);
+      const mask = slots.length - 1;
+      let slot = hash & mask;
+      let code: number;
+      for (; ; slot = (slot + 1) & mask) {
+        code = (slots[slot] as number) - 1;
+        if (code < 0) break;
+        const hasLength = (ends[code + 1] as number) - (ends[code] as number) === length;
+        // The hash of a short value is the value: see `hashOfBytes`.
+        if (hasLength && hashes[code] === hash && (length <= shortBytes || this.#holds(code, bytes, from))) break;
+        detours += 1;
+      }
+      if (code < 0) {
+        code = this.#add(slot, hash, bytes, from, from + length);
+        [slots, hashes, ends] = [this.#slots, this.#hashes, this.#offsets];
+      }
+      codes[at++] = code;
     }
+    this.detours += detours;
+    return at;
   }
 
   /** All values, one after the other, and where each begins and ends. */
@@ -75,10 +147,13 @@ export class BytesDictionary {
     return { bytes: this.#bytes, offsets: this.#offsets };
   }
 
-  #holds(code: number, source: Uint8Array, start: number, end: number): boolean {
-    const from = this.#offsets[code] as number;
-    if ((this.#offsets[code + 1] as number) - from !== end - start) return false;
-    for (let i = start; i < end; i++) if (source[i] !== this.#bytes[from + i - start]) return false;
+  /** Of values that are equally long. */
+  #holds(code: number, source: Uint8Array, start: number): boolean {
+    const bytes = this.#bytes;
+    const end = this.#offsets[code + 1] as number;
+    for (let own = this.#offsets[code] as number, at = start; own < end; own++, at++) {
+      if (source[at] !== bytes[own]) return false;
+    }
     return true;
   }
 
@@ -113,20 +188,37 @@ function slotsFor(size: number, hash: (code: number) => number): Int32Array {
   return slots;
 }
 
-function hashOf(low: number, high: number): number {
-  // The finalizer of MurmurHash3.
-  let hash = low ^ Math.imul(high, 0x9e3779b1);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
+const hashOf = (low: number, high: number): number => mixed(low ^ Math.imul(high, 0x9e3779b1));
+
+/** Bytes that a word holds. */
+const shortBytes = 4;
+
+/**
+ * The words of a value, each mixed in by the finalizer of MurmurHash3. As that can be undone, no two short values of the
+ * same length have one hash.
+ */
+function hashOfBytes(bytes: Uint8Array, start: number, length: number): number {
+  const end = start + length;
+  let hash = 0;
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    const word =
+      (bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24);
+    hash = mixed(hash ^ word);
+  }
+  let rest = 0;
+  for (let bits = 0; at < end; at++, bits += 8) rest |= (bytes[at] as number) << bits;
+  return mixed(hash ^ rest);
 }
 
-function hashOfBytes(bytes: Uint8Array, start: number, end: number): number {
-  // FNV-1a, finished as above.
-  let hash = 0x811c9dc5;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  return hash ^ (hash >>> 13);
+/** The finalizer of MurmurHash3. */
+function mixed(value: number): number {
+  let hash = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
 }
 
 /** The same with twice the room. */
