@@ -42,8 +42,7 @@ export function joinRequests(
 }
 
 /** Gives the buffers of a run's inputs back that `joinRequests` made; a thread has sent its own back before. */
-export function giveBack(inputs: readonly Tensor[], requests: readonly PreparedInputs[], buffers: BufferPool): void {
-  if (inputs === requests[0]?.tensors) return;
+export function giveBack(inputs: readonly Tensor[], buffers: BufferPool): void {
   for (const { data } of inputs) {
     if (ArrayBuffer.isView(data)) buffers.give((data as NumericTensorData).buffer as ArrayBuffer);
   }

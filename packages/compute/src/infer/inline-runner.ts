@@ -17,19 +17,22 @@ export async function startInlineRunner(model: string, start: RunnerStart): Prom
   if ("stage" in opened) throw startError(model, opened, start.runtime);
   const { runtime, session, signature, cost } = opened;
   const { promise: exited, resolve: exit } = Promise.withResolvers<string>();
-  let running: Promise<unknown> = Promise.resolve();
+  let running: Promise<unknown> | null = null;
+  // The runtime runs in an immediate of its own, the next one: what the event loop does until then is no part of it.
+  let began = 0;
+  const begin = (): void => {
+    began = performance.now();
+  };
 
   const run = async (inputs: readonly Tensor[]): Promise<RunResult> => {
-    let began = performance.now();
-    // The runtime runs in an immediate of its own, the next one: what the event loop does until then is no part of it.
-    setImmediate(() => {
-      began = performance.now();
-    });
+    setImmediate(begin);
     try {
       const outputs = await runSession(runtime, session, signature, inputs);
       return { outputs, computeMicros: (performance.now() - began) * 1000 };
     } catch (error) {
       throw computeError("INFERENCE_FAILED", { model, reason: reasonOf(error) }, { cause: error });
+    } finally {
+      running = null;
     }
   };
 
@@ -44,7 +47,7 @@ export async function startInlineRunner(model: string, start: RunnerStart): Prom
       return result;
     },
     async stop() {
-      await running.catch(() => {});
+      await running?.catch(() => {});
       await session.release();
       exit("it was stopped");
     },

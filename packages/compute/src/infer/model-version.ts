@@ -295,52 +295,72 @@ export class ModelVersion implements Servable {
     this.#init.clock.sleep(wait, { signal: delayed.signal }).then(wake, wake);
   }
 
+  /** Short, because an async function keeps a frame of all its variables for as long as it waits. */
   async #run(runner: Runner, batch: readonly PendingRequest[], shared = false): Promise<void> {
-    const { clock, statistics, share } = this.#init;
-    this.#queue.take(batch);
-    for (const request of batch) request.taken = true;
-    this.#running++;
-    this.#lone = batch.length === 1;
-    const sentAt = clock.monotonic();
+    const sentAt = this.#begin(batch);
     let computeMicros = 0;
     try {
       const result = await this.#runOn(runner, batch);
       computeMicros = result.computeMicros;
-      const answers = this.#split(result, batch);
-      let rows = 0;
-      for (const request of batch) rows += request.rows;
-      statistics.batch(rows, computeMicros, clock.now());
-      this.#latency?.observeRun(rows, computeMicros);
-      const now = clock.monotonic();
-      let index = 0;
-      for (const request of batch) {
-        if (!request.succeed(answers[index++] as Outputs)) continue;
-        const total = (now - request.acceptedAt) * 1000;
-        statistics.answered(request.rows, (sentAt - request.acceptedAt) * 1000, total);
-        this.#latency?.observeLatency(total);
-      }
+      this.#answer(batch, result, sentAt);
     } catch (error) {
       for (const request of batch) request.fail(error as Error);
     }
+    this.#end(runner, computeMicros, shared);
+  }
+
+  #begin(batch: readonly PendingRequest[]): number {
+    this.#queue.take(batch);
+    for (const request of batch) request.taken = true;
+    this.#running++;
+    this.#lone = batch.length === 1;
+    return this.#init.clock.monotonic();
+  }
+
+  #answer(batch: readonly PendingRequest[], result: RunResult, sentAt: number): void {
+    const { clock, statistics } = this.#init;
+    const { computeMicros } = result;
+    const answers = this.#split(result, batch);
+    let rows = 0;
+    for (const request of batch) rows += request.rows;
+    statistics.batch(rows, computeMicros, clock.now());
+    this.#latency?.observeRun(rows, computeMicros);
+    const now = clock.monotonic();
+    let index = 0;
+    for (const request of batch) {
+      if (!request.succeed(answers[index++] as Outputs)) continue;
+      const total = (now - request.acceptedAt) * 1000;
+      statistics.answered(request.rows, (sentAt - request.acceptedAt) * 1000, total);
+      this.#latency?.observeLatency(total);
+    }
+  }
+
+  #end(runner: Runner, computeMicros: number, shared: boolean): void {
     this.#running--;
     if (!this.#isGuarded(runner)) this.#pool.release(runner);
-    if (shared) share.finished(this, computeMicros);
+    if (shared) this.#init.share.finished(this, computeMicros);
     this.#moveWhenSlow(runner, computeMicros);
     if (this.#queue.size > 0) this.#dispatch();
     this.#settleDrain();
   }
 
-  async #runOn(runner: Runner, batch: readonly PendingRequest[]): Promise<RunResult> {
+  #runOn(runner: Runner, batch: readonly PendingRequest[]): Promise<RunResult> {
     const { clock, settings, buffers } = this.#init;
     const { hedgeAfterMs, runTimeoutMs } = settings;
     const options = { transferred: runner.kind !== "inline", repeatable: hedgeAfterMs !== null, buffers };
-    const join = (): readonly Tensor[] => joinRequests(this.signature, this.layout, batch, options);
     if (this.#isGuarded(runner)) {
+      const join = (): readonly Tensor[] => joinRequests(this.signature, this.layout, batch, options);
       return runGuarded({ model: this.name, pool: this.#pool, clock, hedgeAfterMs, runTimeoutMs }, runner, join);
     }
-    const inputs = join();
-    const result = await runner.run(inputs);
-    giveBack(inputs, batch, buffers);
+    const inputs = joinRequests(this.signature, this.layout, batch, options);
+    const result = runner.run(inputs);
+    return inputs === batch[0]?.tensors ? result : this.#returning(result, inputs);
+  }
+
+  /** Gives the buffers of joined inputs back after their run. */
+  async #returning(running: Promise<RunResult>, inputs: readonly Tensor[]): Promise<RunResult> {
+    const result = await running;
+    giveBack(inputs, this.#init.buffers);
     return result;
   }
 

@@ -50,7 +50,8 @@ export class RequestQueue<Request extends Queued> {
   /** What can be joined to the most urgent request, itself first: those that make up `maxRows`, and one more. */
   joinable(maxRows: number, joins: boolean): Request[] {
     const first = this.#waiting[0];
-    if (first === undefined || !joins) return first === undefined ? [] : [first];
+    if (first === undefined) return [];
+    if (!joins || this.#waiting.length === 1) return [first];
     const found: Request[] = [];
     let rows = 0;
     for (const request of this.#waiting) {
@@ -64,13 +65,21 @@ export class RequestQueue<Request extends Queued> {
 
   /** Takes requests that `joinable` gave out of the queue. */
   take(requests: readonly Request[]): void {
-    const prefix = requests.every((request, index) => this.#waiting[index] === request);
-    if (prefix) this.#waiting.splice(0, requests.length);
+    const prefix = this.#startsWith(requests);
+    if (prefix && requests.length === this.#waiting.length) this.#waiting = [];
+    else if (prefix) this.#waiting.splice(0, requests.length);
     else {
       const taken = new Set(requests);
       this.#waiting = this.#waiting.filter((request) => !taken.has(request));
     }
     for (const request of requests) this.#count(request, -1);
+  }
+
+  #startsWith(requests: readonly Request[]): boolean {
+    for (let index = 0; index < requests.length; index++) {
+      if (this.#waiting[index] !== requests[index]) return false;
+    }
+    return true;
   }
 
   takeAll(): Request[] {

@@ -55,6 +55,14 @@ export async function runSession(
   signature: ModelSignature,
   inputs: readonly Tensor[],
 ): Promise<TypedTensor[]> {
+  return outputsOf(signature, await session.run(feedsOf(runtime, signature, inputs)));
+}
+
+function feedsOf(
+  runtime: OnnxRuntime,
+  signature: ModelSignature,
+  inputs: readonly Tensor[],
+): Readonly<Record<string, never>> {
   const feeds: Record<string, OnnxRuntimeTensor> = {};
   let index = 0;
   for (const spec of signature.inputs) {
@@ -62,11 +70,14 @@ export async function runSession(
     if (tensor === undefined) throw new Error(`the input "${spec.name}" is missing`);
     feeds[spec.name] = toRuntime(runtime, spec.type, tensor);
   }
-  const results = await session.run(feeds as Record<string, never>);
-  return signature.outputs.map((spec) => {
-    const result = results[spec.name];
-    if (result === undefined) throw new Error(`the output "${spec.name}" was not computed`);
-    return { type: spec.type, shape: result.dims, data: toData(result, spec.type) };
+  return feeds as Record<string, never>;
+}
+
+function outputsOf({ outputs }: ModelSignature, results: Readonly<Record<string, OnnxRuntimeTensor>>): TypedTensor[] {
+  return outputs.map(({ name, type }) => {
+    const result = results[name];
+    if (result === undefined) throw new Error(`the output "${name}" was not computed`);
+    return { type, shape: result.dims, data: toData(result, type) };
   });
 }
 
