@@ -3,8 +3,15 @@ import type { Value } from "./column-type.ts";
 import type { Column } from "./column.ts";
 import { compare } from "./predicate.ts";
 
+/** What `ColumnBounds` has seen. */
+export interface SeenBounds {
+  readonly min: Value | undefined;
+  readonly max: Value | undefined;
+  readonly unordered: boolean;
+}
+
 /** The smallest and the greatest value of a column, batch after batch. Strings compare by their UTF-8 bytes. */
-export class ColumnBounds {
+export class ColumnBounds implements SeenBounds {
   min: Value | undefined;
   max: Value | undefined;
   /** A NaN has been seen: bounds would not hold it. */
@@ -18,7 +25,7 @@ export class ColumnBounds {
   }
 
   /** Takes what others have seen. */
-  merge({ min, max, unordered }: ColumnBounds): void {
+  merge({ min, max, unordered }: SeenBounds): void {
     if (unordered) this.unordered = true;
     if (min !== undefined && max !== undefined) this.#take(min, max);
   }

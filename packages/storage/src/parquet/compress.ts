@@ -32,9 +32,22 @@ const inThread = { zstd: promisify(zstdCompress), gzip: promisify(gzip) };
 
 /** Compresses a page, a large one in a thread of Node's pool. */
 export async function compressPage(page: Uint8Array, compression: Compression): Promise<Uint8Array> {
-  if (compression === "none") return page;
-  if (compression === "snappy") return snappyCompress(page);
-  if (page.byteLength < smallPage) return pageCompressors[compression === "zstd" ? "ZSTD" : "GZIP"](page);
+  if (compression === "none" || compression === "snappy" || page.byteLength < smallPage) {
+    return compressPageNow(page, compression);
+  }
   const options = inOnePiece(page);
   return compression === "zstd" ? inThread.zstd(page, { ...checksummed, ...options }) : inThread.gzip(page, options);
+}
+
+export function compressPageNow(page: Uint8Array, compression: Compression): Uint8Array {
+  switch (compression) {
+    case "none":
+      return page;
+    case "snappy":
+      return snappyCompress(page);
+    case "gzip":
+      return gzipSync(page, inOnePiece(page));
+    case "zstd":
+      return zstdCompressSync(page, { ...checksummed, ...inOnePiece(page) });
+  }
 }

@@ -1,13 +1,10 @@
-import type { Field } from "apache-arrow";
-import { columnTypeOf } from "./arrow-type.ts";
-import { ColumnBounds } from "./column-bounds.ts";
+import { ColumnBounds, type SeenBounds } from "./column-bounds.ts";
 import { type ColumnType, isDecimal, type Value } from "./column-type.ts";
 import { wordsOfType } from "./column-words.ts";
 import type { Column } from "./column.ts";
 import { setBits } from "./bits.ts";
 import { ByteValues } from "./flat-byte-values.ts";
 import { BooleanValues, type FlatValues, type Observe, WideDecimalValues, WordValues } from "./flat-values.ts";
-import type { ColumnBounds as Bounds } from "./port.ts";
 import { encodeBits, encodeOnes } from "./run-lengths.ts";
 
 /** A page that is not compressed yet. */
@@ -23,29 +20,26 @@ export interface RawChunk {
   readonly pages: readonly RawPage[];
   readonly rows: number;
   readonly nulls: number;
-  readonly min?: Value;
-  readonly max?: Value;
+  /** Undefined for a column without an order. */
+  readonly bounds: SeenBounds | undefined;
 }
 
 /** Gathers one column without parts, row group after row group, from the arrays of Arrow: no value is made of a number. */
 export class FlatColumn {
   readonly #values: FlatValues;
   readonly #type: ColumnType;
-  /** Of the row group, and of the file. */
+  /** Of the row group. */
   #bounds: ColumnBounds | undefined;
-  readonly #total: ColumnBounds | undefined;
-  #allNulls = 0;
   #rows = 0;
   #nulls = 0;
   /** The validity of the rows so far, from when the first null came. */
   #validity: Uint8Array = new Uint8Array(1024);
 
   /** @param codec whose name errors tell */
-  constructor(field: Field, codec: string) {
-    this.#type = columnTypeOf(field);
-    this.#bounds = boundsFor(this.#type);
-    this.#total = boundsFor(this.#type);
-    this.#values = valuesFor(this.#type, codec, (column) => {
+  constructor(type: ColumnType, codec: string) {
+    this.#type = type;
+    this.#bounds = boundsFor(type);
+    this.#values = valuesFor(type, codec, (column) => {
       this.#bounds?.observe(column, column.nullCount > 0 ? column.isNull : undefined);
     });
   }
@@ -98,34 +92,20 @@ export class FlatColumn {
       pages: entries === undefined ? [data] : [{ ...entries, bytes: dictionary?.bytes ?? bytes }, data],
       rows,
       nulls,
-      ...this.#groupBounds(),
+      bounds: this.#seen(),
     };
-    this.#allNulls += nulls;
     if (nulls > 0) this.#validity.fill(0);
     this.#rows = this.#nulls = 0;
     return chunk;
   }
 
-  /** "Statistics" of the format: none where there is a NaN; a zero may stand for the other one. */
-  #groupBounds(): Pick<RawChunk, "min" | "max"> {
-    const bounds = this.#bounds;
-    if (bounds === undefined) return {};
+  #seen(): SeenBounds | undefined {
+    const seen = this.#bounds;
+    if (seen === undefined) return undefined;
     this.#bounds = boundsFor(this.#type);
-    this.#total?.merge(bounds);
-    const { min, max } = this.#valid(bounds);
-    if (min === undefined || max === undefined) return {};
-    return { min: min === 0 ? -0 : min, max: Object.is(max, -0) ? 0 : max };
-  }
-
-  #valid({ min, max, unordered }: ColumnBounds): Pick<RawChunk, "min" | "max"> {
-    if (min === undefined || max === undefined || unordered) return {};
-    const valueOf = (bound: Value): Value => (isDecimal(this.#type) ? BigInt(bound as bigint | number) : bound);
-    return { min: valueOf(min), max: valueOf(max) };
-  }
-
-  /** Of all row groups that were encoded. */
-  get bounds(): Bounds {
-    return { nulls: this.#allNulls, ...(this.#total === undefined ? {} : this.#valid(this.#total)) };
+    const valueOf = (bound: Value | undefined): Value | undefined =>
+      bound !== undefined && isDecimal(this.#type) ? BigInt(bound as bigint | number) : bound;
+    return { min: valueOf(seen.min), max: valueOf(seen.max), unordered: seen.unordered };
   }
 }
 

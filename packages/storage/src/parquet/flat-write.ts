@@ -1,16 +1,14 @@
-import { crc32 } from "node:zlib";
 import type { RecordBatch, Schema } from "apache-arrow";
 import type { ColumnMetaData, RowGroup, SchemaElement } from "hyparquet";
 import { ByteWriter } from "hyparquet-writer";
 import { writeMetadata } from "hyparquet-writer/src/metadata.js";
-import { serializeTCompactProtocol } from "hyparquet-writer/src/thrift.js";
 import { columnTypeOf } from "./arrow-type.ts";
 import type { ByteSink } from "./byte-sink.ts";
 import { bytesOfColumn } from "./column-bytes.ts";
 import { isNested } from "./column-type.ts";
 import { columnsOf } from "./column.ts";
-import { compressPage, parquetCompressions } from "./compress.ts";
-import { FlatColumn, type RawChunk, type RawPage } from "./flat-column.ts";
+import { chunkMetadata, ColumnTotal, compressChunks, type EncodedChunk } from "./encoded-chunk.ts";
+import { FlatColumn } from "./flat-column.ts";
 import { parquetElements } from "./hyparquet-schema.ts";
 import type { Compression, ParquetOutput, ParquetWriter } from "./port.ts";
 
@@ -44,6 +42,7 @@ export class FlatWriter implements ParquetWriter {
   readonly #elements: readonly SchemaElement[];
   readonly #names: readonly string[];
   readonly #columns: readonly FlatColumn[];
+  readonly #totals: readonly ColumnTotal[];
   readonly #groups: RowGroup[] = [];
   #waiting = 0;
   #rows = 0;
@@ -55,7 +54,8 @@ export class FlatWriter implements ParquetWriter {
     this.#sink = sink;
     this.#elements = parquetElements(schema);
     this.#names = schema.fields.map(({ name }) => name);
-    this.#columns = schema.fields.map((field) => new FlatColumn(field, codec));
+    this.#columns = schema.fields.map((field) => new FlatColumn(columnTypeOf(field), codec));
+    this.#totals = schema.fields.map(() => new ColumnTotal());
   }
 
   async write(batch: RecordBatch): Promise<void> {
@@ -75,22 +75,20 @@ export class FlatWriter implements ParquetWriter {
     const chunks = this.#columns.map((column) => column.encode());
     this.#waiting = 0;
     await this.#storing;
-    this.#storing = this.#store(chunks);
+    this.#storing = this.#store(compressChunks(chunks, this.#compression));
     // Who waits for it next is told.
     this.#storing.catch(() => undefined);
   }
 
-  async #store(chunks: readonly RawChunk[]): Promise<void> {
-    const compressed = await Promise.all(
-      chunks.map(({ pages }) => Promise.all(pages.map((page) => pageBytes(page, this.#compression)))),
-    );
+  async #store(encoding: Promise<readonly EncodedChunk[]>): Promise<void> {
+    const chunks = await encoding;
     if (this.#sink.size === 0) await this.#sink.write([magic]);
     const columns: ColumnMetaData[] = [];
     for (const [index, chunk] of chunks.entries()) {
-      const pages = compressed[index] ?? [];
       const element = this.#elements[index + 1] as SchemaElement;
-      columns.push(chunkMetadata(chunk, pages, element, this.#sink.size, parquetCompressions[this.#compression]));
-      await this.#sink.write(pages.map(({ bytes }) => bytes));
+      columns.push(chunkMetadata(chunk, element, this.#sink.size, this.#compression));
+      this.#totals[index]?.add(chunk);
+      await this.#sink.write(chunk.pages.map(({ bytes }) => bytes));
     }
     this.#groups.push({
       columns: columns.map((meta_data) => ({ file_offset: meta_data.data_page_offset, meta_data })),
@@ -113,7 +111,7 @@ export class FlatWriter implements ParquetWriter {
       metadata_length: 0,
     });
     await this.#sink.write([footer.getBytes(), magic]);
-    const columns = new Map(this.#names.map((name, index) => [name, this.#columns[index]?.bounds ?? {}]));
+    const columns = new Map(this.#names.map((name, index) => [name, this.#totals[index]?.bounds ?? {}]));
     return { rows: this.#rows, size: this.#sink.size, body: await this.#sink.finish(), columns };
   }
 
@@ -134,65 +132,4 @@ function rowsThatFit(batch: RecordBatch, room: number): number {
     while (rows > 1 && (offsets[rows] as number) - (offsets[0] as number) > chunkBytes) rows = Math.ceil(rows / 2);
   }
   return rows;
-}
-
-interface PageBytes {
-  readonly bytes: Uint8Array;
-  /** Its header and what it would have been uncompressed. */
-  readonly unpacked: number;
-}
-
-const plain = 0;
-const runLengths = 3;
-const dictionaryCodes = 8;
-
-/** "Data Pages" and `PageHeader` of the Parquet format, version 1. */
-async function pageBytes(page: RawPage, compression: Compression): Promise<PageBytes> {
-  const body = await compressPage(page.bytes, compression);
-  const header = new ByteWriter(64);
-  const isDictionary = page.kind === "dictionary";
-  serializeTCompactProtocol(header, {
-    field_1: isDictionary ? 2 : 0,
-    field_2: page.bytes.byteLength,
-    field_3: body.byteLength,
-    field_4: crc32(body) | 0,
-    ...(isDictionary
-      ? { field_7: { field_1: page.values, field_2: plain } }
-      : {
-          field_5: {
-            field_1: page.values,
-            field_2: page.isCoded ? dictionaryCodes : plain,
-            field_3: runLengths,
-            field_4: runLengths,
-          },
-        }),
-  });
-  const bytes = new Uint8Array(header.index + body.byteLength);
-  bytes.set(header.getBytes());
-  bytes.set(body, header.index);
-  return { bytes, unpacked: header.index + page.bytes.byteLength };
-}
-
-function chunkMetadata(
-  { rows, nulls, min, max, pages: raw }: RawChunk,
-  pages: readonly PageBytes[],
-  element: SchemaElement,
-  start: number,
-  codec: ColumnMetaData["codec"],
-): ColumnMetaData {
-  const isCoded = raw[0]?.kind === "dictionary";
-  const first = pages[0]?.bytes.byteLength ?? 0;
-  const statistics = { null_count: BigInt(nulls), ...(min === undefined ? {} : { min_value: min, max_value: max }) };
-  return {
-    type: element.type ?? "BYTE_ARRAY",
-    encodings: isCoded ? ["PLAIN", "RLE", "RLE_DICTIONARY"] : ["PLAIN", "RLE"],
-    path_in_schema: [element.name],
-    codec,
-    num_values: BigInt(rows),
-    total_uncompressed_size: BigInt(pages.reduce((sum, page) => sum + page.unpacked, 0)),
-    total_compressed_size: BigInt(pages.reduce((sum, page) => sum + page.bytes.byteLength, 0)),
-    data_page_offset: BigInt(isCoded ? start + first : start),
-    ...(isCoded ? { dictionary_page_offset: BigInt(start) } : {}),
-    statistics: statistics as NonNullable<ColumnMetaData["statistics"]>,
-  };
 }
