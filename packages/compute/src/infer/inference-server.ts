@@ -7,6 +7,7 @@ import { computeError } from "../errors.ts";
 import { grpcService, type GrpcService } from "../grpc/service.ts";
 import { createProtocolHandler } from "../protocol/handler.ts";
 import { type LambdaHandler, lambdaHandler } from "../protocol/lambda.ts";
+import { type ConnectionListener, connectionListener, type ConnectionOptions } from "../http/connection-listener.ts";
 import { nodeListener } from "../protocol/node-listener.ts";
 import type { ProtocolOptions } from "../protocol/options.ts";
 import { BufferPool } from "./buffer-pool.ts";
@@ -256,6 +257,10 @@ export class WorkerInferenceServer implements InferenceServer {
 
   listener(options: ProtocolOptions = {}): (request: IncomingMessage, response: ServerResponse) => void {
     return nodeListener(this, options);
+  }
+
+  connectionListener(options: ConnectionOptions = {}): ConnectionListener {
+    return connectionListener(this, options);
   }
 
   lambda(options: ProtocolOptions = {}): LambdaHandler {

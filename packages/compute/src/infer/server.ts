@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { GrpcService } from "../grpc/service.ts";
+import type { ConnectionListener, ConnectionOptions } from "../http/connection-listener.ts";
 import type { LambdaHandler } from "../protocol/lambda.ts";
 import type { ProtocolOptions } from "../protocol/options.ts";
 import type { ModelSettings } from "./model-settings.ts";
@@ -142,6 +143,13 @@ export interface InferenceServer extends AsyncDisposable {
    * @throws INFERENCE_OPTION_INVALID
    */
   listener(options?: ProtocolOptions): (request: IncomingMessage, response: ServerResponse) => void;
+  /**
+   * The same for the connections themselves: `net.createServer(server.connectionListener())`, or `tls.createServer`. What
+   * `node:http` does for each request is most of what a small model costs; here only unusual requests go through it.
+   *
+   * @throws INFERENCE_OPTION_INVALID
+   */
+  connectionListener(options?: ConnectionOptions): ConnectionListener;
   /** The same as an AWS Lambda handler: `export const handler = server.lambda()`. @throws INFERENCE_OPTION_INVALID */
   lambda(options?: ProtocolOptions): LambdaHandler;
   /**

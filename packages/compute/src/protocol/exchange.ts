@@ -10,7 +10,9 @@ export interface ProtocolRequest extends Caller {
   /** A header by its name in lower case. */
   header(name: string): string | undefined;
   /** The body, unpacked and within its limits. Nobody else uses its bytes. */
-  body(): Promise<Uint8Array>;
+  body(): Uint8Array | Promise<Uint8Array>;
+  /** The bytes of the body are not needed any more. */
+  release?(): void;
 }
 
 /** One answer, before it is put into the shape that the caller's server wants. */
@@ -19,6 +21,13 @@ export interface ProtocolReply {
   readonly headers: Readonly<Record<string, string>>;
   /** Several pieces where they are large: then nobody has to copy them. */
   readonly body: string | Uint8Array<ArrayBuffer> | readonly Uint8Array<ArrayBuffer>[];
+}
+
+/** In bytes. */
+export function bodyLength(body: ProtocolReply["body"]): number {
+  if (typeof body === "string") return Buffer.byteLength(body);
+  if (body instanceof Uint8Array) return body.byteLength;
+  return body.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
 /** The body in one piece. */

@@ -21,7 +21,8 @@ export async function answerInfer(
   // Whoever asks for what is not there is told before the body has come.
   if (!server.knows(name)) await server.find(name, version);
   const jsonLength = jsonLengthOf(request);
-  const body = await request.body();
+  const coming = request.body();
+  const body = coming instanceof Promise ? await coming : coming;
   const opening = server.open(name, { caller: request }, body.byteLength);
   const entry = opening instanceof Promise ? await opening : opening;
   const owned = server.buffers.owns(body) ? (body.buffer as ArrayBuffer) : null;
@@ -32,7 +33,10 @@ export async function answerInfer(
   const outputs = await entry.inferOn(model, prepareTensors(model, message.inputs, owned), options);
   const reply = codec.write(inferAnswer(model, message, outputs));
   // An ensemble may answer with what it was given.
-  if (owned !== null && model.ensemble === null) server.buffers.give(owned);
+  if (model.ensemble === null) {
+    if (owned !== null) server.buffers.give(owned);
+    request.release?.();
+  }
   return reply;
 }
 

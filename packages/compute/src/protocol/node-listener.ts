@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
 import { type BodyCollector, type BodyRules, type BodySource, collectBody } from "./body.ts";
-import { jsonHeaders, type ProtocolReply, type ProtocolRequest } from "./exchange.ts";
+import { bodyLength, jsonHeaders, type ProtocolReply, type ProtocolRequest } from "./exchange.ts";
 import { bodyRules, type InternalProtocolOptions, resolveProtocolOptions } from "./options.ts";
 import { createRouter } from "./router.ts";
 
@@ -96,7 +96,7 @@ class NodeExchange implements ProtocolRequest, BodySource {
   send({ status, headers, body }: ProtocolReply): void {
     const response = this.#response;
     if (response.destroyed) return;
-    const length = lengthOf(body);
+    const length = bodyLength(body);
     // `node:http` writes a list as it stands, and looks each name of an object up.
     const list = headers === jsonHeaders ? ["Content-Type", "application/json"] : Object.entries(headers).flat();
     list.push("Content-Length", String(length));
@@ -113,10 +113,4 @@ class NodeExchange implements ProtocolRequest, BodySource {
       response.end();
     }
   }
-}
-
-function lengthOf(body: ProtocolReply["body"]): number {
-  if (typeof body === "string") return Buffer.byteLength(body);
-  if (body instanceof Uint8Array) return body.byteLength;
-  return body.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }

@@ -1,36 +1,64 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { createServer } from "node:http";
+import {
+  type AddressInfo,
+  connect,
+  createServer as createConnections,
+  type Server as Listener,
+  type Socket,
+} from "node:net";
 import { deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { scale } from "../../test/onnx-models.ts";
 import { createInferenceServer, type InferenceServer } from "../infer/index.ts";
+import type { ProtocolOptions } from "./options.ts";
+
+/** The two ways of serving sockets, which answer alike. */
+const ways = {
+  "a listener of node:http": (options?: ProtocolOptions): Listener => createServer(server.listener(options)),
+  "a listener for connections": (options?: ProtocolOptions): Listener =>
+    createConnections(server.connectionListener(options)),
+} as const;
+type Way = keyof typeof ways;
+const everyWay = Object.keys(ways) as Way[];
 
 let server: InferenceServer;
-let listener: Server;
-let port: number;
+const listeners: Map<Way, Listener> = new Map();
+const sockets: Set<Socket> = new Set();
+
+async function listen(listener: Listener): Promise<number> {
+  listener.on("connection", (socket: Socket) => sockets.add(socket.once("close", () => sockets.delete(socket))));
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  return (listener.address() as AddressInfo).port;
+}
+
 beforeAll(async () => {
   server = createInferenceServer();
   await server.load("scale", { onnx: scale(2), version: "7" });
   await server.load("wide", { onnx: scale(3), batching: { maxBatchRows: 200_000 } });
   await server.load("held", { onnx: scale(2), batching: { maxDelayMs: 60_000 } });
-  listener = createServer(server.listener({ maxBodyBytes: 8_000_000, offloadBytes: 100_000 }));
-  listener.listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  ({ port } = listener.address() as AddressInfo);
+  for (const way of everyWay) {
+    const listener = ways[way]({ maxBodyBytes: 8_000_000, offloadBytes: 100_000 });
+    await listen(listener);
+    listeners.set(way, listener);
+  }
 });
 afterAll(async () => {
-  listener.closeAllConnections();
-  listener.close();
+  for (const listener of listeners.values()) listener.close();
+  for (const socket of sockets) socket.destroy();
   await server[Symbol.asyncDispose]();
 });
 
 const input = { name: "x", datatype: "FP32", shape: [1, 2], data: [1, 2] };
 const body = JSON.stringify({ inputs: [input] });
-const post = (model: string, sent: BodyInit, headers: Record<string, string> = {}) =>
-  fetch(`http://127.0.0.1:${port}/v2/models/${model}/infer`, { method: "POST", body: sent, headers });
+const portOf = (way: Way): number => (listeners.get(way)?.address() as AddressInfo).port;
+const postBy =
+  (way: Way) =>
+  (model: string, sent: BodyInit, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(`http://127.0.0.1:${portOf(way)}/v2/models/${model}/infer`, { method: "POST", body: sent, headers });
 
 /** JSON with the bytes of a float tensor behind it. */
 function binary(
@@ -51,7 +79,9 @@ const golden = {
   response: `7b226d6f64656c5f6e616d65223a227363616c65222c226d6f64656c5f76657273696f6e223a2237222c226f757470757473223a5b7b226e616d65223a2279222c227368617065223a5b312c325d2c226461746174797065223a2246503332222c22706172616d6574657273223a7b2262696e6172795f646174615f73697a65223a387d7d5d7d0000803f000080c0`,
 };
 
-describe("as a listener of node:http", () => {
+describe.each(everyWay)("as %s", (way) => {
+  const post = postBy(way);
+
   test("answers as the fetch handler does", async () => {
     const handler = server.handler();
     for (const [path, init] of [
@@ -65,7 +95,7 @@ describe("as a listener of node:http", () => {
       ["/elsewhere", { method: "PUT" }],
     ] as const) {
       const direct = await handler(new Request(`http://localhost${path}`, init));
-      const served = await fetch(`http://127.0.0.1:${port}${path}`, init);
+      const served = await fetch(`http://127.0.0.1:${portOf(way)}${path}`, init);
       expect([served.status, await served.text()]).toEqual([direct.status, await direct.text()]);
       expect(served.headers.get("content-type")).toBe(direct.headers.get("content-type"));
     }
@@ -150,7 +180,8 @@ test("a large answer in binary is the same whichever way it goes out", async () 
   const values = Array.from({ length: 40_000 }, (_, index) => index);
   const { body: bytes, headers } = binary(20_000, values);
   const path = "/v2/models/wide/infer";
-  const served = await post("wide", bytes, headers);
+  const served = await postBy("a listener of node:http")("wide", bytes, headers);
+  const connected = await postBy("a listener for connections")("wide", bytes, headers);
   const direct = await server.handler()(
     new Request(`http://localhost${path}`, { method: "POST", body: bytes, headers }),
   );
@@ -158,6 +189,7 @@ test("a large answer in binary is the same whichever way it goes out", async () 
   const called = await server.lambda()({ ...event, body: Buffer.from(bytes).toString("base64") });
   const [first, ...others] = [
     Buffer.from(await served.arrayBuffer()),
+    Buffer.from(await connected.arrayBuffer()),
     Buffer.from(await direct.arrayBuffer()),
     Buffer.from(called.body, "base64"),
   ];
@@ -172,11 +204,11 @@ test("who reads a body beside the listener gets its bytes, whole and unchanged",
   const watched = createServer((request, response) => {
     answer(request, response);
     request.on("data", (piece: Buffer) => seen.push(piece));
-  }).listen(0, "127.0.0.1");
-  await once(watched, "listening");
+  });
+  const port = await listen(watched);
   const values = Array.from({ length: 100_000 }, (_, index) => index);
   const { body: bytes, headers } = binary(50_000, values);
-  const url = `http://127.0.0.1:${(watched.address() as AddressInfo).port}/v2/models/wide/infer`;
+  const url = `http://127.0.0.1:${port}/v2/models/wide/infer`;
   const reply = await fetch(url, { method: "POST", body: bytes, headers });
   expect(reply.status).toBe(200);
   expect(Buffer.compare(Buffer.concat(seen), bytes)).toBe(0);
@@ -200,19 +232,18 @@ test("no more than a bound waits for the thread of large bodies; a lone one alwa
   expect(() => server.lambda({ offloadMaxBytes: 0 })).toThrow("offloadMaxBytes");
 });
 
-describe("clients that do harm", () => {
+describe.each(everyWay)("clients that do harm to %s", (way) => {
+  const post = postBy(way);
   const open = async (): Promise<Socket> => {
-    const socket = connect(port, "127.0.0.1");
+    const socket = connect(portOf(way), "127.0.0.1");
     await once(socket, "connect");
     return socket;
   };
   const head = `POST /v2/models/scale/infer HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n`;
 
   test("one that sends a byte at a time is told 408, and holds up nobody", async () => {
-    const impatient = createServer(server.listener({ bodyTimeoutMs: 200 }));
-    impatient.listen(0, "127.0.0.1");
-    await once(impatient, "listening");
-    const slow = connect((impatient.address() as AddressInfo).port, "127.0.0.1");
+    const impatient = ways[way]({ bodyTimeoutMs: 200 });
+    const slow = connect(await listen(impatient), "127.0.0.1");
     slow.write(`${head}\r\n`);
     const drip = setInterval(() => slow.write("{"), 20);
     slow.once("close", () => clearInterval(drip));
@@ -220,7 +251,6 @@ describe("clients that do harm", () => {
     const [answer] = (await once(slow, "data")) as [Buffer];
     clearInterval(drip);
     slow.destroy();
-    impatient.closeAllConnections();
     impatient.close();
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 408 /);
     expect(answer.toString()).toContain("200 ms");
@@ -228,7 +258,7 @@ describe("clients that do harm", () => {
 
   test("one that goes away takes its waiting request out of the queue", async () => {
     const gone = new AbortController();
-    const url = `http://127.0.0.1:${port}/v2/models/held/infer`;
+    const url = `http://127.0.0.1:${portOf(way)}/v2/models/held/infer`;
     const waiting = fetch(url, { method: "POST", body, signal: gone.signal });
     const queued = (): number | undefined => server.statistics()["held"]?.queued;
     await expect.poll(queued, { timeout: 20_000 }).toBe(1);

@@ -1,0 +1,83 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+import type { WorkerInferenceServer } from "../infer/inference-server.ts";
+import { invalidOption } from "../infer/options.ts";
+import { nodeListener } from "../protocol/node-listener.ts";
+import {
+  bodyRules,
+  type InternalProtocolOptions,
+  type ProtocolOptions,
+  resolveProtocolOptions,
+} from "../protocol/options.ts";
+import { createRouter } from "../protocol/router.ts";
+import { type ConnectionContext, HttpConnection } from "./http-connection.ts";
+import { IdleConnections } from "./idle-connections.ts";
+
+export interface ConnectionOptions extends ProtocolOptions {
+  /** Milliseconds that a connection may be idle, also before its first request. Default 5,000. */
+  readonly keepAliveTimeoutMs?: number;
+  /** Answers requests for other paths than `/v2`, those below it, and `/metrics`. Default: they are not found. */
+  readonly otherwise?: (request: IncomingMessage, response: ServerResponse) => void;
+}
+
+/** A listener for the connections of a `net.Server` or `tls.Server`. */
+export interface ConnectionListener {
+  (socket: Socket): void;
+  /** Closes the connections on which nobody waits for an answer. To be called after the server's own `close`. */
+  closeIdleConnections(): void;
+}
+
+type InternalConnectionOptions = ConnectionOptions & InternalProtocolOptions;
+
+/**
+ * The protocol for the connections themselves: `net.createServer(server.connectionListener())`. Requests whose head is of the
+ * plain form are read here, at less than half of what `node:http` takes for one; the first other request of a connection
+ * goes to `node:http` with its connection, by the same rules and with the same answers.
+ *
+ * @throws INFERENCE_OPTION_INVALID
+ */
+export function connectionListener(
+  server: WorkerInferenceServer,
+  options: InternalConnectionOptions = {},
+): ConnectionListener {
+  const { keepAliveTimeoutMs = 5000, otherwise, ...protocol } = options;
+  if (!(keepAliveTimeoutMs > 0)) {
+    throw invalidOption("keepAliveTimeoutMs", keepAliveTimeoutMs, "a number of milliseconds above 0");
+  }
+  const resolved = resolveProtocolOptions(protocol);
+  const ours = nodeListener(server, protocol);
+  const http = createServer({ keepAliveTimeout: keepAliveTimeoutMs }, (request, response) => {
+    if (otherwise === undefined || isOfProtocol(request.url ?? "/")) ours(request, response);
+    else otherwise(request, response);
+  });
+  // It listens nowhere; this is what starts its limits of time for headers and bodies.
+  http.emit("listening");
+  const idle = new IdleConnections(keepAliveTimeoutMs);
+  const context: ConnectionContext = {
+    rules: bodyRules(resolved, server.buffers),
+    idle,
+    keepAliveSeconds: Math.floor(keepAliveTimeoutMs / 1000),
+    answer: createRouter(server, resolved),
+    isOurs: otherwise === undefined ? () => true : isOfProtocol,
+    handOver(socket, bytes) {
+      socket.unshift(bytes);
+      http.emit("connection", socket);
+      process.nextTick(() => socket.resume());
+    },
+  };
+  const listener = (socket: Socket): void => {
+    socket.setNoDelay(true);
+    new HttpConnection(socket, context);
+  };
+  return Object.assign(listener, {
+    closeIdleConnections() {
+      idle.closeIdle();
+      http.closeIdleConnections();
+    },
+  });
+}
+
+function isOfProtocol(path: string): boolean {
+  return /^\/(?:v2(?:[/?]|$)|metrics(?:\?|$))/.test(path);
+}
