@@ -1,11 +1,10 @@
-import { createServer, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 
 import { packError, unpackError } from "../errors-in-transit.ts";
+import { type ConnectionListener, connectionListener } from "../http/connection-listener.ts";
 import { WorkerInferenceServer } from "../infer/inference-server.ts";
 import type { ShadowReport } from "../infer/shadow.ts";
-import { nodeListener } from "../protocol/node-listener.ts";
 import type { ClusterView, RepositoryControl, RepositoryIndexEntry } from "../protocol/options.ts";
 import type { ModelFigures } from "../infer/figures.ts";
 import type { Answer, Ask, Change, ListenerWrapper, FromMember, MemberStart, ToMember } from "./messages.ts";
@@ -13,23 +12,22 @@ import type { Answer, Ask, Change, ListenerWrapper, FromMember, MemberStart, ToM
 /** One process of a cluster: it serves the connections that it is sent, and changes its models with the others. */
 class Member implements ClusterView {
   readonly #server: WorkerInferenceServer;
-  readonly #http: Server;
+  readonly #serve: ConnectionListener;
   readonly #decisions: Map<number, (go: boolean) => void> = new Map();
   readonly #asked: Map<number, { resolve: (value: Answer) => void; reject: (error: Error) => void }> = new Map();
   readonly #sockets: Set<Socket> = new Set();
   #lastAsk = 0;
   #ready = false;
 
-  constructor(start: MemberStart, wrap: ListenerWrapper) {
+  constructor(start: MemberStart, wrap: ListenerWrapper | undefined) {
     this.#server = new WorkerInferenceServer(start.server);
     const repository: RepositoryControl = {
       index: async () => (await this.#ask({ what: "index" })) as readonly RepositoryIndexEntry[],
       load: async (name, settings) => void (await this.#ask({ what: "load", name, settings })),
       unload: async (name, { dependents = false } = {}) => void (await this.#ask({ what: "unload", name, dependents })),
     };
-    this.#http = createServer(wrap(nodeListener(this.#server, { ...start.protocol, cluster: this, repository })));
-    // It listens nowhere; this is what starts its limits of time for headers and bodies.
-    this.#http.emit("listening");
+    const options = { ...start.protocol, cluster: this, repository };
+    this.#serve = connectionListener(this.#server, wrap === undefined ? options : { ...options, wrap });
   }
 
   get ready(): boolean {
@@ -44,10 +42,9 @@ class Member implements ClusterView {
     switch (message.kind) {
       case "connection":
         if (socket === undefined) break;
-        socket.setNoDelay(true);
         this.#sockets.add(socket);
         socket.once("close", () => this.#sockets.delete(socket));
-        this.#http.emit("connection", socket);
+        this.#serve(socket);
         socket.resume();
         break;
       case "change":
@@ -106,7 +103,7 @@ class Member implements ClusterView {
   async #stop(): Promise<void> {
     const latest = performance.now() + stopMs;
     while (this.#sockets.size > 0 && performance.now() < latest) {
-      this.#http.closeIdleConnections();
+      this.#serve.closeIdleConnections();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     await this.#server[Symbol.asyncDispose]();
@@ -146,7 +143,7 @@ function send(message: FromMember): void {
 }
 
 async function start(given: MemberStart): Promise<Member> {
-  let wrap: ListenerWrapper = (listener) => listener;
+  let wrap: ListenerWrapper | undefined;
   if (given.wrapper !== null) wrap = ((await import(given.wrapper)) as { readonly default: ListenerWrapper }).default;
   return new Member(given, wrap);
 }

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import type { Socket } from "node:net";
 
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
@@ -18,7 +18,7 @@ export interface ConnectionOptions extends ProtocolOptions {
   /** Milliseconds that a connection may be idle, also before its first request. Default 5,000. */
   readonly keepAliveTimeoutMs?: number;
   /** Answers requests for other paths than `/v2`, those below it, and `/metrics`. Default: they are not found. */
-  readonly otherwise?: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly otherwise?: RequestListener;
 }
 
 /** A listener for the connections of a `net.Server` or `tls.Server`. */
@@ -28,7 +28,10 @@ export interface ConnectionListener {
   closeIdleConnections(): void;
 }
 
-type InternalConnectionOptions = ConnectionOptions & InternalProtocolOptions;
+interface InternalConnectionOptions extends ConnectionOptions, Pick<InternalProtocolOptions, "cluster"> {
+  /** Puts something around the listener of every request; then all of them go through `node:http`. */
+  readonly wrap?: (listener: RequestListener) => RequestListener;
+}
 
 /**
  * The protocol for the connections themselves: `net.createServer(server.connectionListener())`. Requests whose head is of the
@@ -41,16 +44,17 @@ export function connectionListener(
   server: WorkerInferenceServer,
   options: InternalConnectionOptions = {},
 ): ConnectionListener {
-  const { keepAliveTimeoutMs = 5000, otherwise, ...protocol } = options;
+  const { keepAliveTimeoutMs = 5000, otherwise, wrap, ...protocol } = options;
   if (!(keepAliveTimeoutMs > 0)) {
     throw invalidOption("keepAliveTimeoutMs", keepAliveTimeoutMs, "a number of milliseconds above 0");
   }
   const resolved = resolveProtocolOptions(protocol);
-  const ours = nodeListener(server, protocol);
-  const http = createServer({ keepAliveTimeout: keepAliveTimeoutMs }, (request, response) => {
-    if (otherwise === undefined || isOfProtocol(request.url ?? "/")) ours(request, response);
+  const listener = nodeListener(server, protocol);
+  const answer: RequestListener = (request, response) => {
+    if (otherwise === undefined || isOfProtocol(request.url ?? "/")) listener(request, response);
     else otherwise(request, response);
-  });
+  };
+  const http = createServer({ keepAliveTimeout: keepAliveTimeoutMs }, wrap === undefined ? answer : wrap(answer));
   // It listens nowhere; this is what starts its limits of time for headers and bodies.
   http.emit("listening");
   const idle = new IdleConnections(keepAliveTimeoutMs);
@@ -59,18 +63,18 @@ export function connectionListener(
     idle,
     keepAliveSeconds: Math.floor(keepAliveTimeoutMs / 1000),
     answer: createRouter(server, resolved),
-    isOurs: otherwise === undefined ? () => true : isOfProtocol,
+    isOurs: (path) => wrap === undefined && (otherwise === undefined || isOfProtocol(path)),
     handOver(socket, bytes) {
       socket.unshift(bytes);
       http.emit("connection", socket);
       process.nextTick(() => socket.resume());
     },
   };
-  const listener = (socket: Socket): void => {
+  const serve = (socket: Socket): void => {
     socket.setNoDelay(true);
-    new HttpConnection(socket, context);
+    new HttpConnection(socket, context).start();
   };
-  return Object.assign(listener, {
+  return Object.assign(serve, {
     closeIdleConnections() {
       idle.closeIdle();
       http.closeIdleConnections();

@@ -52,9 +52,13 @@ export class HttpConnection implements ProtocolRequest, BodySource, Idling {
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket;
     this.#context = context;
-    socket.on("data", this.#onData).on("drain", this.#onDrain);
-    socket.on("end", this.#onEnd).on("close", this.#onEnd).on("error", ignore);
-    context.idle.add(this);
+  }
+
+  /** Begins to read. */
+  start(): void {
+    this.#socket.on("data", this.#onData).on("drain", this.#onDrain);
+    this.#socket.on("end", this.#onEnd).on("close", this.#onEnd).on("error", ignore);
+    this.#context.idle.add(this);
   }
 
   get idle(): boolean {

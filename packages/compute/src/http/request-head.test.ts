@@ -69,18 +69,16 @@ describe("the head of a request", () => {
 
   test("is what node:http takes it for, whatever is sent", async () => {
     const name = fc.constantFrom(
-      ...[
-        "Host",
-        "Content-Length",
-        "content-length",
-        "Transfer-Encoding",
-        "Expect",
-        "Connection",
-        "X-Y",
-        "a b",
-        "A:",
-        "",
-      ],
+      "Host",
+      "Content-Length",
+      "content-length",
+      "Transfer-Encoding",
+      "Expect",
+      "Connection",
+      "X-Y",
+      "a b",
+      "A:",
+      "",
     );
     const value = fc.oneof(
       fc.constantFrom(
@@ -103,14 +101,16 @@ describe("the head of a request", () => {
     );
     const field = fc.tuple(name, fc.constantFrom(": ", ":", " : ", ":\t"), value).map((parts) => parts.join(""));
     const line = fc.constantFrom(
-      ...[
-        "POST /v2/models/m/infer HTTP/1.1",
-        "GET /v2?x=y HTTP/1.1",
-        "HEAD / HTTP/1.1",
-        "GET  /v2 HTTP/1.1",
-        "GET /a b HTTP/1.1",
-      ],
-      ...["GET /v2 HTTP/1.0", "get /v2 HTTP/1.1", "GET * HTTP/1.1", "POST /v2#x HTTP/1.1", "GET /\u00e9 HTTP/1.1"],
+      "POST /v2/models/m/infer HTTP/1.1",
+      "GET /v2?x=y HTTP/1.1",
+      "HEAD / HTTP/1.1",
+      "GET  /v2 HTTP/1.1",
+      "GET /a b HTTP/1.1",
+      "GET /v2 HTTP/1.0",
+      "get /v2 HTTP/1.1",
+      "GET * HTTP/1.1",
+      "POST /v2#x HTTP/1.1",
+      "GET /\u00e9 HTTP/1.1",
     );
     const heads = fc.tuple(line, fc.array(field, { maxLength: 4 })).map(([first, fields]) => [first, host, ...fields]);
     let taken = 0;

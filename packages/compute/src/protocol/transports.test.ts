@@ -28,11 +28,15 @@ let server: InferenceServer;
 const listeners: Map<Way, Listener> = new Map();
 const sockets: Set<Socket> = new Set();
 
+function addressOf(listener: Listener): AddressInfo {
+  return listener.address() as AddressInfo;
+}
+
 async function listen(listener: Listener): Promise<number> {
   listener.on("connection", (socket: Socket) => sockets.add(socket.once("close", () => sockets.delete(socket))));
   listener.listen(0, "127.0.0.1");
   await once(listener, "listening");
-  return (listener.address() as AddressInfo).port;
+  return addressOf(listener).port;
 }
 
 beforeAll(async () => {
@@ -54,7 +58,7 @@ afterAll(async () => {
 
 const input = { name: "x", datatype: "FP32", shape: [1, 2], data: [1, 2] };
 const body = JSON.stringify({ inputs: [input] });
-const portOf = (way: Way): number => (listeners.get(way)?.address() as AddressInfo).port;
+const portOf = (way: Way): number => addressOf(listeners.get(way) as Listener).port;
 const postBy =
   (way: Way) =>
   (model: string, sent: BodyInit, headers: Record<string, string> = {}): Promise<Response> =>
