@@ -192,7 +192,7 @@ const storeErrors = {
     status: 404,
     retryable: false,
     message: (d: { method: string; path: string }): string =>
-      `There is no ${d.method} ${d.path}. Use POST /read, POST /get-online-features or GET /openapi.json.`,
+      `There is no ${d.method} ${d.path}. Use POST /read, POST /nearest, POST /get-online-features or GET /openapi.json.`,
   },
   NOT_ACCEPTABLE: {
     status: 406,

@@ -1,12 +1,20 @@
 import { type ErrorFactory, errorFactory } from "@ashlar/core";
 
+/** A value as a message tells it, whatever it is and however large. */
+export function shown(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
+  const text = typeof value === "string" ? JSON.stringify(value.slice(0, 100)) : String(value);
+  return text.length > 120 || (typeof value === "string" && value.length > 100) ? `${text.slice(0, 120)}...` : text;
+}
+
 /** The part of the package's errors that the client throws too: a bundle for browsers has no others. */
 export const clientErrors = {
   ENTITY_KEY_INVALID: {
     status: 400,
     retryable: false,
     message: (d: { key: string; row: number; value: unknown; wanted: string }): string =>
-      `Entity row ${d.row} has ${d.value === undefined ? "nothing" : String(d.value)} for "${d.key}", but ${d.wanted} is wanted. Give every key and input the selected features need.`,
+      `Entity row ${d.row} has ${shown(d.value)} for "${d.key}", but ${d.wanted} is wanted. Give every key and input the selected features need.`,
   },
   ON_DEMAND_FAILED: {
     status: 500,

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { shown } from "../client/errors.ts";
 import type { FeatureView } from "../define/feature-view.ts";
 import { dimensionsOf, isValueOf, type Value, type ValueType, type VectorType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
@@ -70,7 +71,7 @@ export async function nearest(
     throw invalid(`"k" is ${k}, and must be a whole number from 1 to ${mostNeighbours}`);
   }
   if (!metrics.includes(metric))
-    throw invalid(`"metric" is ${JSON.stringify(metric)}, and must be one of ${metrics.join(", ")}`);
+    throw invalid(`"metric" is ${shown(metric)}, and must be one of ${metrics.join(", ")}`);
   const layout = layoutOf(view.features);
   const reader = layout.reader();
   const slot = layout.names.indexOf(feature);
@@ -123,7 +124,7 @@ function featureOf(view: FeatureView, asked: string | undefined): string {
   const feature = asked ?? (vectors.length === 1 ? vectors[0] : undefined);
   if (feature !== undefined && vectors.includes(feature)) return feature;
   const known = vectors.length === 0 ? "none" : vectors.join(", ");
-  throw invalid(`"feature" must name a vector of "${view.name}", not ${JSON.stringify(asked)}; it has: ${known}`);
+  throw invalid(`"feature" must name a vector of "${view.name}", not ${shown(asked)}; it has: ${known}`);
 }
 
 function queryOf(view: FeatureView, feature: string, vector: NearestOptions["vector"]): Float32Array {

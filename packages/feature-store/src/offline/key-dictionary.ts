@@ -95,6 +95,10 @@ export function keyPart(column: ColumnData, row: number): KeyPart {
   return column.values[row] as number;
 }
 
+/** Whether a value is an integer of 64 bits. A number beyond 2^53 is none: it may stand for several. */
+export const isInteger = (value: unknown): value is bigint | number =>
+  typeof value === "bigint" ? BigInt.asIntN(64, value) === value : Number.isSafeInteger(value);
+
 /** The one form of an integer key: a number where that is exact. */
 export function exactInteger(value: bigint | number): bigint | number {
   const number = Number(value);

@@ -7,7 +7,7 @@ import { aggregations } from "../offline/aggregation.ts";
 import type { ColumnData } from "../offline/column-data.ts";
 import { columnReader } from "../offline/column-reader.ts";
 import { inputColumns, readerOf } from "../offline/join.ts";
-import { exactInteger, type KeyPart } from "../offline/key-dictionary.ts";
+import { exactInteger, isInteger, type KeyPart } from "../offline/key-dictionary.ts";
 import { buildTimeline } from "../offline/timeline.ts";
 import { entityKey } from "../online/entity-key.ts";
 import { layoutOf } from "../online/layout.ts";
@@ -147,7 +147,7 @@ function idOf(view: FeatureView & { readonly push: PushSource }, event: PushEven
 
 function keyPart(view: FeatureView, event: PushEvent, row: number, { column, type }: ViewKey): KeyPart {
   const cell = event[column];
-  if (type === "int64" && (typeof cell === "bigint" || Number.isSafeInteger(cell))) return exactInteger(cell as bigint);
+  if (type === "int64" && isInteger(cell)) return exactInteger(cell);
   if (type !== "int64" && typeof cell === type) return cell as KeyPart;
   throw invalidEvent(view, row, `its key "${column}" is no ${type}`);
 }

@@ -1,6 +1,6 @@
 import type { FeatureView } from "../define/feature-view.ts";
 import { featureStoreError } from "../errors.ts";
-import { exactInteger, type KeyPart } from "../offline/key-dictionary.ts";
+import { exactInteger, isInteger, type KeyPart } from "../offline/key-dictionary.ts";
 import { entityKey } from "../online/entity-key.ts";
 
 /**
@@ -27,7 +27,3 @@ function keyOf(view: FeatureView, row: Readonly<Record<string, unknown>>, i: num
   }
   return missing ? undefined : entityKey(parts);
 }
-
-/** A number beyond 2^53 is no integer here: it may stand for several. */
-const isInteger = (value: unknown): value is bigint | number =>
-  typeof value === "bigint" || Number.isSafeInteger(value);

@@ -1,9 +1,9 @@
-import type { View } from "../define/selection.ts";
-import type { HandlerLimits } from "./limits.ts";
+import { shown } from "../client/errors.ts";
+import { resolveSelection, type View } from "../define/selection.ts";
 import { valueItems } from "./columns-to-json.ts";
 import { type OnlineColumns, readingStatuses } from "./online-columns.ts";
 import type { Reading } from "./read.ts";
-import { entityRows, invalid, isObject } from "./wire.ts";
+import { entityRows, featuresOf, invalid, isObject, type Scope } from "./wire.ts";
 
 const statuses: Readonly<Record<Reading["status"], string>> = {
   PRESENT: "PRESENT",
@@ -15,44 +15,66 @@ const statuses: Readonly<Record<Reading["status"], string>> = {
 };
 
 /** What a request asks for. */
-export interface Asked {
+interface Asked {
   readonly views: readonly View[];
   readonly features: readonly string[];
   readonly entities: readonly Readonly<Record<string, unknown>>[];
-  /** Epoch milliseconds. */
-  readonly at: number;
+  readonly answer: FeastAnswer;
+}
+
+/** What an answer repeats of its request. */
+interface FeastAnswer {
+  /** The values of each key. */
+  readonly keys: readonly (readonly [name: string, values: readonly unknown[]])[];
+  /** The names of its columns, keys first. */
+  readonly names: readonly string[];
 }
 
 /**
- * A request of Feast's feature server: `entities` is a list of values per key. An expired value comes as null with the
+ * A request of Feast's feature server: `entities` is a list of values per key. `features` that are null or none, and a
+ * `feature_service` that is null, stand for nothing, as its own clients send them. An expired value comes as null with the
  * status OUTSIDE_MAX_AGE.
  *
- * @throws REQUEST_INVALID
+ * @throws REQUEST_INVALID, also when two columns of the answer would have one name; FEATURE_UNKNOWN
  */
-export function fromFeast(
-  body: Readonly<Record<string, unknown>>,
-  { views, features }: Pick<Asked, "views" | "features">,
-  { at, limits }: { readonly at: number; readonly limits: Required<HandlerLimits> },
-): Asked {
-  const { entities } = body;
+export function fromFeast(body: Readonly<Record<string, unknown>>, scope: Scope): Asked {
+  const { entities, feature_service: service, full_feature_names: full } = body;
+  if (full != null && typeof full !== "boolean") throw invalid('"full_feature_names" must be true or false');
+  const listed = Array.isArray(body["features"]) && body["features"].length === 0 ? null : body["features"];
+  if (listed != null && service != null) throw invalid('it has both "features" and "feature_service"');
+  const { views, features, selected } = featuresOf(listed ?? undefined, service ?? undefined, scope);
   if (!isObject(entities)) throw invalid('"entities" must be an object of lists, one per key');
   const columns = Object.entries(entities);
-  const rows = (columns[0]?.[1] as unknown[] | undefined)?.length ?? 0;
-  if (!columns.every(([, values]) => Array.isArray(values) && values.length === rows)) {
+  const length = (columns[0]?.[1] as unknown[] | undefined)?.length ?? 0;
+  if (!columns.every(([, values]) => Array.isArray(values) && values.length === length)) {
     throw invalid('the lists in "entities" must be of one length');
   }
-  const table = Array.from({ length: rows }, (_, i) =>
+  const table = Array.from({ length }, (_, i) =>
     Object.fromEntries(columns.map(([name, values]) => [name, (values as unknown[])[i]])),
   );
-  return { views, features, entities: entityRows(views, table, limits), at };
+  const rows = entityRows(selected, table, scope.limits);
+  const told = resolveSelection(views, features).names.map((name) =>
+    full === true ? name.replace(":", "__") : name.slice(name.indexOf(":") + 1),
+  );
+  const names = [...columns.map(([name]) => name), ...told];
+  assertDistinct(names);
+  return { views, features, entities: rows, answer: { keys: columns as FeastAnswer["keys"], names } };
 }
 
-/** The answer in Feast's shape: one result per column, keys first. */
-export function toFeast(body: Readonly<Record<string, unknown>>, read: OnlineColumns, at: number): string {
-  const full = body["full_feature_names"] === true;
-  const entities = Object.entries(body["entities"] as Readonly<Record<string, readonly unknown[]>>);
+function assertDistinct(names: readonly string[]): void {
+  const taken = new Set<string>();
+  for (const name of names) {
+    if (taken.has(name)) {
+      throw invalid(`two columns of its answer would be named ${shown(name)}; ask for "full_feature_names": true`);
+    }
+    taken.add(name);
+  }
+}
+
+/** The answer in Feast's shape: one result per column, keys first. @param at epoch milliseconds */
+export function toFeast(read: OnlineColumns, { keys: given, names }: FeastAnswer, at: number): string {
   const epoch = new Date(0).toISOString();
-  const keys = entities.map(([, values]) =>
+  const keys = given.map(([, values]) =>
     JSON.stringify({
       values,
       statuses: values.map(() => "PRESENT"),
@@ -69,11 +91,7 @@ export function toFeast(body: Readonly<Record<string, unknown>>, read: OnlineCol
     timestamps.set(ageMs, times);
     return `{"values":[${valueItems(column)}],"statuses":[${words.of(column.statuses)}],"event_timestamps":${times}}`;
   });
-  const feature_names = [
-    ...entities.map(([name]) => name),
-    ...read.names.map((name) => (full ? name.replace(":", "__") : name.slice(name.indexOf(":") + 1))),
-  ];
-  return `{"metadata":${JSON.stringify({ feature_names })},"results":[${[...keys, ...features].join()}]}`;
+  return `{"metadata":${JSON.stringify({ feature_names: names })},"results":[${[...keys, ...features].join()}]}`;
 }
 
 /** Statuses as the items of a JSON list. Most columns have one status throughout, whose text is made once. */

@@ -1,20 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { isAshlarError, type Logger } from "@ashlar/core";
 import type { FeatureView } from "../define/feature-view.ts";
-import { resolveSelection, type View } from "../define/selection.ts";
+import type { View } from "../define/selection.ts";
 import type { FeatureService } from "../define/service.ts";
 import { featureStoreError } from "../errors.ts";
 import type { NearestOptions } from "../nearest/nearest.ts";
 import { arrowMedia, jsonMedia, preferredMedia } from "./accept.ts";
 import { columnsToArrow } from "./columns-to-arrow.ts";
 import { rowsToJson } from "./columns-to-json.ts";
-import { type Asked, fromFeast, toFeast } from "./feast.ts";
+import { fromFeast, toFeast } from "./feast.ts";
 import { type HandlerLimits, handlerLimits } from "./limits.ts";
 import { type FoundNearest, nearestOf, nearestToJson } from "./nearest.ts";
 import { openFeatureApi } from "./openapi.ts";
 import type { OnlineColumns } from "./online-columns.ts";
 import type { ReadRequest } from "./read.ts";
-import { entityRows, featuresOf, invalid, jsonBody } from "./wire.ts";
+import { entityRows, featuresOf, invalid, jsonBody, type Scope } from "./wire.ts";
 
 export interface HandlerOptions extends HandlerLimits {
   /** Services that may be asked for by name; default none. */
@@ -41,13 +41,14 @@ export function createHandler(
   context: HandlerContext,
   options: HandlerOptions,
 ): (request: Request) => Promise<Response> {
+  const { views } = context;
   const services = options.services ?? [];
-  const limits = handlerLimits(options);
+  const scope: Scope = { views, services, limits: handlerLimits(options) };
   const routes: Readonly<Record<string, Route>> = {
-    "POST /read": (request, id) => ownRead(context, { services, limits, id }, request),
-    "POST /get-online-features": (request, id) => feastRead(context, { services, limits, id }, request),
-    "POST /nearest": (request) => nearest(context, limits, request),
-    "GET /openapi.json": async () => Response.json(openFeatureApi({ views: context.views, services })),
+    "POST /read": (request, id) => ownRead(context, scope, request, id),
+    "POST /get-online-features": (request, id) => feastRead(context, scope, request, id),
+    "POST /nearest": (request) => nearest(context, scope.limits, request),
+    "GET /openapi.json": async () => Response.json(openFeatureApi({ views, services })),
   };
   return async (request) => {
     const given = request.headers.get(requestIdHeader) ?? "";
@@ -66,20 +67,16 @@ async function answer(routes: Readonly<Record<string, Route>>, request: Request,
   return await route(request, id);
 }
 
-interface Scope {
-  readonly services: readonly FeatureService[];
-  readonly limits: Required<HandlerLimits>;
-  readonly id: string;
-}
-
-async function ownRead(context: HandlerContext, scope: Scope, request: Request): Promise<Response> {
+async function ownRead(context: HandlerContext, scope: Scope, request: Request, id: string): Promise<Response> {
   const media = preferredMedia(request.headers.get("accept"));
   const body = await jsonBody(request, scope.limits);
   const { at = context.now() } = body;
   if (typeof at !== "number" || !Number.isSafeInteger(at)) throw invalid('"at" must be epoch milliseconds');
-  const { views, features } = featuresOf(body, "service", context.views, scope.services);
-  const entities = entityRows(views, body["entities"], scope.limits);
-  const columns = await read(context, scope, { views, features, entities, at }, request.signal);
+  const { features: listed, service } = body;
+  if (listed !== undefined && service !== undefined) throw invalid('it has both "features" and "service"');
+  const { views, features, selected } = featuresOf(listed, service, scope);
+  const entities = entityRows(selected, body["entities"], scope.limits);
+  const columns = await context.read({ entities, features, at, requestId: id, signal: request.signal }, views);
   if (media === arrowMedia) {
     return new Response(Buffer.from(columnsToArrow(columns)), { headers: { "content-type": arrowMedia } });
   }
@@ -88,13 +85,11 @@ async function ownRead(context: HandlerContext, scope: Scope, request: Request):
   return json(`{"rows":${rowsToJson(columns)}${told}}`);
 }
 
-async function feastRead(context: HandlerContext, scope: Scope, request: Request): Promise<Response> {
-  const body = await jsonBody(request, scope.limits);
-  const asked = fromFeast(body, featuresOf(body, "feature_service", context.views, scope.services), {
-    at: context.now(),
-    limits: scope.limits,
-  });
-  return json(toFeast(body, await read(context, scope, asked, request.signal), asked.at));
+async function feastRead(context: HandlerContext, scope: Scope, request: Request, id: string): Promise<Response> {
+  const at = context.now();
+  const { views, features, entities, answer } = fromFeast(await jsonBody(request, scope.limits), scope);
+  const columns = await context.read({ entities, features, at, requestId: id, signal: request.signal }, views);
+  return json(toFeast(columns, answer, at));
 }
 
 async function nearest(context: HandlerContext, limits: Required<HandlerLimits>, request: Request): Promise<Response> {
@@ -102,24 +97,18 @@ async function nearest(context: HandlerContext, limits: Required<HandlerLimits>,
   return json(nearestToJson(await context.nearest(view, { ...options, signal: request.signal }), values));
 }
 
-async function read(
-  context: HandlerContext,
-  { limits, id }: Scope,
-  { views, features, entities, at }: Asked,
-  signal: AbortSignal,
-): Promise<OnlineColumns> {
-  const { names } = resolveSelection(views, features);
-  if (names.length > limits.maxFeatures) {
-    throw invalid(`it asks for ${names.length} features and may for ${limits.maxFeatures}`);
-  }
-  return await context.read({ entities, features, at, requestId: id, signal }, views);
-}
-
-const json = (text: string): Response => new Response(text, { headers: { "content-type": jsonMedia } });
+const json = (text: string, status: number = 200): Response =>
+  new Response(text, { status, headers: { "content-type": jsonMedia } });
 
 function failure(error: unknown, logger: Logger): Response {
-  if (isAshlarError(error)) return Response.json({ error: error.toJSON() }, { status: error.status });
+  if (isAshlarError(error)) return json(JSON.stringify({ error: error.toJSON() }, briefly), error.status);
   logger.error({ error }, "a read failed");
   const message = "The features could not be read. Try again; the log of the server says why it failed.";
-  return Response.json({ error: { code: "INTERNAL", message, retryable: true, details: {} } }, { status: 500 });
+  return json(JSON.stringify({ error: { code: "INTERNAL", message, retryable: true, details: {} } }), 500);
+}
+
+/** What was given, in the details of an error: it is no reason to send it all back. */
+function briefly(_: string, value: unknown): unknown {
+  if (typeof value === "bigint") return String(value);
+  return typeof value === "string" && value.length > 1_000 ? `${value.slice(0, 1_000)}...` : value;
 }

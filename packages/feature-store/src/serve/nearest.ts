@@ -1,3 +1,4 @@
+import { shown } from "../client/errors.ts";
 import type { FeatureView } from "../define/feature-view.ts";
 import type { View } from "../define/selection.ts";
 import { dimensionsOf, type ValueType } from "../define/value-type.ts";
@@ -34,7 +35,7 @@ export function nearestOf(
   const view = viewOf(views, body["view"]);
   if (!isList(vector, "number")) throw invalid('"vector" must be a list of numbers');
   if (typeof k !== "number" || !Number.isSafeInteger(k) || k < 1 || k > maxNeighbours) {
-    throw invalid(`"k" is ${JSON.stringify(k)}, and must be a whole number from 1 to ${maxNeighbours}`);
+    throw invalid(`"k" is ${shown(k)}, and must be a whole number from 1 to ${maxNeighbours}`);
   }
   if (metric !== undefined && !isMetric(metric)) throw invalid(`"metric" must be one of ${metrics.join(", ")}`);
   if (feature !== undefined && typeof feature !== "string") throw invalid('"feature" must name a vector of the view');
@@ -56,7 +57,7 @@ function viewOf(views: readonly View[], name: unknown): FeatureView {
   const view = known.find((each) => each.name === name);
   if (view !== undefined) return view;
   const names = known.length === 0 ? "none" : known.map((each) => each.name).join(", ");
-  throw invalid(`"view" must name a view with vectors, not ${JSON.stringify(name)}; there are: ${names}`);
+  throw invalid(`"view" must name a view with vectors, not ${shown(name)}; there are: ${names}`);
 }
 
 function valuesOf(view: FeatureView, names: unknown): readonly string[] | undefined {

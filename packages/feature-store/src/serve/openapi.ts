@@ -158,12 +158,15 @@ function schemas(views: readonly View[], services: readonly FeatureService[]): R
           properties: Object.fromEntries(given.map(([name, schema]) => [name, list(schema)])),
           additionalProperties: { type: "array" },
         },
-        features,
-        feature_service: service,
-        full_feature_names: { type: "boolean", default: false },
+        features: { anyOf: [features, { type: "array", maxItems: 0 }, { type: "null" }] },
+        feature_service: { anyOf: [service, { type: "null" }] },
+        full_feature_names: { type: ["boolean", "null"], default: false },
       },
       required: ["entities"],
-      oneOf: [{ required: ["features"] }, { required: ["feature_service"] }],
+      oneOf: [
+        { required: ["features"], properties: { features } },
+        { required: ["feature_service"], properties: { feature_service: service } },
+      ],
     },
     FeastResponse: record({
       metadata: record({ feature_names: list({ type: "string" }) }),
@@ -197,15 +200,19 @@ function readingOf(type: ValueType): ApiSchema {
   return reading({ type: ["array", "null"], items, minItems: dimensions, maxItems: dimensions });
 }
 
-/** Keys and inputs, each with what it may be. */
+/** Keys and inputs, each with what it may be: views may have one name for columns of several types. */
 function givenSchemas(views: readonly View[]): Record<string, ApiSchema> {
-  const found: Record<string, ApiSchema> = {};
+  const types = new Map<string, Set<ScalarType>>();
   for (const view of views) {
     const columns =
       view.kind === "view" ? view.keys.map(({ name, type }) => [name, type] as const) : inputs(view.input);
-    for (const [name, type] of columns) found[name] = valueSchemas[type];
+    for (const [name, type] of columns) types.set(name, (types.get(name) ?? new Set()).add(type));
   }
-  return found;
+  const either = (of: ReadonlySet<ScalarType>): ApiSchema => {
+    const [first, ...others] = [...of].map((type) => valueSchemas[type]);
+    return others.length === 0 ? (first ?? {}) : { anyOf: [first, ...others] };
+  };
+  return Object.fromEntries([...types].map(([name, of]) => [name, either(of)]));
 }
 
 const inputs = (input: Readonly<Record<string, ScalarType>>): (readonly [string, ScalarType])[] =>

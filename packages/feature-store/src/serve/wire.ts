@@ -1,4 +1,5 @@
-import type { View } from "../define/selection.ts";
+import { shown } from "../client/errors.ts";
+import { resolveSelection, type View } from "../define/selection.ts";
 import type { FeatureService } from "../define/service.ts";
 import type { ValueType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
@@ -31,30 +32,63 @@ export const invalid = (rule: string): Error => featureStoreError("REQUEST_INVAL
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The features that are asked for: those listed, or those of a service by its pinned views. @throws REQUEST_INVALID */
-export function featuresOf(
-  body: Readonly<Record<string, unknown>>,
-  serviceField: "service" | "feature_service",
-  views: readonly View[],
-  services: readonly FeatureService[],
-): { readonly views: readonly View[]; readonly features: readonly string[] } {
-  const { features } = body;
-  const name = body[serviceField];
-  if (name === undefined) {
-    if (isFeatureList(features)) return { views, features };
+/** What may be asked for, and how much of it. */
+export interface Scope {
+  readonly views: readonly View[];
+  readonly services: readonly FeatureService[];
+  readonly limits: Required<HandlerLimits>;
+}
+
+/** The features that a request asks for. */
+export interface AskedFeatures {
+  /** The views they are resolved in. */
+  readonly views: readonly View[];
+  readonly features: readonly string[];
+  /** The views they are of. */
+  readonly selected: readonly View[];
+}
+
+/**
+ * The features that are asked for: those listed, or those of a service by its pinned views.
+ *
+ * @throws REQUEST_INVALID, FEATURE_UNKNOWN
+ */
+export function featuresOf(listed: unknown, service: unknown, { views, services, limits }: Scope): AskedFeatures {
+  const of = service === undefined ? { views, features: featureList(listed, limits) } : serviceOf(service, services);
+  const { names, ...selection } = resolveSelection(of.views, of.features);
+  if (names.length > limits.maxFeatures) throw tooMany(names.length, limits);
+  const selected = [...selection.views, ...selection.onDemand].map(({ view }) => view);
+  return { views: of.views, features: of.features, selected };
+}
+
+const tooMany = (asked: number, { maxFeatures }: Required<HandlerLimits>): Error =>
+  invalid(`it asks for ${asked} features and may for ${maxFeatures}`);
+
+/** Of a view and a feature, and a colon. */
+const longestName = 257;
+
+function featureList(value: unknown, limits: Required<HandlerLimits>): readonly string[] {
+  const isName = (each: unknown): each is string => typeof each === "string" && each.length <= longestName;
+  if (!Array.isArray(value) || value.length === 0 || !value.every(isName)) {
     throw invalid('"features" must be a list of "view:feature"');
   }
-  if (features !== undefined) throw invalid(`it has both "features" and "${serviceField}"`);
+  if (value.length > limits.maxFeatures) throw tooMany(value.length, limits);
+  return value;
+}
+
+function serviceOf(name: unknown, services: readonly FeatureService[]): FeatureService {
   const service = services.find((each) => each.name === name);
   if (service !== undefined) return service;
   const known = services.map((each) => each.name).join(", ");
-  throw invalid(`there is no service ${JSON.stringify(name)} here; there are: ${known === "" ? "none" : known}`);
+  throw invalid(`there is no service ${shown(name)} here; there are: ${known === "" ? "none" : known}`);
 }
 
-const isFeatureList = (value: unknown): value is string[] =>
-  Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === "string");
-
-/** Rows of keys and inputs from JSON, with integers and timestamps in their own types. @throws REQUEST_INVALID */
+/**
+ * Rows of keys and inputs from JSON, with integers and timestamps in their own types.
+ *
+ * @param views those that are read: one column may be of another type in others
+ * @throws REQUEST_INVALID
+ */
 export function entityRows(
   views: readonly View[],
   rows: unknown,
@@ -64,8 +98,11 @@ export function entityRows(
   if (rows.length > maxEntities) throw invalid(`it asks for ${rows.length} entities and may for ${maxEntities}`);
   const wide = new Set(views.flatMap((view) => fieldsOf(view, ["int64", "timestamp"])));
   const floats = new Set(views.flatMap((view) => fieldsOf(view, ["float64"])));
-  const cell = (name: string, value: unknown): unknown =>
-    wide.has(name) ? toBigInt(name, value) : floats.has(name) ? toFloat(value) : value;
+  const cell = (name: string, value: unknown): unknown => {
+    if (typeof value === "object" && value !== null)
+      throw invalid(`${shown(name)} holds ${shown(value)}, and may hold text, a number, true, false or null`);
+    return wide.has(name) ? toBigInt(name, value) : floats.has(name) ? toFloat(value) : value;
+  };
   return rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, cell(name, value)])));
 }
 
