@@ -101,7 +101,6 @@ describe("columns of one name", () => {
     const id = { anyOf: [{ type: ["string", "null"] }, { type: ["integer", "string", "null"] }] };
     expect(schemas["EntityRow"]).toMatchObject({ properties: { id } });
   });
-  });
 });
 
 describe("a request of Feast", () => {
