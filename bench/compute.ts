@@ -45,29 +45,50 @@ interface Traffic {
   readonly perSecond?: number;
 }
 
+/** Something that answers requests, and tells what processor time it has used. */
+interface Target {
+  readonly port: number;
+  cpuMicros(): number | Promise<number>;
+}
+
+/** Each 0 where there is none. */
+interface Ports {
+  readonly port: number;
+  readonly httpPort: number;
+  readonly echoPort: number;
+}
+
 /** The server in a process of its own, with its clients in another. */
 class ServerProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
-  readonly port: number;
-  readonly #echoPort: number;
+  readonly #ports: Ports;
 
-  private constructor(child: ChildProcess, port: number, echoPort: number) {
+  private constructor(child: ChildProcess, ports: Ports) {
     this.#child = child;
-    this.port = port;
-    this.#echoPort = echoPort;
+    this.#ports = ports;
   }
 
-  /** A listener in the same process that gives back the body, and does nothing else. */
-  get echo(): { readonly port: number; cpuMicros(): Promise<number> } {
-    return { port: this.#echoPort, cpuMicros: () => this.cpuMicros() };
+  /** Of the listener for connections. */
+  get port(): number {
+    return this.#ports.port;
+  }
+
+  /** The listener of `node:http` in the same process. */
+  get throughHttp(): Target {
+    return { port: this.#ports.httpPort, cpuMicros: () => this.cpuMicros() };
+  }
+
+  /** A listener of `node:http` in the same process that gives back the body, and does nothing else. */
+  get echo(): Target {
+    return { port: this.#ports.echoPort, cpuMicros: () => this.cpuMicros() };
   }
 
   /** With 0 processes one that serves itself, else a cluster of so many. */
   static async start(processes = 0): Promise<ServerProcess> {
     const what = processes === 0 ? ["serve"] : ["cluster", String(processes)];
     const child = fork(new URL("./inference-child.ts", import.meta.url), what);
-    const [{ port, echoPort }] = (await once(child, "message")) as [{ port: number; echoPort: number }];
-    return new ServerProcess(child, port, echoPort);
+    const [ports] = (await once(child, "message")) as [Ports];
+    return new ServerProcess(child, ports);
   }
 
   async #ask<Answer>(question: Question): Promise<Answer> {
@@ -92,7 +113,7 @@ class ServerProcess implements AsyncDisposable {
 
 /** Lets clients ask for a while; gives what they saw, and the processor time that the server took. */
 async function load(
-  server: { readonly port: number; cpuMicros(): number | Promise<number> },
+  server: Target,
   folder: string,
   { model, rows, connections, form, perSecond = 0 }: Traffic,
 ): Promise<Load & { readonly cpuMicros: number; readonly clientCpuMicros: number }> {
@@ -159,18 +180,23 @@ async function overHttp({ pair, folder }: Bench): Promise<void> {
     });
   }
   const [, , json] = cases[0] as (typeof cases)[number];
-  const perCpuSecond = async (target: Parameters<typeof load>[0]): Promise<number> => {
+  const perCpuSecond = async (target: Target): Promise<number> => {
     const { answers, cpuMicros } = await load(target, folder, json);
     return (answers * 1e6) / cpuMicros;
   };
-  await pair({
-    name: "HTTP, 1 row in JSON, 64 connections",
-    unit: "requests/CPU s",
-    peerName: "node:http that gives the body back",
-    rounds: 3,
-    ours: () => perCpuSecond(server),
-    peer: () => perCpuSecond(server.echo),
-  });
+  for (const [peerName, target] of [
+    ["node:http that gives the body back", server.echo],
+    ["server.listener() on node:http", server.throughHttp],
+  ] as const) {
+    await pair({
+      name: "HTTP, 1 row in JSON, 64 connections",
+      unit: "requests/CPU s",
+      peerName,
+      rounds: 3,
+      ours: () => perCpuSecond(server),
+      peer: () => perCpuSecond(target),
+    });
+  }
   const one = { model: "network", rows: 1, connections: 1, form: "json" } as const;
   await pair({
     name: "HTTP, 1 row in JSON, 1 connection, p99",
@@ -203,6 +229,14 @@ async function inProcesses({ pair, folder }: Bench): Promise<void> {
     };
     const pairOf = { name: `${name}, two processes`, peerName: "the same in one process", rounds: 3 };
     await pair({ ...pairOf, unit: `${unit}/s`, ours: () => answers(two), peer: () => answers(one) });
+    await pair({
+      name: `${name}, two processes`,
+      unit: `${unit}/s`,
+      peerName: `bare loop of session.run on ${traffic.rows} ${unit}`,
+      rounds: 3,
+      ours: () => answers(two),
+      peer: async () => ((await one.bare(traffic.model, traffic.rows)).runs * traffic.rows * 1000) / milliseconds,
+    });
     await pair({ ...pairOf, unit: `${unit}/CPU s`, ours: () => perCpuSecond(two), peer: () => perCpuSecond(one) });
     await pair({
       name: `${name}, processor time of the server`,
@@ -235,7 +269,7 @@ async function besidePeers({ pair, folder }: Bench): Promise<void> {
     }
     await using ours = await ServerProcess.start();
     await using theirs = await startServingPeer(peer, network(), folder);
-    const perCpuSecond = async (server: Parameters<typeof load>[0]): Promise<number> => {
+    const perCpuSecond = async (server: Target): Promise<number> => {
       const { answers, cpuMicros } = await load(server, folder, traffic);
       return (answers * 1e6) / cpuMicros;
     };

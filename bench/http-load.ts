@@ -23,6 +23,8 @@ const latenciesMs: number[] = [];
 
 interface Connection {
   readonly socket: Socket;
+  /** Bytes of the response under way that have not come yet; 0 between two. */
+  missing: number;
   /** When the request under way was due. */
   dueAt: number;
 }
@@ -51,22 +53,42 @@ function open(): void {
     if (perSecond > 0) next(connection);
     else send(connection, performance.now());
   });
-  const connection: Connection = { socket, dueAt: 0 };
-  let text = "";
-  socket.setEncoding("latin1");
+  const connection: Connection = { socket, missing: 0, dueAt: 0 };
+  let before: Buffer | null = null;
   socket.setNoDelay(true);
-  socket.on("data", (data: string) => {
-    text += data;
-    const end = text.indexOf("\r\n\r\n");
-    if (end < 0 || !isWhole(text, end + 4)) return;
-    if (text.startsWith("HTTP/1.1 200 ")) answers += 1;
-    else failures += 1;
+  socket.on("data", (piece: Buffer) => {
+    if (connection.missing > 0) connection.missing -= piece.byteLength;
+    else {
+      const bytes: Buffer = before === null ? piece : Buffer.concat([before, piece]);
+      const length = lengthOfResponse(bytes);
+      before = length === null ? bytes : null;
+      if (length === null) return;
+      connection.missing = length - bytes.byteLength;
+      if (bytes.compare(ok, 0, ok.byteLength, 0, ok.byteLength) === 0) answers += 1;
+      else failures += 1;
+    }
+    if (connection.missing > 0) return;
     latenciesMs.push(performance.now() - connection.dueAt);
-    text = "";
     if (!measuring) socket.destroy();
     else if (perSecond > 0) next(connection);
     else send(connection, performance.now());
   });
+}
+
+const ok = Buffer.from("HTTP/1.1 200 ");
+/** The bytes of the last response that came whole: most are as long as the one before. */
+let usual = 0;
+
+/** `null` when its head has not come yet, or not the end of its chunks. */
+function lengthOfResponse(bytes: Buffer): number | null {
+  if (bytes.byteLength === usual && bytes.compare(ok, 0, ok.byteLength, 0, ok.byteLength) === 0) return usual;
+  const end = bytes.indexOf("\r\n\r\n");
+  if (end < 0) return null;
+  const length = /\r\ncontent-length: (\d+)/i.exec(bytes.toString("latin1", 0, end))?.[1];
+  if (length === undefined)
+    return bytes.toString("latin1", bytes.byteLength - 5) === "0\r\n\r\n" ? bytes.byteLength : null;
+  usual = end + 4 + Number(length);
+  return usual;
 }
 
 /** Takes the oldest request that is due, or waits for one. */
@@ -74,11 +96,6 @@ function next(connection: Connection): void {
   const dueAt = due.shift();
   if (dueAt === undefined) free.push(connection);
   else send(connection, dueAt);
-}
-
-function isWhole(text: string, body: number): boolean {
-  const length = /\r\ncontent-length: (\d+)/i.exec(text.slice(0, body));
-  return length ? text.length >= body + Number(length[1]) : text.endsWith("0\r\n\r\n");
 }
 
 /** Makes the requests due whose time has come; gaps between them are exponential. */

@@ -92,7 +92,8 @@ async function serve(): Promise<void> {
   };
   await server.load("network", { onnx: models.network });
   await server.load("ocr", { onnx: models.ocr });
-  const listener = createServer(server.listener());
+  const listener = createConnections(server.connectionListener());
+  const throughHttp = createServer(server.listener());
   const echo = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request
@@ -103,10 +104,10 @@ async function serve(): Promise<void> {
       });
   });
   await Promise.all(
-    [listener, echo].map((each) => new Promise<void>((resolve) => each.listen(0, "127.0.0.1", resolve))),
+    [listener, throughHttp, echo].map((each) => new Promise<void>((resolve) => each.listen(0, "127.0.0.1", resolve))),
   );
-  const [port, echoPort] = [listener, echo].map((each) => (each.address() as AddressInfo).port);
-  process.send?.({ port, echoPort });
+  const [port, httpPort, echoPort] = [listener, throughHttp, echo].map((each) => (each.address() as AddressInfo).port);
+  process.send?.({ port, httpPort, echoPort });
   process.on("message", async (question: Question) => {
     if (question.kind === "cpu") {
       const { user, system } = process.cpuUsage();
@@ -126,7 +127,7 @@ async function serveCluster(processes: number): Promise<void> {
   await cluster.load("ocr", { onnx: await ocrClassifier() });
   const listener = createConnections({ pauseOnConnect: true }, cluster.connectionListener());
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  process.send?.({ port: (listener.address() as AddressInfo).port, echoPort: 0 });
+  process.send?.({ port: (listener.address() as AddressInfo).port, httpPort: 0, echoPort: 0 });
   process.on("message", () => process.send?.(cpuOfTree(process.pid)));
   process.on("disconnect", () => process.exit(0));
 }

@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from "node:child_process";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createConnections, type Server as Listener, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -10,6 +10,7 @@ import {
   type InferenceServer,
   type ModelSource,
   openModelRepository,
+  type ProtocolOptions,
 } from "@ashlar/compute/inference";
 import * as grpc from "@grpc/grpc-js";
 import { expect, test } from "vitest";
@@ -91,9 +92,17 @@ const source: ModelSource = {
   settings: async () => undefined,
 };
 
-async function listen(server: InferenceServer): Promise<AsyncDisposable & { http: string; grpc: string }> {
+/** The two ways of serving sockets. */
+const ways: Readonly<Record<string, (server: InferenceServer, options: ProtocolOptions) => Listener>> = {
+  "a listener of node:http": (server, options) => createServer(server.listener(options)),
+  "a listener for connections": (server, options) => createConnections(server.connectionListener(options)),
+};
+
+async function listen(server: InferenceServer, way: string): Promise<AsyncDisposable & { http: string; grpc: string }> {
   const options = { repository: openModelRepository(server, source) };
-  const http = createServer(server.listener(options));
+  const http = ways[way]?.(server, options) as Listener;
+  const sockets: Set<Socket> = new Set();
+  http.on("connection", (socket: Socket) => sockets.add(socket));
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   const service = server.grpc(options);
   const rpc = new grpc.Server();
@@ -107,16 +116,18 @@ async function listen(server: InferenceServer): Promise<AsyncDisposable & { http
     grpc: `127.0.0.1:${await promise}`,
     [Symbol.asyncDispose]: async () => {
       rpc.forceShutdown();
-      http.closeAllConnections();
       http.close();
+      for (const socket of sockets) socket.destroy();
     },
   };
 }
 
-test.skipIf(skip)(skip ? `tritonclient (skipped: ${reason})` : "tritonclient over HTTP and gRPC", async () => {
+const name = skip ? `tritonclient (skipped: ${reason})` : "tritonclient over HTTP and gRPC, by %s";
+
+test.skipIf(skip).each(Object.keys(ways))(name, async (way) => {
   await using server = createInferenceServer();
   await load(server);
-  await using listening = await listen(server);
+  await using listening = await listen(server, way);
   const script = fileURLToPath(new URL("./client.py", import.meta.url));
   const { stdout } = await promisify(execFile)(python, [script, listening.http, listening.grpc], { timeout: 120_000 });
   const seen = JSON.parse(stdout) as { http: object; grpc: object };

@@ -1,5 +1,6 @@
 export { type ClusterOptions, type InferenceCluster, startInferenceCluster } from "../cluster/cluster.ts";
 export type { EnsembleStep } from "./ensemble.ts";
+export type { ConnectionListener, ConnectionOptions } from "../http/connection-listener.ts";
 export { Histogram } from "./histogram.ts";
 export type { ModelFigures } from "./figures.ts";
 export type { Route } from "./model-entry.ts";
