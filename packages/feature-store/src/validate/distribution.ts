@@ -40,6 +40,8 @@ export async function distributions(
 ): Promise<Map<string, Distribution>> {
   const found = new Map<string, Collected>();
   for await (const batch of batchesOf(from, options)) {
+    // Without rows it may have no columns either.
+    if (batch.numRows === 0) continue;
     for (const name of typeof columns === "function" ? columns(batch.schema.fields) : columns) {
       const data = readColumn([batch], name, "the batch");
       if (data.kind === "vector") {

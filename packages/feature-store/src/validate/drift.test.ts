@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { arrowTable } from "../testing/tables.ts";
+import { fromRows } from "../source/rows.ts";
 import { drift } from "./index.ts";
 
 /** Marsaglia's xorshift32: the same numbers in every run. */
@@ -54,6 +55,32 @@ describe("drift", () => {
     expect((await drift(rows(1), mild, { psi: 0.05 })).drifted).toBe(true);
     await expect(drift(rows(1), mild, { psi: 0 })).rejects.toMatchObject({ code: "REQUEST_INVALID" });
     await expect(drift(rows(1), mild, { sample: Number.NaN })).rejects.toMatchObject({ code: "REQUEST_INVALID" });
+    await expect(drift(rows(1), mild, { sample: 1.5 })).rejects.toMatchObject({ code: "REQUEST_INVALID" });
+  });
+
+  it.each([
+    ["a constant that became less", [5, 5], [3, 3]],
+    ["a constant that became more", [5, 5], [7, 7]],
+    ["zeros that became less", [0, 1], [-9, 1]],
+    ["two values that met in the middle", [0, 1], [0.5, 0.5]],
+  ])("sees %s", async (_, before, after) => {
+    const of = (values: readonly number[]) =>
+      arrowTable({ n: ["float64", Array.from({ length: 500 }, (__, i) => values[i % 2] as number)] });
+    expect((await drift(of(before), of(after))).columns[0]).toMatchObject({ drifted: true });
+    expect((await drift(of(before), of(before))).columns[0]).toMatchObject({ drifted: false, psi: 0 });
+  });
+
+  it("takes a column of nulls for one of any kind, and a reference without rows for none", async () => {
+    const [text, nothing] = [fromRows("text", [{ a: "x" }]), fromRows("nothing", [{ a: null }])];
+    for (const [before, after] of [
+      [text, nothing],
+      [nothing, text],
+    ] as const) {
+      expect((await drift(before, after)).columns[0]).toMatchObject({ drifted: true });
+    }
+    const [column] = (await drift(text, fromRows("none", []))).columns;
+    expect(column).toMatchObject({ reasons: expect.arrayContaining(["a side has no rows"]) });
+    await expect(drift(fromRows("none", []), text)).rejects.toMatchObject({ code: "REQUEST_INVALID" });
   });
 
   it("says so when a side is empty, and refuses a column of another kind", async () => {

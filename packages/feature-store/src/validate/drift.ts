@@ -1,5 +1,6 @@
 import { featureStoreError } from "../errors.ts";
 import type { Batches, ScanOptions } from "./batches.ts";
+import { assertWhole } from "./whole.ts";
 import { chiSquare } from "./chi-square.ts";
 import { jensenShannon, populationStability } from "./distance.ts";
 import {
@@ -9,7 +10,7 @@ import {
   type NumberDistribution,
 } from "./distribution.ts";
 import { kolmogorovSmirnov } from "./kolmogorov-smirnov.ts";
-import { quantileOf } from "./quantile.ts";
+import { type Bins, numberBins } from "./number-bins.ts";
 
 export interface DriftOptions extends ScanOptions {
   /** The columns to compare; default all of the reference. Both sides must have them. */
@@ -54,7 +55,8 @@ export interface DriftReport {
  * Compares two sets of rows column by column: a training set with what is served, last week with today. Bounds of psi and
  * distance decide, not p-values: of many rows every difference is significant.
  *
- * @throws REQUEST_INVALID for a bound or sample that is no positive number; COLUMN_MISSING, COLUMN_TYPE_MISMATCH
+ * @throws REQUEST_INVALID for a bound or sample that is no positive number, and for a reference without rows; COLUMN_MISSING,
+ *   COLUMN_TYPE_MISMATCH
  */
 export async function drift(reference: Batches, current: Batches, options: DriftOptions = {}): Promise<DriftReport> {
   const { bounds, sample } = settings(options);
@@ -64,6 +66,7 @@ export async function drift(reference: Batches, current: Batches, options: Drift
     sample,
     options,
   );
+  if (before.size === 0) throw featureStoreError("REQUEST_INVALID", { rule: "the reference has no row, or no column" });
   const after = await distributions(current, [...before.keys()], sample, options);
   return driftOf(before, after, bounds);
 }
@@ -72,9 +75,10 @@ export async function drift(reference: Batches, current: Batches, options: Drift
 export function settings(options: DriftOptions): { readonly bounds: DriftBounds; readonly sample: number } {
   const { psi = 0.2, jensenShannon: distance = 0.3, nulls = 0.05, sample = 65_536 } = options;
   for (const [name, value] of Object.entries({ psi, jensenShannon: distance, nulls, sample })) {
-    if (!(value > 0))
+    if (typeof value !== "number" || !(value > 0))
       throw featureStoreError("REQUEST_INVALID", { rule: `"${name}" is ${value}, and must be above 0` });
   }
+  assertWhole("sample", sample);
   return { bounds: { psi, jensenShannon: distance, nulls }, sample };
 }
 
@@ -85,18 +89,22 @@ export function driftOf(
   bounds: DriftBounds,
 ): DriftReport {
   const columns = [...before].map(([column, distribution]) => {
-    const other = after.get(column) ?? emptyLike(distribution);
-    return compared(column, distribution, other, bounds);
+    const other = after.get(column) ?? without(distribution.kind, { count: 0, nulls: 0 });
+    if (isVoid(distribution)) return compared(column, without(other.kind, distribution), other, bounds);
+    return compared(column, distribution, isVoid(other) ? without(distribution.kind, other) : other, bounds);
   });
   columns.sort((a, b) => b.psi - a.psi);
   return { drifted: columns.some((column) => column.drifted), columns };
 }
 
-/** What a side without a batch has. */
-const emptyLike = ({ kind }: Distribution): Distribution =>
+/** A column of nulls alone is of any kind: a table of rows may have no type for it. */
+const isVoid = ({ count, nulls }: Distribution): boolean => count === nulls;
+
+/** What a side without a value has. */
+const without = (kind: Distribution["kind"], { count, nulls }: Pick<Distribution, "count" | "nulls">): Distribution =>
   kind === "number"
-    ? { kind, count: 0, nulls: 0, sample: new Float64Array(0) }
-    : { kind, count: 0, nulls: 0, counts: new Map() };
+    ? { kind, count, nulls, sample: new Float64Array(0) }
+    : { kind, count, nulls, counts: new Map<string | boolean, number>() };
 
 export interface DriftBounds {
   readonly psi: number;
@@ -135,35 +143,6 @@ function compared(column: string, before: Distribution, after: Distribution, bou
 }
 
 const share = ({ count, nulls }: Distribution): number => (count === 0 ? 0 : nulls / count);
-
-type Bins = readonly [reference: readonly number[], current: readonly number[]];
-
-const deciles = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
-
-/** Bins between the deciles of the reference, those that fall together as one, and one of the nulls. */
-function numberBins(before: NumberDistribution, after: NumberDistribution): Bins {
-  const edges = before.sample.length === 0 ? [] : [...new Set(deciles.map((q) => quantileOf(before.sample, q)))];
-  const counted = ({ sample, count, nulls }: NumberDistribution): number[] => {
-    const bins = edges.map((edge, i) => below(sample, edge) - (i === 0 ? 0 : below(sample, edges[i - 1] ?? 0)));
-    bins.push(sample.length - below(sample, edges.at(-1) ?? Number.NEGATIVE_INFINITY));
-    // The sample stands for all that are not null.
-    const scale = sample.length === 0 ? 0 : (count - nulls) / sample.length;
-    return [...bins.map((each) => each * scale), nulls];
-  };
-  return [counted(before), counted(after)];
-}
-
-/** How many values are at most `edge`. */
-function below(sorted: Float64Array, edge: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle] as number) <= edge) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 /** A bin per category that either has, and one of the nulls. */
 function categoryBins(before: CategoryDistribution, after: CategoryDistribution): Bins {

@@ -77,4 +77,11 @@ describe("profile", () => {
     expect(columns["size"]).toMatchObject({ kind: "number", count: 100, notFinite: 1, max: 99 });
     await expect(profile(view, { columns: ["none"] })).rejects.toMatchObject({ code: "COLUMN_MISSING" });
   });
+
+  it("refuses options that are out of range", async () => {
+    const source = fromRows("rows", [{ size: 1 }]);
+    for (const options of [{ bins: 0 }, { bins: 1.5 }, { sample: 0 }, { top: -1 }, { quantiles: [0.5, 2] }]) {
+      await expect(profile(source, options)).rejects.toMatchObject({ code: "REQUEST_INVALID" });
+    }
+  });
 });

@@ -1,5 +1,6 @@
 import { isAshlarError } from "@ashlar/core";
 import type { RecordBatch } from "apache-arrow";
+import { featureStoreError } from "../errors.ts";
 import { readColumn } from "../offline/arrow-columns.ts";
 import type { ColumnData } from "../offline/column-data.ts";
 import { type Batches, batchesOf, type ScanOptions } from "./batches.ts";
@@ -8,6 +9,7 @@ import { HyperLogLog } from "../sketch/hyperloglog.ts";
 import { Moments } from "./moments.ts";
 import { quantileOf } from "./quantile.ts";
 import { Reservoir } from "./reservoir.ts";
+import { assertWhole } from "./whole.ts";
 
 export interface ProfileOptions extends ScanOptions {
   /** The columns to profile; default all. */
@@ -67,9 +69,10 @@ export interface CategoryProfile extends Counts {
 /**
  * Statistics of every column in one pass, with memory that does not grow with the rows: about 600 KiB a numeric column.
  *
- * @throws COLUMN_MISSING
+ * @throws COLUMN_MISSING; REQUEST_INVALID for an option out of range
  */
 export async function profile(from: Batches, options: ProfileOptions = {}): Promise<Profile> {
+  assertOptions(options);
   const columns = new Map<string, Collector>();
   let rows = 0;
   for await (const batch of batchesOf(from, options)) {
@@ -83,6 +86,13 @@ export async function profile(from: Batches, options: ProfileOptions = {}): Prom
     }
   }
   return { rows, columns: Object.fromEntries([...columns].map(([name, collector]) => [name, collector.profile()])) };
+}
+
+function assertOptions({ sample, bins, top, quantiles = [] }: ProfileOptions): void {
+  for (const [name, value] of Object.entries({ sample, bins, top })) if (value !== undefined) assertWhole(name, value);
+  const wrong = quantiles.find((q) => !(q >= 0 && q <= 1));
+  if (wrong === undefined) return;
+  throw featureStoreError("REQUEST_INVALID", { rule: `"quantiles" has ${wrong}, and each must be from 0 to 1` });
 }
 
 function dataOf(batch: RecordBatch, name: string): ColumnData | undefined {
