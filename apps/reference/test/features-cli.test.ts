@@ -27,6 +27,8 @@ const onData = (...args: readonly string[]): Promise<Ended> => here(...args, "--
 const json = async (...args: readonly string[]): Promise<Record<string, unknown>> =>
   JSON.parse((await onData(...args, "--json")).stdout) as Record<string, unknown>;
 
+beforeAll(() => writeFileSync(folder.file("null.json"), "null"));
+
 /** A table as the job writes it, of flights every half hour in May and June. */
 beforeAll(async () => {
   const directory = openDataDirectory(data, { fresh: false });
@@ -125,6 +127,7 @@ describe("ashlar features", () => {
     [["nonsense"], 2, "error: unknown command"],
     [["apply", "--data", data], 2, "error: required option"],
     [["materialize", "--until", "2001-06-05 00:00", "--data", data], 2, "OPTION_INVALID"],
+    [["materialize", "--until", "2001-02-30T00:00:00Z", "--data", data], 2, "OPTION_INVALID"],
     [["materialize", "nothing", "--until", "2001-06-05T00:00:00Z", "--data", data], 2, "OPTION_INVALID"],
     [["online", "from_origin", "--key", "origin", "--data", data], 2, "OPTION_INVALID"],
     [["online", "from_origin", "--key", "airport=JFK", "--data", data], 2, "OPTION_INVALID"],
@@ -132,6 +135,7 @@ describe("ashlar features", () => {
     [["online", "from_origin", "--data", data], 1, "ENTITY_KEY_INVALID"],
     [["online", "from_nowhere:x", "--data", data], 1, "FEATURE_UNKNOWN"],
     [["apply", "--by", "ada", "--plan", commandEntry, "--data", data], 2, "OPTION_INVALID"],
+    [["apply", "--by", "ada", "--plan", folder.file("null.json"), "--data", data], 1, "PLAN_INVALID"],
     [["search", "--limit", "0", "--data", data], 2, "OPTION_INVALID"],
     [["history", "--profiles", "--data", data], 2, "OPTION_INVALID"],
   ])("of %j ends with %d and says %s", async (args, code, said) => {

@@ -5,7 +5,7 @@ import { assertDistinctNames, type View } from "../define/selection.ts";
 import { featureStoreError } from "../errors.ts";
 import { type Backfill, backfill } from "./cost.ts";
 import { definitionNode, walk } from "./lineage.ts";
-import { type DefinitionRecord, serviceRecord, viewRecord } from "./version.ts";
+import { type DefinitionRecord, isRecord, serviceRecord, versionOf, viewRecord } from "./version.ts";
 
 /** Everything the registry is to hold: what it holds besides is removed. */
 export interface Definitions {
@@ -77,9 +77,24 @@ export async function makePlan(
 
 /** @throws PLAN_INVALID when it is not what `plan` returned */
 export function assertPlan(plan: RegistryPlan): void {
+  if (!isPlan(plan)) throw altered({ digest: "" }, "it is no plan at all");
   const { digest, ...rest } = plan;
   const found = contentHash(rest);
   if (found !== digest) throw altered(plan, `its contents have the digest ${found}`);
+  for (const record of [...plan.definitions, ...plan.pinned]) {
+    const version = versionOf(record);
+    if (version === undefined || version === record.version) continue;
+    throw altered(plan, `the ${record.kind} "${record.name}" has the version ${version}, not ${record.version}`);
+  }
+}
+
+/** A plan may come from a file. */
+function isPlan(value: unknown): value is RegistryPlan {
+  if (typeof value !== "object" || value === null) return false;
+  const { revision, changes, definitions, pinned, digest } = value as Partial<RegistryPlan>;
+  const records = [definitions, pinned].every((list) => Array.isArray(list) && list.every(isRecord));
+  const told = Array.isArray(changes) && changes.every((each) => typeof each === "object" && each !== null);
+  return records && told && Number.isSafeInteger(revision) && typeof digest === "string";
 }
 
 /** A plan names what it changes: who let it through must have been told the truth. @throws PLAN_INVALID */
@@ -91,7 +106,7 @@ export function assertTold(plan: RegistryPlan, active: readonly DefinitionRecord
   if (contentHash(found) !== contentHash(told)) throw altered(plan, "its changes are not those its definitions make");
 }
 
-const altered = ({ digest }: RegistryPlan, reason: string): Error =>
+const altered = ({ digest }: Pick<RegistryPlan, "digest">, reason: string): Error =>
   featureStoreError("PLAN_INVALID", { digest, reason });
 
 /** One definition that is not what it was. */
@@ -149,9 +164,9 @@ function changedFeatures(
 ): PlannedChange["features"] {
   const names = Object.keys(after);
   return {
-    added: names.filter((name) => !(name in before)),
-    changed: names.filter((name) => name in before && before[name] !== after[name]),
-    removed: Object.keys(before).filter((name) => !(name in after)),
+    added: names.filter((name) => !Object.hasOwn(before, name)),
+    changed: names.filter((name) => Object.hasOwn(before, name) && before[name] !== after[name]),
+    removed: Object.keys(before).filter((name) => !Object.hasOwn(after, name)),
   };
 }
 

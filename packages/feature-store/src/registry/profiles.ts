@@ -1,5 +1,6 @@
 import type { SqlExecutor } from "@ashlar/core";
 import { featureStoreError } from "../errors.ts";
+import { assertLimit } from "./search.ts";
 import type { Profile } from "../validate/profile.ts";
 
 const subjects = ["source", "training", "offline", "served"] as const;
@@ -66,9 +67,7 @@ export async function listProfiles(
   { version, of, since = -8.64e15, until = 8.64e15, limit = 100 }: ProfileQuery,
 ): Promise<ProfileEntry[]> {
   if (of !== undefined) assertSubject(of);
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
-    throw featureStoreError("REQUEST_INVALID", { rule: `limit is a whole number from 1 to 1000, not ${limit}` });
-  }
+  assertLimit(limit);
   type Row = Omit<ProfileEntry, "of" | "profile"> & { readonly subject: ProfileSubject; readonly body: string };
   const rows = await database.query<Row>(
     `SELECT id, view, version, subject, rows, body, at FROM feature_profile

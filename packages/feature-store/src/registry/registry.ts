@@ -7,7 +7,7 @@ import { addEdges, assertEdges, type LineageEdge, type LineageGraph, manifestEdg
 import { type Act, actsOfEdges, actsOfPlan, actsOfProfile, actsOfTrainingSet, assertPermitted } from "./permission.ts";
 import { assertPlan, type Definitions, makePlan, type PlannedChange, type RegistryPlan } from "./plan.ts";
 import { listProfiles, type ProfileEntry, type ProfileQuery, type ProfileRecord, recordProfile } from "./profiles.ts";
-import { activeDefinitions, search, type SearchRequest } from "./search.ts";
+import { activeDefinitions, assertLimit, search, type SearchRequest } from "./search.ts";
 import { type DefinitionKind, type DefinitionRecord, listVersions, readVersion, type VersionEntry } from "./version.ts";
 
 export interface FeatureRegistryOptions {
@@ -57,7 +57,7 @@ export interface FeatureRegistry extends AsyncDisposable {
   apply(plan: RegistryPlan, options: ApplyOptions): Promise<number>;
   /** The newest revision; 0 before the first. */
   revision(): Promise<number>;
-  /** Newest first, at most `limit` (default 100). */
+  /** Newest first, at most `limit` (from 1 to 1000, default 100). @throws REQUEST_INVALID */
   revisions(options?: { readonly limit?: number }): Promise<readonly RevisionEntry[]>;
   /** A definition: the one in force, or any version that ever was. @throws DEFINITION_NOT_FOUND */
   get(kind: DefinitionKind, name: string, options?: { readonly version?: string }): Promise<DefinitionRecord>;
@@ -137,6 +137,7 @@ export function createFeatureRegistry({
     },
     revision: async () => currentRevision(await open()),
     async revisions({ limit = 100 } = {}) {
+      assertLimit(limit);
       const rows = await (
         await open()
       ).query<Omit<RevisionEntry, "changes"> & { plan: string }>(

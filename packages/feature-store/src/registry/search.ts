@@ -18,9 +18,7 @@ export interface SearchRequest {
 /** Active definitions by kind and name. @throws REQUEST_INVALID, INVALID_CURSOR */
 export async function search(database: SqlExecutor, request: SearchRequest): Promise<Page<DefinitionRecord>> {
   const { text, entity, owner, tag, limit = 100, cursor } = request;
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
-    throw featureStoreError("REQUEST_INVALID", { rule: `limit is a whole number from 1 to 1000, not ${limit}` });
-  }
+  assertLimit(limit);
   const wheres: string[] = [];
   const parameters: SqlValue[] = [];
   const where = (sql: string, ...values: SqlValue[]): void => {
@@ -45,6 +43,12 @@ export async function search(database: SqlExecutor, request: SearchRequest): Pro
   const items = rows.slice(0, limit).map((row) => withAbout(row.body, row.about));
   const last = items.at(-1);
   return rows.length > limit && last !== undefined ? { items, next: encodeCursor([last.kind, last.name]) } : { items };
+}
+
+/** @throws REQUEST_INVALID */
+export function assertLimit(limit: number): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 1000) return;
+  throw featureStoreError("REQUEST_INVALID", { rule: `limit is a whole number from 1 to 1000, not ${limit}` });
 }
 
 /** Everything that is active. */

@@ -44,7 +44,7 @@ export function viewRecord(view: View): DefinitionRecord {
 
 export function serviceRecord(service: FeatureService): DefinitionRecord {
   const { name, version, about, pins, views } = service;
-  const used = views.filter((view) => view.name in pins);
+  const used = views.filter((view) => Object.hasOwn(pins, view.name));
   const features = used.flatMap((view) => {
     const { features: own } = viewRecord(view);
     return featureNames(view).map((feature) => [`${view.name}:${feature}`, own[feature] as string] as const);
@@ -64,6 +64,27 @@ export function serviceRecord(service: FeatureService): DefinitionRecord {
 
 const hashes = (of: Readonly<Record<string, unknown>>): Record<string, string> =>
   Object.fromEntries(Object.entries(of).map(([name, each]) => [name, contentHash(each)]));
+
+/** Whether a value that was read has the parts of a record. */
+export function isRecord(value: unknown): value is DefinitionRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const { kind, name, version, about, entities, features, pins, body } = value as Partial<DefinitionRecord>;
+  const parts = [about, features, pins, body].every((part) => typeof part === "object" && part !== null);
+  return (
+    parts &&
+    (kind === "view" || kind === "service") &&
+    typeof name === "string" &&
+    typeof version === "string" &&
+    Array.isArray(entities) &&
+    Array.isArray(about?.tags)
+  );
+}
+
+/** The version of what a record says; undefined for an on-demand view, of which it lacks the function. */
+export function versionOf({ kind, name, source, pins, body }: DefinitionRecord): string | undefined {
+  if (kind === "service") return contentHash({ kind, name, features: body["features"], pins });
+  return source === null ? undefined : contentHash({ kind, name, source, ...body });
+}
 
 /** As JSON has it; an endless ttl or window is `"forever"`. */
 function plain(value: object): Readonly<Record<string, unknown>> {

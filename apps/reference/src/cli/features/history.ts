@@ -11,7 +11,7 @@ export async function history(
 ): Promise<Outcome> {
   if (profiles) return await profilesOf(registry, name, limit);
   if (name !== undefined) {
-    const versions = await registry.versions("view", name);
+    const versions = (await registry.versions("view", name)).slice(0, limit);
     const rows = versions.map(({ version, revision, at, by, active }) => [
       shortHash(version),
       revision,

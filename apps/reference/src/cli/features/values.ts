@@ -4,7 +4,7 @@ import { referenceError } from "../../errors.ts";
 export function moment(option: string): (text: string) => number {
   return (text) => {
     const zoned = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/.test(text);
-    const value = zoned ? Date.parse(text) : Number.NaN;
+    const value = zoned && isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;
     if (!Number.isNaN(value)) return value;
     throw referenceError("OPTION_INVALID", {
       option,
@@ -12,6 +12,12 @@ export function moment(option: string): (text: string) => number {
       rule: "it must be a moment with its zone, such as 2001-06-01T00:00:00Z",
     });
   };
+}
+
+/** `Date` takes the 30th of February for the 2nd of March. */
+function isDay(text: string): boolean {
+  const day = new Date(`${text}T00:00:00Z`);
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
 }
 
 /** Gathers `name=value` as often as it is given. @throws OPTION_INVALID */
