@@ -74,6 +74,12 @@ const storeErrors = {
     message: (d: { digest: string; changed: readonly string[] }): string =>
       `The training set ${d.digest} cannot be made again, for this changed: ${d.changed.join("; ")}. Give the definitions, sources and labels that its manifest names.`,
   },
+  SINK_ENDED_EARLY: {
+    status: 500,
+    retryable: false,
+    message: (): string =>
+      `The sink said that it had kept the training set before it had all of its batches. Read the batches to their end in "append", and throw when they cannot be kept.`,
+  },
   COLUMN_MISSING: {
     status: 400,
     retryable: false,

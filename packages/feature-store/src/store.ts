@@ -94,6 +94,7 @@ export function createFeatureStore<const Views extends readonly View[]>(
 
   async function findNearest(view: FeatureView, request: NearestOptions): Promise<FoundNearest> {
     const { at = clock.now() } = request;
+    assertMoment(at);
     const served = await serving.byName(view);
     const search = () => nearest(online, served, { ...request, at });
     return { view: served.view, neighbours: await searches.run(view.name, request.signal, search) };
@@ -166,6 +167,12 @@ export function createFeatureStore<const Views extends readonly View[]>(
   };
 }
 
+/** @throws REQUEST_INVALID: of no age could be said whether it is past a ttl */
+function assertMoment(at: number): void {
+  if (Number.isFinite(at)) return;
+  throw featureStoreError("REQUEST_INVALID", { rule: `"at" is ${at}, and must be epoch milliseconds` });
+}
+
 /** What a read asks for, and the views that its service pins. */
 function askedOf(
   request: ReadOptions<unknown, string> | ServiceReadOptions<unknown, FeatureService>,
@@ -175,5 +182,6 @@ function askedOf(
   const features = "service" in request ? request.service.features : request.features;
   const entities = request.entities as readonly Readonly<Record<string, unknown>>[];
   const { at = clock.now(), requestId, signal } = request;
+  assertMoment(at);
   return { request: { entities, features, at, requestId, signal }, views: service?.views };
 }

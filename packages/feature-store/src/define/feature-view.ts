@@ -1,3 +1,4 @@
+import { shown } from "../client/errors.ts";
 import { featureStoreError } from "../errors.ts";
 import type { TableSource } from "../source/table-source.ts";
 import { type About, about, type AboutOptions } from "./about.ts";
@@ -107,6 +108,10 @@ function assertFeatures(view: string, features: Features): void {
   }
   for (const [name, feature] of Object.entries(features)) {
     assertName(`A feature of "${view}"`, name);
+    if (feature.kind !== "column" && feature.kind !== "window") {
+      const rule = `the feature "${name}" is a column or an aggregate of a window`;
+      throw featureStoreError("DEFINITION_INVALID", { of, value: shown(feature), rule });
+    }
     if (!isValueType(feature.type)) {
       throw featureStoreError("DEFINITION_INVALID", {
         of,

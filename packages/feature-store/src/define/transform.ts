@@ -1,4 +1,4 @@
-import { clientError } from "../client/errors.ts";
+import { clientError, shown } from "../client/errors.ts";
 import { isValueOf, type Value, type ValuesOf, type ScalarType } from "./value-type.ts";
 
 export type Shape = Readonly<Record<string, ScalarType>>;
@@ -29,19 +29,24 @@ export function transformer(
   const view = definition.name;
   const outputs = Object.entries(definition.output);
   return (row) => {
-    let result: Readonly<Record<string, Value | null>>;
+    let result: unknown;
     try {
       result = definition.compute(row as ValuesOf<Shape>);
     } catch (cause) {
-      throw clientError("ON_DEMAND_FAILED", { view, reason: (cause as Error).message }, { cause });
+      const reason = cause instanceof Error ? cause.message : `it threw ${shown(cause)}`;
+      throw clientError("ON_DEMAND_FAILED", { view, reason }, { cause });
     }
+    if (typeof result !== "object" || result === null) {
+      throw clientError("ON_DEMAND_FAILED", { view, reason: `it returned ${shown(result)}, and no object` });
+    }
+    const values = result as Readonly<Record<string, unknown>>;
     for (const [key, type] of outputs) {
-      const value = result[key];
+      const value = values[key];
       if (value === null || isValueOf(type, value)) continue;
-      const reason = `"${key}" came out as ${String(value)}, which is no ${type}`;
+      const reason = `"${key}" came out as ${shown(value)}, which is no ${type}`;
       throw clientError("ON_DEMAND_FAILED", { view, reason });
     }
-    return result;
+    return values as Readonly<Record<string, Value | null>>;
   };
 }
 

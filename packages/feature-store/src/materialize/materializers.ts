@@ -4,7 +4,7 @@ import type { OfflineEngine } from "../offline/port.ts";
 import type { OnlineStore } from "../online/port.ts";
 import { isPushed } from "../push/push.ts";
 import { createSeeder } from "../push/seed.ts";
-import { createMaterializer, type Materializer } from "./materializer.ts";
+import { assertStep, createMaterializer, type Materializer } from "./materializer.ts";
 import { createScanMaterializer, firstEvent } from "./scan-materializer.ts";
 import { hasOnlyColumns } from "./scan-rows.ts";
 import { createShareMaterializer } from "./share-materializer.ts";
@@ -47,12 +47,14 @@ export function createMaterializers({ offline, online, logger, clock }: Material
     logger.warn({ view: view.name, ...ignored }, "rows without a key or an event time are ignored");
   }
 
-  const startOf = async ({ from, namespace }: IntoOptions): Promise<number> =>
-    from ?? (await online.watermark(namespace)) ?? -Infinity;
+  async function startOf(view: FeatureView, { from, namespace }: IntoOptions): Promise<number> {
+    if (from !== undefined) assertStep(view, from, -Infinity, Infinity);
+    return from ?? (await online.watermark(namespace)) ?? -Infinity;
+  }
 
   async function overTimeline(view: FeatureView, options: IntoOptions): Promise<MadeMaterializer> {
     const { namespace, limit = Infinity, signal } = options;
-    const range = { from: await startOf(options), limit };
+    const range = { from: await startOf(view, options), limit };
     const readAt = clock.now();
     const timeline = await offline.timeline(view, { signal, columns: isPushed(view) ? [view.push.id] : [] });
     warn(view, timeline.ignored);
@@ -66,7 +68,7 @@ export function createMaterializers({ offline, online, logger, clock }: Material
 
   async function overScans(view: FeatureView, options: IntoOptions): Promise<MadeMaterializer> {
     const { namespace, limit = Infinity, memoryBytes, signal } = options;
-    const from = await startOf(options);
+    const from = await startOf(view, options);
     const onIgnored = (ignored: { nullKey: number; nullEventTime: number }): void => warn(view, ignored);
     const made = { from, limit, namespace, memoryBytes, onIgnored };
     return {

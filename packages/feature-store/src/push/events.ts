@@ -44,6 +44,9 @@ export function readEvents(
   events: readonly PushEvent[],
   now: number,
 ): { readonly events: ReadEvent[]; readonly vector: (row: number, arrived: number | undefined) => OnlineEntry } {
+  events.forEach((event: unknown, row) => {
+    if (typeof event !== "object" || event === null) throw invalidEvent(view, row, "it is no object");
+  });
   const inputs = inputColumns(view);
   const cells = inputs.map((column) => events.map((event, row) => cellOf(view, event, row, column)));
   const columns = eventColumns(view, inputs, (i) => cells[i] ?? []);

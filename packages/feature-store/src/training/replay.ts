@@ -56,6 +56,7 @@ function again(
   manifest: TrainingManifest,
   { labels, service, signal }: ReplayOptions,
 ): { readonly views: readonly View[]; readonly options: TrainingOptions & SelectionOptions } {
+  if (!isManifest(manifest)) throw mismatch({ digest: "of no manifest" }, ["what was given is no manifest"]);
   const { lookBack, timezone, ...join } = manifest.options;
   const defined = service?.views ?? views;
   const redefined = changedViews(defined, manifest);
@@ -70,6 +71,14 @@ function again(
     ...(signal === undefined ? {} : { signal }),
   };
   return { views: defined, options };
+}
+
+/** A manifest may come from a file. */
+function isManifest(value: unknown): value is TrainingManifest {
+  if (typeof value !== "object" || value === null) return false;
+  const { digest, features, views, sources, options } = value as Partial<TrainingManifest>;
+  const parts = [views, sources, options].every((part) => typeof part === "object" && part !== null);
+  return parts && typeof digest === "string" && Array.isArray(features);
 }
 
 function assertSame(made: TrainingSummary, manifest: TrainingManifest): void {
@@ -95,5 +104,5 @@ function changedRows(now: TrainingManifest, then: TrainingManifest): string[] {
   return changed.length > 0 ? changed : ["rows of a source or label table without a fingerprint, or a label column"];
 }
 
-const mismatch = ({ digest }: TrainingManifest, changed: readonly string[]): Error =>
+const mismatch = ({ digest }: Pick<TrainingManifest, "digest">, changed: readonly string[]): Error =>
   featureStoreError("REPLAY_MISMATCH", { digest, changed });

@@ -20,13 +20,17 @@ export function trainingRows(
 ): TrainingRows {
   async function* batches(): AsyncIterable<RecordBatch> {
     let at = 0;
+    let empty: RecordBatch | undefined;
     for await (const batch of labels()) {
+      if (batch.numRows === 0) empty ??= batch;
       for (let start = 0; start < batch.numRows; start += rowsPerBatch) {
         const part = batch.slice(start, Math.min(start + rowsPerBatch, batch.numRows));
         yield widen(part, features, at);
         at += part.numRows;
       }
     }
+    // A set without rows has columns all the same.
+    if (at === 0 && empty !== undefined) yield widen(empty, features, 0);
   }
 
   return {

@@ -43,7 +43,7 @@ export class TrainingJoin {
   #labelColumns: readonly string[] = [];
   #rows = 0;
 
-  /** @throws FEATURE_UNKNOWN, DURATION_INVALID */
+  /** @throws FEATURE_UNKNOWN, DURATION_INVALID, DEFINITION_INVALID */
   constructor(engine: OfflineEngine, views: readonly View[], options: TrainingOptions & SelectionOptions) {
     this.#engine = engine;
     this.#options = options;
@@ -125,6 +125,9 @@ interface ViewRequests {
 
 function joinOptions(options: TrainingOptions): JoinOptions {
   const { time = "time", knownAt = true, strict = false, onTie = "last", output = {} } = options;
+  assertOneOf("onTie", onTie, ["last", "error"]);
+  assertOneOf("output.float", output.float, [undefined, "float32", "float64"]);
+  assertOneOf("output.integer", output.integer, [undefined, "exact", "float"]);
   return {
     time,
     knownAt,
@@ -135,6 +138,13 @@ function joinOptions(options: TrainingOptions): JoinOptions {
     inputs: options.inputs ?? {},
     timezone: options.timezone ?? null,
   };
+}
+
+/** Options may come from a manifest that was kept as JSON. @throws DEFINITION_INVALID */
+function assertOneOf(name: string, value: unknown, known: readonly unknown[]): void {
+  if (known.includes(value)) return;
+  const rule = `"${name}" is one of ${known.filter((each) => each !== undefined).join(", ")}`;
+  throw featureStoreError("DEFINITION_INVALID", { of: "A training set", value, rule });
 }
 
 /** The view with a ttl of at most `lookBack`. */

@@ -1,5 +1,6 @@
 import type { RecordBatch } from "apache-arrow";
 import type { View } from "../define/selection.ts";
+import { featureStoreError } from "../errors.ts";
 import type { OfflineEngine } from "../offline/port.ts";
 import { digestStep } from "./digest.ts";
 import { withPlainStrings } from "./plain-strings.ts";
@@ -21,6 +22,7 @@ export interface WriteOptions {
 /**
  * Joins labels part by part into a sink: what is in memory does not grow with the labels.
  *
+ * @throws SINK_ENDED_EARLY when the sink resolves before it has had all batches, and what joins and the sink throw
  * @param check of what was made, before the sink is told that it is all: when it throws, nothing is kept
  */
 export async function writeTrainingSet(
@@ -43,5 +45,6 @@ export async function writeTrainingSet(
   }
 
   await to.append(batches(), signal === undefined ? {} : { signal });
-  return summary ?? (await join.summary());
+  if (summary === undefined) throw featureStoreError("SINK_ENDED_EARLY", {});
+  return summary;
 }
