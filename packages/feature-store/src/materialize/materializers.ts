@@ -48,7 +48,7 @@ export function createMaterializers({ offline, online, logger, clock }: Material
   }
 
   async function startOf(view: FeatureView, { from, namespace }: IntoOptions): Promise<number> {
-    if (from !== undefined) assertStep(view, from, -Infinity, Infinity);
+    if (from !== undefined && from !== -Infinity) assertStep(view, from, -Infinity, Infinity);
     return from ?? (await online.watermark(namespace)) ?? -Infinity;
   }
 
