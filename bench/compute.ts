@@ -16,6 +16,7 @@ import {
   type Question,
   rowsOf,
 } from "./inference-child.ts";
+import { hasWrk, wrk, type WrkResult } from "./wrk.ts";
 
 const milliseconds = 800;
 
@@ -27,14 +28,6 @@ export const compute: Suite = async (bench) => {
   await inProcess(bench);
   await eventLoop(bench);
 };
-
-interface Load {
-  readonly answers: number;
-  readonly failures: number;
-  /** Milliseconds. */
-  readonly p50: number;
-  readonly p99: number;
-}
 
 interface Traffic {
   readonly model: ModelName;
@@ -116,33 +109,50 @@ async function load(
   server: Target,
   folder: string,
   { model, rows, connections, form, perSecond = 0 }: Traffic,
-): Promise<Load & { readonly cpuMicros: number; readonly clientCpuMicros: number }> {
+): Promise<WrkResult & { readonly clientCpuMicros: number }> {
   const file = join(folder, `${model}-${rows}-${form}`);
   const headers = await writeBody(file, model, rows, form);
+  const path = `/v2/models/${model}/infer`;
   const before = await server.cpuMicros();
-  const options = [server.port, `/v2/models/${model}/infer`, connections, milliseconds, perSecond, file, headers];
-  const client = fork(new URL("./http-load.ts", import.meta.url), options.map(String));
-  const [seen] = (await once(client, "message")) as [Load & { readonly cpuMicros: number }];
-  await once(client, "exit");
+  const seen =
+    byWrk && perSecond === 0
+      ? await wrk({ port: server.port, path, connections, seconds: 1, bodyFile: file, headers })
+      : await byNode([server.port, path, connections, milliseconds, perSecond, file, JSON.stringify(headers)]);
   const cpuMicros = (await server.cpuMicros()) - before;
   if (seen.failures > 0) throw new Error(`${seen.failures} requests of ${model} failed`);
   return { ...seen, cpuMicros, clientCpuMicros: seen.cpuMicros };
 }
 
-/** Writes a request's body; gives its headers as JSON. */
-async function writeBody(file: string, model: ModelName, rows: number, form: "json" | "binary"): Promise<string> {
+/** The cores are the server's as well: the less of them the client takes, the more is measured of the server. */
+const byWrk = hasWrk();
+if (!byWrk) console.log("clients over HTTP are in Node, which takes more of the cores than wrk: apt-get install wrk");
+
+async function byNode(options: readonly (string | number)[]): Promise<WrkResult> {
+  const client = fork(new URL("./http-load.ts", import.meta.url), options.map(String));
+  const [seen] = (await once(client, "message")) as [Omit<WrkResult, "rate">];
+  await once(client, "exit");
+  return { ...seen, rate: (seen.answers * 1000) / milliseconds };
+}
+
+/** Writes a request's body; gives its headers. */
+async function writeBody(
+  file: string,
+  model: ModelName,
+  rows: number,
+  form: "json" | "binary",
+): Promise<Record<string, string>> {
   const { data, shape } = rowsOf(model, rows);
   const input = { name: "x", datatype: "FP32", shape };
   if (form === "json") {
     await writeFile(file, JSON.stringify({ inputs: [{ ...input, data: [...data] }] }));
-    return JSON.stringify({ "Content-Type": "application/json" });
+    return { "Content-Type": "application/json" };
   }
   const json = JSON.stringify({
     inputs: [{ ...input, parameters: { binary_data_size: data.byteLength } }],
     parameters: { binary_data_output: true },
   });
   await writeFile(file, Buffer.concat([Buffer.from(json), Buffer.from(data.buffer)]));
-  return JSON.stringify({ "Inference-Header-Content-Length": String(json.length) });
+  return { "Inference-Header-Content-Length": String(json.length) };
 }
 
 const cases: readonly (readonly [name: string, unit: string, traffic: Traffic])[] = [
@@ -161,7 +171,7 @@ async function overHttp({ pair, folder }: Bench): Promise<void> {
       unit: `${unit}/s`,
       peerName,
       rounds: 3,
-      ours: async () => ((await load(server, folder, traffic)).answers * rows * 1000) / milliseconds,
+      ours: async () => (await load(server, folder, traffic)).rate * rows,
       peer: async () => ((await server.bare(model, rows)).runs * rows * 1000) / milliseconds,
     });
     await pair({
@@ -222,7 +232,7 @@ async function inProcesses({ pair, folder }: Bench): Promise<void> {
   await using two = await ServerProcess.start(2);
   for (const [name, unit, traffic] of cases) {
     const answers = async (server: ServerProcess): Promise<number> =>
-      ((await load(server, folder, traffic)).answers * traffic.rows * 1000) / milliseconds;
+      (await load(server, folder, traffic)).rate * traffic.rows;
     const perCpuSecond = async (server: ServerProcess): Promise<number> => {
       const seen = await load(server, folder, traffic);
       return (seen.answers * traffic.rows * 1e6) / seen.cpuMicros;
