@@ -68,6 +68,12 @@ export const storageErrors = {
     message: (d: { codec: string; what: string; remedy: string }): string =>
       `The Parquet codec ${d.codec} refuses ${d.what}. ${d.remedy}`,
   },
+  CODEC_FAILED: {
+    status: 500,
+    retryable: true,
+    message: (d: { codec: string; reason: string }): string =>
+      `The Parquet codec ${d.codec} failed to encode a column: ${d.reason}. Nothing was committed; write the rows again.`,
+  },
   PARQUET_CORRUPT: {
     status: 500,
     retryable: false,

@@ -91,14 +91,19 @@ export class LargeColumn extends Error {}
 export class DenseBytes implements DenseValues {
   readonly #isText: boolean;
   readonly #bytes = new GrowingBytes();
+  readonly #offsets: Int32Array;
+  /** Where each value ends. */
   readonly #ends: Int32Array;
   #entries: Uint8Array = new Uint8Array(0);
   #entryOffsets = new Int32Array(1);
+  /** The entries by words, where all of them are short. */
+  #words: Int32Array | undefined;
   #count = 0;
 
   constructor(isText: boolean, rows: number) {
     this.#isText = isText;
-    this.#ends = new Int32Array(rows);
+    this.#offsets = new Int32Array(rows + 1);
+    this.#ends = this.#offsets.subarray(1);
   }
 
   plain(bytes: Uint8Array, count: number): void {
@@ -114,10 +119,10 @@ export class DenseBytes implements DenseValues {
     this.#entryOffsets = new Int32Array(count + 1);
     readPlain(bytes, count, into, this.#entryOffsets.subarray(1));
     this.#entries = into.take();
+    this.#words = wordsOfEntries(this.#entries, this.#entryOffsets);
   }
 
   codes(codes: Int32Array): void {
-    const entries = this.#entries;
     const offsets = this.#entryOffsets;
     assertCodes(codes, offsets.length - 1);
     let size = 0;
@@ -125,8 +130,16 @@ export class DenseBytes implements DenseValues {
       const code = codes[index] as number;
       size += (offsets[code + 1] as number) - (offsets[code] as number);
     }
+    if (this.#bytes.length + size > largestColumn) throw new LargeColumn();
+    if (this.#words === undefined) this.#spell(codes, size);
+    else this.#spellShort(codes, size, this.#words);
+    this.#count += codes.length;
+  }
+
+  #spell(codes: Int32Array, size: number): void {
+    const entries = this.#entries;
+    const offsets = this.#entryOffsets;
     let at = this.#bytes.length;
-    if (at + size > largestColumn) throw new LargeColumn();
     const bytes = this.#bytes.extend(size);
     const ends = this.#ends;
     let row = this.#count;
@@ -140,21 +153,42 @@ export class DenseBytes implements DenseValues {
       } else for (let i = from; i < end; i++) bytes[at++] = entries[i] as number;
       ends[row++] = at;
     }
-    this.#count = row;
+  }
+
+  /** Eight bytes at once, of which those beyond the value are overwritten by the next. */
+  #spellShort(codes: Int32Array, size: number, words: Int32Array): void {
+    const offsets = this.#entryOffsets;
+    let at = this.#bytes.length;
+    const { buffer, byteOffset } = this.#bytes.extend(size + shortEntry);
+    const view = new DataView(buffer, byteOffset);
+    const ends = this.#ends;
+    let row = this.#count;
+    for (let index = 0; index < codes.length; index++) {
+      const code = codes[index] as number;
+      view.setInt32(at, words[code * 2] as number, true);
+      view.setInt32(at + 4, words[code * 2 + 1] as number, true);
+      at += (offsets[code + 1] as number) - (offsets[code] as number);
+      ends[row++] = at;
+    }
+    this.#bytes.length = at;
   }
 
   finish(rows: number, isValid: ((row: number) => boolean) | undefined): DenseBuffers {
-    const data = this.#bytes.take();
-    const valueOffsets = new Int32Array(rows + 1);
-    if (isValid === undefined) valueOffsets.set(this.#ends.subarray(0, rows), 1);
-    else {
-      for (let row = 0, next = 0, end = 0; row < rows; row++) {
-        if (isValid(row)) end = this.#ends[next++] as number;
-        valueOffsets[row + 1] = end;
-      }
-    }
+    const data = this.#bytes.give();
+    const valueOffsets = this.#offsets;
+    if (isValid !== undefined) this.#spread(rows, isValid);
     if (this.#isText) assertText(data, valueOffsets);
     return { data, valueOffsets };
+  }
+
+  /** From the end, as a value never stands behind its row: that of a null ends where the one before does. */
+  #spread(rows: number, isValid: (row: number) => boolean): void {
+    const ends = this.#ends;
+    let next = this.#count;
+    for (let row = rows - 1; row >= 0; row--) {
+      ends[row] = next === 0 ? 0 : (ends[next - 1] as number);
+      if (isValid(row)) next -= 1;
+    }
   }
 }
 
@@ -218,6 +252,21 @@ function readPlain(bytes: Uint8Array, count: number, into: GrowingBytes, ends: I
     ends[index] = at;
   }
   into.length = Math.max(start, at);
+}
+
+/** Bytes of an entry that stands in two words. */
+const shortEntry = 8;
+
+/** Each entry in two words; undefined when one is longer. */
+function wordsOfEntries(entries: Uint8Array, offsets: Int32Array): Int32Array | undefined {
+  const words = new Int32Array((offsets.length - 1) * 2);
+  const bytes = new Uint8Array(words.buffer);
+  for (let entry = 0; entry + 1 < offsets.length; entry++) {
+    const [from, end] = [offsets[entry] as number, offsets[entry + 1] as number];
+    if (end - from > shortEntry) return undefined;
+    for (let i = from; i < end; i++) bytes[entry * shortEntry + i - from] = entries[i] as number;
+  }
+  return words;
 }
 
 function assertRoom(bytes: Uint8Array, needed: number): void {

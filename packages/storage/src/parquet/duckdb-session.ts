@@ -11,6 +11,12 @@ export interface DuckDbOptions {
   /** Threads of DuckDB. @default one per processor */
   readonly threads?: number;
   /**
+   * Threads that encode flat columns beside the caller's, once some millions of values have been written; 0 for none.
+   *
+   * @default one less than there are processors, at most 4
+   */
+  readonly encodeThreads?: number;
+  /**
    * Where temporary files go, in a folder `ashlar-duckdb-<pid>-…` that is deleted with the codec. Folders there whose
    * process is dead are swept on first use. @default the temporary folder of the system
    */

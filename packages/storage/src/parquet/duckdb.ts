@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import type { Schema } from "apache-arrow";
 import { ByteSink } from "./byte-sink.ts";
 import { primitiveTypes } from "./column-type.ts";
@@ -5,6 +6,7 @@ import { copyWithDuckDb } from "./duckdb-copy.ts";
 import { openWithDuckDb } from "./duckdb-read.ts";
 import { type DuckDbOptions, type DuckDbSession, startDuckDb } from "./duckdb-session.ts";
 import { createWithDuckDb } from "./duckdb-write.ts";
+import { EncodeThreads } from "./encode-threads.ts";
 import { FlatWriter, isFlat } from "./flat-write.ts";
 import type {
   ParquetCodec,
@@ -28,6 +30,9 @@ export function duckdb(options: DuckDbOptions = {}): ParquetCodec {
   return new DuckDbCodec(options);
 }
 
+/** Threads that encode, where none are asked for. */
+const largestDefault = 4;
+
 class DuckDbCodec implements ParquetCodec {
   readonly name = "duckdb";
   readonly capabilities = {
@@ -37,10 +42,13 @@ class DuckDbCodec implements ParquetCodec {
     nested: true,
   } as const;
   readonly #options: DuckDbOptions;
+  readonly #threads: EncodeThreads | undefined;
   #session: Promise<DuckDbSession> | undefined;
 
   constructor(options: DuckDbOptions) {
     this.#options = options;
+    const count = options.encodeThreads ?? Math.min(largestDefault, availableParallelism() - 1);
+    this.#threads = count > 0 ? new EncodeThreads({ count, codec: this.name }) : undefined;
   }
 
   async create(schema: Schema, options: ParquetWriteOptions = {}): Promise<ParquetWriter> {
@@ -48,7 +56,7 @@ class DuckDbCodec implements ParquetCodec {
     const compression = options.compression ?? "zstd";
     if (!isFlat(schema)) return createWithDuckDb(session, schema, compression);
     const sink = new ByteSink(() => session.folder("write"));
-    return new FlatWriter({ schema, compression, sink, codec: this.name });
+    return new FlatWriter({ schema, compression, sink, codec: this.name, threads: this.#threads });
   }
 
   async open(source: ParquetSource, options: { readonly signal?: AbortSignal } = {}): Promise<ParquetReader> {
@@ -71,6 +79,7 @@ class DuckDbCodec implements ParquetCodec {
   async [Symbol.asyncDispose](): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
+    await this.#threads?.[Symbol.asyncDispose]();
     await (await session)?.[Symbol.asyncDispose]();
   }
 }

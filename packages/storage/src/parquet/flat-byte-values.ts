@@ -1,6 +1,4 @@
-import { isAscii, isUtf8 } from "node:buffer";
 import { Binary, Field, makeData, Utf8 } from "apache-arrow";
-import { storageError } from "../errors.ts";
 import { bytesOfColumn, bytesOfValue, type ColumnBytes } from "./column-bytes.ts";
 import { type Column, columnOf } from "./column.ts";
 import {
@@ -12,6 +10,8 @@ import {
   type Observe,
 } from "./flat-values.ts";
 import { GrowingBytes, GrowingNumbers } from "./growing.ts";
+import type { RunEncoder } from "./run-lengths.ts";
+import { assertText } from "./text-check.ts";
 import { BytesDictionary } from "./value-dictionary.ts";
 
 /** Bytes of a dictionary, at most. */
@@ -22,13 +22,15 @@ export class ByteValues implements FlatValues {
   readonly #codec: string;
   readonly #type: "string" | "binary";
   readonly #observe: Observe;
+  readonly #runs: RunEncoder;
   readonly #codes = new GrowingNumbers();
   readonly #plain = new GrowingBytes();
   #dictionary: BytesDictionary | undefined = new BytesDictionary();
 
   /** @param codec whose name errors tell */
-  constructor(type: "string" | "binary", codec: string, observe: Observe) {
+  constructor(type: "string" | "binary", codec: string, observe: Observe, runs: RunEncoder) {
     this.#type = type;
+    this.#runs = runs;
     this.#codec = codec;
     this.#observe = observe;
   }
@@ -62,7 +64,7 @@ export class ByteValues implements FlatValues {
   }
 
   #appendBytes(column: Column, values: ColumnBytes): void {
-    if (this.#type === "string") this.#checkText(column, values);
+    if (this.#type === "string") assertText(column, values, this.#codec);
     let start = 0;
     for (; start < column.length && this.#dictionary !== undefined; start += blockRows) {
       const end = Math.min(column.length, start + blockRows);
@@ -91,17 +93,17 @@ export class ByteValues implements FlatValues {
 
   encode(): EncodedValues {
     const dictionary = this.#dictionary;
-    if (dictionary === undefined) return { bytes: this.#plain.take() };
+    if (dictionary === undefined) return { parts: [this.#plain.take()] };
     this.#dictionary = new BytesDictionary();
     this.#observe(this.#entries(dictionary));
     if (!pays(dictionary, this.#codes.length)) {
       this.#spell(dictionary);
-      return { bytes: this.#plain.take() };
+      return { parts: [this.#plain.take()] };
     }
-    const bytes = encodeCodes(this.#codes, dictionary.size);
+    const parts = encodeCodes(this.#codes, dictionary.size, this.#runs);
     this.#codes.length = 0;
     appendPlain(this.#plain, dictionary.entries, 0, dictionary.size);
-    return { dictionary: { bytes: this.#plain.take(), size: dictionary.size }, bytes };
+    return { dictionary: { bytes: this.#plain.take(), size: dictionary.size }, parts };
   }
 
   /** Puts the values of all codes in their place. */
@@ -120,27 +122,6 @@ export class ByteValues implements FlatValues {
     const type = this.#type === "string" ? new Utf8() : new Binary();
     const values = { length: dictionary.size, data, valueOffsets };
     return columnOf(new Field("", type), makeData({ type, ...values } as never));
-  }
-
-  /** @throws CODEC_REFUSED for a string that is no UTF-8 */
-  #checkText(column: Column, { bytes, offsets }: ColumnBytes): void {
-    const all = bytes.subarray(offsets[0], offsets[column.length]);
-    if (isAscii(all)) return;
-    const isText = isUtf8(all)
-      ? // Two halves of a character are UTF-8 together, but not each.
-        (start: number) => ((bytes[start] as number) & 0xc0) !== 0x80
-      : (start: number, end: number) => isUtf8(bytes.subarray(start, end));
-    let row = 0;
-    for (; row < column.length; row++) {
-      const [start, end] = [offsets[row] as number, offsets[row + 1] as number];
-      if (start < end && !column.isNull(row) && !isText(start, end)) break;
-    }
-    if (row === column.length) return;
-    throw storageError("CODEC_REFUSED", {
-      codec: this.#codec,
-      what: `text that is not UTF-8, in the column "${column.name}"`,
-      remedy: "Give text in UTF-8, or declare the column as binary.",
-    });
   }
 }
 

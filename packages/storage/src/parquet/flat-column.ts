@@ -1,11 +1,12 @@
+import { concatBytes } from "@ashlar/core";
 import { ColumnBounds, type SeenBounds } from "./column-bounds.ts";
 import { type ColumnType, isDecimal, type Value } from "./column-type.ts";
 import { wordsOfType } from "./column-words.ts";
 import type { Column } from "./column.ts";
-import { setBits } from "./bits.ts";
 import { ByteValues } from "./flat-byte-values.ts";
 import { BooleanValues, type FlatValues, type Observe, WideDecimalValues, WordValues } from "./flat-values.ts";
-import { encodeBits, encodeOnes } from "./run-lengths.ts";
+import { ValidityBits } from "./validity-bits.ts";
+import { encodeBits, encodeOnes, RunEncoder } from "./run-lengths.ts";
 
 /** A page that is not compressed yet. */
 export interface RawPage {
@@ -30,18 +31,19 @@ export class FlatColumn {
   readonly #type: ColumnType;
   /** Of the row group. */
   #bounds: ColumnBounds | undefined;
-  #rows = 0;
-  #nulls = 0;
-  /** The validity of the rows so far, from when the first null came. */
-  #validity: Uint8Array = new Uint8Array(1024);
+  readonly #validity = new ValidityBits();
 
-  /** @param codec whose name errors tell */
-  constructor(type: ColumnType, codec: string) {
+  /**
+   * @param codec whose name errors tell
+   * @param runs whose memory it uses while it encodes
+   */
+  constructor(type: ColumnType, codec: string, runs: RunEncoder = new RunEncoder()) {
     this.#type = type;
     this.#bounds = boundsFor(type);
-    this.#values = valuesFor(type, codec, (column) => {
+    const observe: Observe = (column) => {
       this.#bounds?.observe(column, column.nullCount > 0 ? column.isNull : undefined);
-    });
+    };
+    this.#values = valuesFor(type, codec, observe, runs);
   }
 
   get waiting(): number {
@@ -50,52 +52,29 @@ export class FlatColumn {
 
   /** @throws CODEC_REFUSED */
   append(column: Column): void {
-    this.#appendValidity(column);
+    this.#validity.append(column);
     this.#values.append(column);
-  }
-
-  #appendValidity({ length, nullCount, isNull }: Column): void {
-    const start = this.#rows;
-    this.#rows += length;
-    if (nullCount === 0 && this.#nulls === 0) return;
-    this.#reserve(this.#rows);
-    const bits = this.#validity;
-    if (this.#nulls === 0) setBits(bits, 0, start);
-    if (nullCount === 0) return setBits(bits, start, this.#rows);
-    for (let row = 0; row < length; row++) {
-      const at = start + row;
-      if (!isNull(row)) bits[at >> 3] = (bits[at >> 3] as number) | (1 << (at & 7));
-    }
-    this.#nulls += nullCount;
-  }
-
-  #reserve(rows: number): void {
-    const needed = Math.ceil(rows / 8);
-    if (needed <= this.#validity.length) return;
-    const larger = new Uint8Array(Math.max(needed, this.#validity.length * 2));
-    larger.set(this.#validity);
-    this.#validity = larger;
   }
 
   /** The chunk of the rows since the last time. */
   encode(): RawChunk {
-    const [rows, nulls] = [this.#rows, this.#nulls];
-    const { dictionary, bytes } = this.#values.encode();
-    const levels = nulls === 0 ? encodeOnes(rows) : encodeBits(this.#validity, rows);
-    const page = new Uint8Array(4 + levels.byteLength + bytes.byteLength);
-    new DataView(page.buffer).setUint32(0, levels.byteLength, true);
-    page.set(levels, 4);
-    page.set(bytes, 4 + levels.byteLength);
-    const data = { kind: "data", values: rows, isCoded: dictionary !== undefined, bytes: page } as const;
-    const entries = dictionary && ({ kind: "dictionary", values: dictionary.size, isCoded: false } as const);
+    const { rows, nulls, bits } = this.#validity;
+    const { dictionary, parts } = this.#values.encode();
+    const levels = nulls === 0 ? encodeOnes(rows) : encodeBits(bits, rows);
+    const lengths = Uint8Array.of(0, 0, 0, 0);
+    new DataView(lengths.buffer).setUint32(0, levels.byteLength, true);
+    const bytes = concatBytes([lengths, levels, ...parts]);
+    const data = { kind: "data", values: rows, isCoded: dictionary !== undefined, bytes } as const;
     const chunk = {
-      pages: entries === undefined ? [data] : [{ ...entries, bytes: dictionary?.bytes ?? bytes }, data],
+      pages:
+        dictionary === undefined
+          ? [data]
+          : [{ kind: "dictionary", values: dictionary.size, isCoded: false, bytes: dictionary.bytes } as const, data],
       rows,
       nulls,
       bounds: this.#seen(),
     };
-    if (nulls > 0) this.#validity.fill(0);
-    this.#rows = this.#nulls = 0;
+    this.#validity.clear();
     return chunk;
   }
 
@@ -109,10 +88,10 @@ export class FlatColumn {
   }
 }
 
-function valuesFor(type: ColumnType, codec: string, observe: Observe): FlatValues {
+function valuesFor(type: ColumnType, codec: string, observe: Observe, runs: RunEncoder): FlatValues {
   if (type === "boolean") return new BooleanValues();
-  if (type === "string" || type === "binary") return new ByteValues(type, codec, observe);
-  return wordsOfType(type) === 4 ? new WideDecimalValues(observe) : new WordValues(type, observe);
+  if (type === "string" || type === "binary") return new ByteValues(type, codec, observe, runs);
+  return wordsOfType(type) === 4 ? new WideDecimalValues(observe) : new WordValues(type, observe, runs);
 }
 
 const boundsFor = (type: ColumnType): ColumnBounds | undefined =>

@@ -11,7 +11,7 @@ import { DenseBits, type DenseBuffers, DenseBytes, type DenseValues, DenseWords,
 import type { FileNode, LeafNode } from "./file-schema.ts";
 import { corrupt, type Footer } from "./footer.ts";
 import { setBits } from "./bits.ts";
-import { decodeRuns } from "./run-decode.ts";
+import { RunDecoder } from "./run-decode.ts";
 import type { ParquetSource } from "./source.ts";
 
 /** Bytes and rows of a row group that is decoded whole, at most. */
@@ -105,6 +105,7 @@ export async function* readFlat(
   signal?: AbortSignal,
 ): AsyncGenerator<RecordBatch> {
   let next = groups[0] && readChunks(source, groups[0].chunks);
+  const runs = new RunDecoder();
   try {
     for (const [index, group] of groups.entries()) {
       signal?.throwIfAborted();
@@ -112,7 +113,7 @@ export async function* readFlat(
       const following = groups[index + 1];
       next = following && readChunks(source, following.chunks);
       const arrays = columns.map((column, at) =>
-        decodeChunk(column, group.chunks[at] as ColumnMetaData, bytes[at] as Uint8Array, group.rows),
+        decodeChunk(column, group.chunks[at] as ColumnMetaData, bytes[at] as Uint8Array, group.rows, runs),
       );
       const batch = batchOf(schema, arrays, group.rows);
       if (group.rows <= 2 * batchRows) yield batch;
@@ -126,21 +127,46 @@ export async function* readFlat(
   }
 }
 
+/** Bytes between columns that are read with them, and bytes that are read together, at most. */
+const [largestGap, largestRead] = [16 * 1024, 16 * 1024 * 1024];
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The bytes of columns; of neighbours by one read. */
 function readChunks(source: ParquetSource, chunks: readonly ColumnMetaData[]): Promise<Uint8Array[]> {
-  const reading = Promise.all(
-    chunks.map(async (chunk) => {
-      const { data_page_offset: data, dictionary_page_offset: dictionary, total_compressed_size: length } = chunk;
-      const start = Number(dictionary !== undefined && dictionary > 0n && dictionary < data ? dictionary : data);
-      const end = start + Number(length);
-      if (start < 0 || end < start || end > source.size) throw new RangeError("a column lies outside the file");
-      const bytes = await source.read(start, end);
+  const reading = (async () => {
+    const ranges = chunks.map((chunk) => rangeOf(chunk, source));
+    const wide: Range[] = [];
+    for (const { start, end } of ranges.toSorted((a, b) => a.start - b.start)) {
+      const last = wide.at(-1);
+      const isNear = last !== undefined && start - last.end <= largestGap && end - last.start <= largestRead;
+      if (isNear) wide[wide.length - 1] = { start: last.start, end: Math.max(last.end, end) };
+      else wide.push({ start, end });
+    }
+    const read = await Promise.all(wide.map(({ start, end }) => source.read(start, end)));
+    return ranges.map(({ start, end }) => {
+      const at = wide.findIndex((range) => range.start <= start && end <= range.end);
+      const from = start - (wide[at] as Range).start;
+      const bytes = (read[at] as Uint8Array).subarray(from, from + end - start);
       if (bytes.byteLength !== end - start) throw new RangeError("the file ends within a column");
       return bytes;
-    }),
-  );
+    });
+  })();
   // It is awaited when its turn comes.
   reading.catch(() => undefined);
   return reading;
+}
+
+/** Where a column stands. @throws RangeError */
+function rangeOf(chunk: ColumnMetaData, source: ParquetSource): Range {
+  const { data_page_offset: data, dictionary_page_offset: dictionary, total_compressed_size: length } = chunk;
+  const start = Number(dictionary !== undefined && dictionary > 0n && dictionary < data ? dictionary : data);
+  const end = start + Number(length);
+  if (start < 0 || end < start || end > source.size) throw new RangeError("a column lies outside the file");
+  return { start, end };
 }
 
 const plain = 0;
@@ -149,12 +175,18 @@ const runLengths = 3;
 const dictionaryEncodings: ReadonlySet<number> = new Set([2, 8]);
 
 /** @throws RangeError */
-function decodeChunk({ name, type, nullable }: LeafNode, chunk: ColumnMetaData, bytes: Uint8Array, rows: number): Data {
+function decodeChunk(
+  { name, type, nullable }: LeafNode,
+  chunk: ColumnMetaData,
+  bytes: Uint8Array,
+  rows: number,
+  runs: RunDecoder,
+): Data {
   if (Number(chunk.num_values) !== rows) {
     throw new RangeError(`its column "${name}" has ${chunk.num_values} of ${rows} rows`);
   }
   const values = valuesFor(type, chunk, rows);
-  const validity = new Validity(rows);
+  const validity = new Validity(rows, runs);
   for (const page of columnPages(chunk, bytes, nullable)) {
     if (page.kind === "dictionary") {
       values.dictionary(page.bytes, page.values);
@@ -162,7 +194,7 @@ function decodeChunk({ name, type, nullable }: LeafNode, chunk: ColumnMetaData, 
     }
     const present = validity.add(page.levels, page.values);
     if (page.encoding === plain) values.plain(page.bytes, present);
-    else if (present > 0) values.codes(codesOf(page, type, present));
+    else if (present > 0) values.codes(codesOf(page, type, present, runs));
   }
   const { nulls, bits } = validity;
   const isValid =
@@ -178,12 +210,12 @@ function decodeChunk({ name, type, nullable }: LeafNode, chunk: ColumnMetaData, 
 }
 
 /** Numbers of entries; of booleans, the values themselves, after their length in bytes. @throws RangeError */
-function codesOf({ encoding, bytes }: ColumnPage, type: ColumnType, count: number): Int32Array {
-  if (type === "boolean" && encoding === runLengths) return decodeRuns(bytes.subarray(4), 1, count);
+function codesOf({ encoding, bytes }: ColumnPage, type: ColumnType, count: number, runs: RunDecoder): Int32Array {
+  if (type === "boolean" && encoding === runLengths) return runs.decode(bytes.subarray(4), 1, count);
   if (type === "boolean" || !dictionaryEncodings.has(encoding)) {
     throw new RangeError(`a page has the encoding ${encoding}, which its column does not name`);
   }
-  return decodeRuns(bytes.subarray(1), bytes[0] ?? 33, count);
+  return runs.decode(bytes.subarray(1), bytes[0] ?? 33, count);
 }
 
 function valuesFor(type: ColumnType, { type: physical }: ColumnMetaData, rows: number): DenseValues {
@@ -245,9 +277,11 @@ class Validity {
   nulls = 0;
   /** Right where there are nulls. */
   readonly bits: Uint8Array;
+  readonly #runs: RunDecoder;
   #rows = 0;
 
-  constructor(rows: number) {
+  constructor(rows: number, runs: RunDecoder) {
+    this.#runs = runs;
     this.bits = new Uint8Array(bitmapBytes(rows));
   }
 
@@ -259,7 +293,7 @@ class Validity {
       setBits(this.bits, start, this.#rows);
       return count;
     }
-    const runs = decodeRuns(levels, 1, count);
+    const runs = this.#runs.decode(levels, 1, count);
     let present = 0;
     for (let index = 0; index < count; index++) {
       if (runs[index] !== 1) continue;

@@ -3,14 +3,15 @@ import type { ColumnType } from "./column-type.ts";
 import { type ColumnWords, wordsOfColumn, wordsOfType } from "./column-words.ts";
 import { type Column, columnOf } from "./column.ts";
 import { GrowingBytes, GrowingNumbers } from "./growing.ts";
-import { encodeRuns } from "./run-lengths.ts";
+import type { RunEncoder } from "./run-lengths.ts";
 import { WordDictionary } from "./value-dictionary.ts";
 
 /** The values of one column of a row group, nulls left out, as they stand in pages. */
 export interface EncodedValues {
   /** The entries of the dictionary, one after the other; without it the values themselves stand in the page. */
   readonly dictionary?: { readonly bytes: Uint8Array; readonly size: number };
-  readonly bytes: Uint8Array;
+  /** One after the other; they stand until something else is encoded. */
+  readonly parts: readonly Uint8Array[];
 }
 
 /** Sees the values of a row group, each at least once. */
@@ -39,13 +40,9 @@ export function isDictionaryWorthwhile(dictionary: { size: number; detours: numb
 }
 
 /** The codes of a dictionary's entries, after the number of bits of the greatest. */
-export function encodeCodes(codes: GrowingNumbers, size: number): Uint8Array {
+export function encodeCodes(codes: GrowingNumbers, size: number, runs: RunEncoder): readonly Uint8Array[] {
   const width = Math.max(1, 32 - Math.clz32(size - 1));
-  const runs = encodeRuns(codes.numbers, codes.length, width);
-  const bytes = new Uint8Array(runs.byteLength + 1);
-  bytes[0] = width;
-  bytes.set(runs, 1);
-  return bytes;
+  return [Uint8Array.of(width), runs.encode(codes.numbers, codes.length, width)];
 }
 
 /** Booleans, eight to a byte. */
@@ -71,7 +68,7 @@ export class BooleanValues implements FlatValues {
 
   encode(): EncodedValues {
     this.#count = 0;
-    return { bytes: this.#bytes.take() };
+    return { parts: [this.#bytes.take()] };
   }
 }
 
@@ -103,7 +100,7 @@ export class WideDecimalValues implements FlatValues {
   }
 
   encode(): EncodedValues {
-    return { bytes: this.#bytes.take() };
+    return { parts: [this.#bytes.take()] };
   }
 }
 
@@ -112,12 +109,14 @@ export class WordValues implements FlatValues {
   readonly #type: ColumnType;
   readonly #width: 1 | 2;
   readonly #observe: Observe;
+  readonly #runs: RunEncoder;
   readonly #codes = new GrowingNumbers();
   readonly #plain = new GrowingBytes();
   #dictionary: WordDictionary | undefined = new WordDictionary();
 
-  constructor(type: ColumnType, observe: Observe) {
+  constructor(type: ColumnType, observe: Observe, runs: RunEncoder) {
     this.#type = type;
+    this.#runs = runs;
     this.#width = wordsOfType(type) === 1 ? 1 : 2;
     this.#observe = observe;
   }
@@ -175,15 +174,15 @@ export class WordValues implements FlatValues {
 
   encode(): EncodedValues {
     const dictionary = this.#dictionary;
-    if (dictionary === undefined) return { bytes: this.#plain.take() };
+    if (dictionary === undefined) return { parts: [this.#plain.take()] };
     this.#dictionary = new WordDictionary();
     this.#observe(this.#entries(dictionary));
     const values = this.#codes.length;
     const isCoded = values > 0 && isDictionaryWorthwhile(dictionary, values);
-    const bytes = isCoded ? encodeCodes(this.#codes, dictionary.size) : this.#spelt(dictionary);
+    const parts = isCoded ? encodeCodes(this.#codes, dictionary.size, this.#runs) : [this.#spelt(dictionary)];
     this.#codes.length = 0;
-    if (!isCoded) return { bytes };
-    return { dictionary: { bytes: wordBytes(this.#width, dictionary), size: dictionary.size }, bytes };
+    if (!isCoded) return { parts };
+    return { dictionary: { bytes: wordBytes(this.#width, dictionary), size: dictionary.size }, parts };
   }
 
   /** The values of all codes. */

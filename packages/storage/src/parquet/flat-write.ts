@@ -7,8 +7,9 @@ import type { ByteSink } from "./byte-sink.ts";
 import { bytesOfColumn } from "./column-bytes.ts";
 import { isNested } from "./column-type.ts";
 import { columnsOf } from "./column.ts";
-import { chunkMetadata, ColumnTotal, compressChunks, type EncodedChunk } from "./encoded-chunk.ts";
-import { FlatColumn } from "./flat-column.ts";
+import type { EncodeThreads } from "./encode-threads.ts";
+import { chunkMetadata, ColumnTotal, type EncodedChunk } from "./encoded-chunk.ts";
+import { FlatGroup } from "./flat-group.ts";
 import { parquetElements } from "./hyparquet-schema.ts";
 import type { Compression, ParquetOutput, ParquetWriter } from "./port.ts";
 
@@ -29,11 +30,13 @@ export interface FlatWriterOptions {
   readonly sink: ByteSink;
   /** Whose name errors tell. */
   readonly codec: string;
+  /** Encode beside the caller. @default none */
+  readonly threads?: EncodeThreads | undefined;
 }
 
 /**
  * Encodes columns straight from Arrow's arrays: dictionaries where they pay, else plain values, in pages with a CRC. A row
- * group is compressed, in threads of Node's pool, while the rows of the next are gathered.
+ * group is compressed, and encoded where there are threads, while the rows of the next are gathered.
  */
 export class FlatWriter implements ParquetWriter {
   readonly tellsColumns = true;
@@ -41,7 +44,7 @@ export class FlatWriter implements ParquetWriter {
   readonly #sink: ByteSink;
   readonly #elements: readonly SchemaElement[];
   readonly #names: readonly string[];
-  readonly #columns: readonly FlatColumn[];
+  readonly #group: FlatGroup;
   readonly #totals: readonly ColumnTotal[];
   readonly #groups: RowGroup[] = [];
   #waiting = 0;
@@ -49,12 +52,12 @@ export class FlatWriter implements ParquetWriter {
   /** The row group on its way to the sink. */
   #storing: Promise<void> = Promise.resolve();
 
-  constructor({ schema, compression, sink, codec }: FlatWriterOptions) {
+  constructor({ schema, compression, sink, codec, threads }: FlatWriterOptions) {
     this.#compression = compression;
     this.#sink = sink;
     this.#elements = parquetElements(schema);
     this.#names = schema.fields.map(({ name }) => name);
-    this.#columns = schema.fields.map((field) => new FlatColumn(columnTypeOf(field), codec));
+    this.#group = new FlatGroup({ types: schema.fields.map(columnTypeOf), codec, threads });
     this.#totals = schema.fields.map(() => new ColumnTotal());
   }
 
@@ -63,20 +66,20 @@ export class FlatWriter implements ParquetWriter {
       const rows = rowsThatFit(rest, rowGroupRows - this.#waiting);
       const part: RecordBatch = rows === rest.numRows ? rest : rest.slice(0, rows);
       rest = rows === rest.numRows ? undefined : rest.slice(rows);
-      for (const [index, column] of columnsOf(part).entries()) this.#columns[index]?.append(column);
+      this.#group.append(columnsOf(part));
       this.#waiting += rows;
       this.#rows += rows;
-      const isFull = this.#waiting >= rowGroupRows || this.#columns.some((column) => column.waiting >= chunkBytes);
-      if (isFull) await this.#endGroup();
+      if (this.#waiting >= rowGroupRows || this.#group.largest >= chunkBytes) await this.#endGroup("more");
     }
   }
 
-  async #endGroup(): Promise<void> {
-    const chunks = this.#columns.map((column) => column.encode());
+  async #endGroup(follows: "more" | "nothing"): Promise<void> {
+    const encoding = this.#group.encode(this.#compression, follows);
+    // Who waits for it next is told.
+    encoding.catch(() => undefined);
     this.#waiting = 0;
     await this.#storing;
-    this.#storing = this.#store(compressChunks(chunks, this.#compression));
-    // Who waits for it next is told.
+    this.#storing = this.#store(encoding);
     this.#storing.catch(() => undefined);
   }
 
@@ -98,7 +101,7 @@ export class FlatWriter implements ParquetWriter {
   }
 
   async finish(): Promise<ParquetOutput> {
-    if (this.#waiting > 0) await this.#endGroup();
+    if (this.#waiting > 0) await this.#endGroup("nothing");
     await this.#storing;
     if (this.#sink.size === 0) await this.#sink.write([magic]);
     const footer = new ByteWriter();
@@ -116,6 +119,7 @@ export class FlatWriter implements ParquetWriter {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#group.clear();
     await this.#storing.catch(() => undefined);
     await this.#sink[Symbol.asyncDispose]();
   }

@@ -6,13 +6,17 @@ export class GrowingBytes {
   /** Makes room for so many more, and gives the memory; what is written begins at the former length. */
   extend(by: number): Uint8Array {
     const needed = this.length + by;
-    if (needed > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
-      larger.set(this.#bytes.subarray(0, this.length));
-      this.#bytes = larger;
-    }
+    if (needed > this.#bytes.length) this.reserve(Math.max(needed, this.#bytes.length * 2));
     this.length = needed;
     return this.#bytes;
+  }
+
+  /** Makes room for so many in all. */
+  reserve(bytes: number): void {
+    if (bytes <= this.#bytes.length) return;
+    const larger = new Uint8Array(bytes);
+    larger.set(this.#bytes.subarray(0, this.length));
+    this.#bytes = larger;
   }
 
   append(bytes: Uint8Array): void {
@@ -25,6 +29,15 @@ export class GrowingBytes {
     const taken = this.#bytes.slice(0, this.length);
     this.length = 0;
     return taken;
+  }
+
+  /** What has been written, in the memory that it stands in, where that is not much more; the next begins anew, in other. */
+  give(): Uint8Array {
+    if (this.length * 4 < this.#bytes.length * 3) return this.take();
+    const given = this.#bytes.subarray(0, this.length);
+    this.#bytes = new Uint8Array(0);
+    this.length = 0;
+    return given;
   }
 }
 

@@ -7,7 +7,7 @@ import type { Compression } from "./port.ts";
 
 /** A page as it stands in a file. */
 export interface PageBytes {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** Its header and what it would have been uncompressed. */
   readonly unpacked: number;
 }
