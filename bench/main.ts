@@ -15,6 +15,7 @@ const suites = new Map<string, () => Promise<Suite>>([
   ["large-joins", async () => (await import("./join-large.ts")).largeJoins],
   ["model-registry", async () => (await import("./model-registry.ts")).modelRegistry],
   ["compute", async () => (await import("./compute.ts")).compute],
+  ["growth", async () => (await import("./growth.ts")).growth],
   ["kernels", async () => (await import("./kernels.ts")).kernels],
   ["security", async () => (await import("./security.ts")).security],
   ["orchestration", async () => (await import("./orchestration.ts")).orchestration],
@@ -22,7 +23,7 @@ const suites = new Map<string, () => Promise<Suite>>([
 ]);
 
 /** Take minutes, and are run only when they are asked for. */
-const askedFor = new Set(["streams", "large-joins"]);
+const askedFor = new Set(["streams", "large-joins", "growth"]);
 
 const { values } = parseArgs({
   options: {
