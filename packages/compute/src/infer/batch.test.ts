@@ -55,7 +55,7 @@ test("requests joined along any axis are told apart again", () => {
       const spec = { name: "t", type, shape: shape.map(() => null) };
       const signature = { inputs: [spec], outputs: [spec], batchable: true };
       const layout = { inputs: [axis], outputs: [axis], fixed: [false] };
-      const [joined] = joinRequests(signature, layout, requests, { transferred: true, buffers }) as [Tensor];
+      const [joined] = joinRequests(signature, layout, requests, { copies: () => false, buffers }) as [Tensor];
       const lists = requests.map(({ tensors: [tensor] }) => nested(tensor?.data ?? [], tensor?.shape ?? []));
       expect(nested(joined.data, joined.shape)).toEqual(concat(lists, axis));
       const split = splitOutputs(signature, layout, [{ ...joined, type }], requests);
@@ -71,7 +71,11 @@ test("buffers are given away only when they are the request's own and whole", ()
   const given = Float32Array.of(1, 2);
   const bufferOf = (owned: boolean, data: Float32Array, transferred: boolean, repeatable = false) => {
     const request = { tensors: [{ data, shape: [data.length] }], rows: data.length, shapeKey: "", owned };
-    const [tensor] = joinRequests(signature, layout, [request], { transferred, repeatable, buffers }) as [Tensor];
+    const [tensor] = joinRequests(signature, layout, [request], {
+      copies: () => !transferred,
+      repeatable,
+      buffers,
+    }) as [Tensor];
     return (tensor.data as NumericTensorData).buffer;
   };
   expect(bufferOf(true, given, true)).toBe(given.buffer);

@@ -13,8 +13,8 @@ import {
 } from "./tensor.ts";
 
 export interface JoinOptions {
-  /** The buffers will be given away. */
-  readonly transferred: boolean;
+  /** Whether a run leaves the buffers of its inputs as they are; else they are given away. */
+  readonly copies: (inputs: readonly Tensor[]) => boolean;
   /** The requests keep their tensors, so that they can be joined again. Default false. */
   readonly repeatable?: boolean;
   readonly buffers: BufferPool;
@@ -28,11 +28,11 @@ export function joinRequests(
   signature: ModelSignature,
   layout: BatchLayout | null,
   requests: readonly PreparedInputs[],
-  { transferred, repeatable = false, buffers }: JoinOptions,
+  { copies, repeatable = false, buffers }: JoinOptions,
 ): readonly Tensor[] {
   const [first, second] = requests;
   if (first === undefined) return [];
-  if (second === undefined && (!transferred || (!repeatable && isGivable(first)))) return first.tensors;
+  if (second === undefined && (copies(first.tensors) || (!repeatable && isGivable(first)))) return first.tensors;
   return signature.inputs.map((spec, index) => {
     const axis = layout?.inputs[index] ?? null;
     const own = first.tensors[index] as Tensor;

@@ -41,6 +41,7 @@ export async function startInlineRunner(model: string, start: RunnerStart): Prom
     signature,
     cost,
     exited,
+    copies: () => true,
     run: (inputs) => {
       const result = run(inputs);
       running = result;

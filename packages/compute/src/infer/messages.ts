@@ -12,7 +12,17 @@ export interface RunnerStart {
   readonly maxHeapMb: number | null;
 }
 
-/** One batch: the inputs in the order of the signature, their buffers transferred to a thread and copied to a process. */
+/** What a thread is started with. */
+export interface ThreadStart {
+  readonly start: RunnerStart;
+  /** The memory of its mailbox. */
+  readonly mailbox: SharedArrayBuffer;
+}
+
+/**
+ * One batch: the inputs in the order of the signature, their buffers transferred to a thread and copied to a process. To
+ * a thread only what does not fit into its mailbox comes this way.
+ */
 export interface RunMessage {
   readonly kind: "run";
   readonly inputs: readonly Tensor[];

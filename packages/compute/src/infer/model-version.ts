@@ -347,7 +347,7 @@ export class ModelVersion implements Servable {
   #runOn(runner: Runner, batch: readonly PendingRequest[]): Promise<RunResult> {
     const { clock, settings, buffers } = this.#init;
     const { hedgeAfterMs, runTimeoutMs } = settings;
-    const options = { transferred: runner.kind !== "inline", repeatable: hedgeAfterMs !== null, buffers };
+    const options = { copies: runner.copies, repeatable: hedgeAfterMs !== null, buffers };
     if (this.#isGuarded(runner)) {
       const join = (): readonly Tensor[] => joinRequests(this.signature, this.layout, batch, options);
       return runGuarded({ model: this.name, pool: this.#pool, clock, hedgeAfterMs, runTimeoutMs }, runner, join);

@@ -1,5 +1,6 @@
 import { computeError } from "../errors.ts";
 import type { BufferPool } from "./buffer-pool.ts";
+import type { SenderMailbox } from "./mailbox.ts";
 import type { FromRunner, RunnerStart, ToRunner } from "./messages.ts";
 import type { Runner, RunResult } from "./runner.ts";
 import { startError } from "./start-error.ts";
@@ -8,6 +9,8 @@ import type { NumericTensorData, Tensor } from "./tensor.ts";
 /** A thread or a process that runs `worker.ts`. */
 export interface Remote {
   readonly kind: "worker" | "process";
+  /** Of a thread. */
+  readonly mailbox: SenderMailbox | null;
   post(message: ToRunner, transfer: readonly ArrayBuffer[]): void;
   onMessage(listener: (message: FromRunner) => void): void;
   /** Resolves, with the reason, when it is gone. */
@@ -42,6 +45,7 @@ export function startRemoteRunner(
 ): Promise<Runner> {
   const { promise, resolve: ready, reject: refuse } = Promise.withResolvers<Runner>();
   const { promise: exited, resolve: exit } = Promise.withResolvers<string>();
+  const { mailbox } = remote;
   let waiting: Waiting | null = null;
   let gone: string | null = null;
 
@@ -52,6 +56,7 @@ export function startRemoteRunner(
     clearTimeout(timer);
     waiting?.reject(computeError("INFERENCE_INSTANCE_CRASHED", { model, reason }));
     waiting = null;
+    mailbox?.giveUp();
     refuse(computeError("MODEL_UNAVAILABLE", { model, reason: `an instance died while starting: ${reason}` }));
   };
   const abandon = (reason: string): void => {
@@ -66,6 +71,16 @@ export function startRemoteRunner(
     waiting = null;
     if (request !== null) action(request);
   };
+  const send = (inputs: readonly Tensor[]): void => {
+    if (mailbox === null || !mailbox.fits(inputs)) {
+      remote.post({ kind: "run", inputs }, buffersOf(inputs));
+      return;
+    }
+    void mailbox.send(inputs).then(() => {
+      const result = mailbox.receive();
+      if (result !== null) settle((request) => request.resolve(result));
+    });
+  };
   const run = (inputs: readonly Tensor[]): Promise<RunResult> =>
     new Promise((resolve, reject) => {
       if (gone !== null) {
@@ -73,19 +88,21 @@ export function startRemoteRunner(
         return;
       }
       waiting = { resolve, reject };
-      remote.post({ kind: "run", inputs }, buffersOf(inputs));
+      send(inputs);
     });
+  const copies = (inputs: readonly Tensor[]): boolean => mailbox === null || mailbox.fits(inputs);
 
   remote.onMessage((message) => {
     switch (message.kind) {
       case "ready": {
         clearTimeout(timer);
         const { signature, cost } = message;
+        mailbox?.open(signature);
         const stop = async (): Promise<void> => {
           if (gone === null) remote.post({ kind: "stop" }, []);
           await exited;
         };
-        ready({ kind: remote.kind, signature, cost, exited, run, stop, abandon });
+        ready({ kind: remote.kind, signature, cost, exited, copies, run, stop, abandon });
         break;
       }
       case "failed":

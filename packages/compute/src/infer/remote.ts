@@ -1,7 +1,8 @@
 import { fork } from "node:child_process";
 import { Worker } from "node:worker_threads";
 
-import type { FromRunner, RunnerStart } from "./messages.ts";
+import { SenderMailbox } from "./mailbox.ts";
+import type { FromRunner, RunnerStart, ThreadStart } from "./messages.ts";
 import type { Remote } from "./remote-runner.ts";
 
 const entry = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
@@ -10,14 +11,20 @@ const entry = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worke
 export function startThread(name: string, start: RunnerStart): Remote {
   const { maxHeapMb } = start;
   const limits = maxHeapMb === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxHeapMb } };
-  const worker = new Worker(entry, { workerData: start, name, ...limits });
+  const mailbox = new SenderMailbox();
+  const workerData: ThreadStart = { start, mailbox: mailbox.memory };
+  const worker = new Worker(entry, { workerData, name, ...limits });
   let crash: string | null = null;
   worker.on("error", (error) => {
     crash = error instanceof Error ? error.message : String(error);
   });
   return {
     kind: "worker",
-    post: (message, transfer) => worker.postMessage(message, transfer),
+    mailbox,
+    post(message, transfer) {
+      worker.postMessage(message, transfer);
+      mailbox.ring();
+    },
     onMessage: (listener) => worker.on("message", listener),
     exited: new Promise((resolve) => {
       worker.on("exit", (code) => resolve(crash ?? `the thread ended with code ${code}`));
@@ -42,6 +49,7 @@ export function startProcess(start: RunnerStart): Remote {
   child.send({ kind: "start", start: { ...start, model } }, () => {});
   return {
     kind: "process",
+    mailbox: null,
     post: (message) => {
       child.send(message, () => {});
     },

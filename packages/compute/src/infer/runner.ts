@@ -23,8 +23,10 @@ export interface Runner {
   readonly cost: RunCost;
   /** Resolves, with the reason, when the instance is gone. */
   readonly exited: Promise<string>;
+  /** Whether a run leaves the buffers of these inputs as they are. Else they are transferred, and gone afterwards. */
+  copies(inputs: readonly Tensor[]): boolean;
   /**
-   * Runs one batch. Unless the runner is inline, the buffers of the inputs are gone afterwards.
+   * Runs one batch.
    *
    * @throws INFERENCE_FAILED when the model refuses the inputs
    * @throws INFERENCE_INSTANCE_CRASHED when the instance dies meanwhile

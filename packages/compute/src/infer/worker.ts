@@ -1,70 +1,112 @@
-import { isMarkedAsUntransferable, parentPort, Worker, workerData } from "node:worker_threads";
+import {
+  isMarkedAsUntransferable,
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  Worker,
+  workerData,
+} from "node:worker_threads";
 
 import { isReusable } from "./buffer-pool.ts";
-import type { FromRunner, RunnerStart, ToRunner } from "./messages.ts";
-import { openSession, reasonOf } from "./open-session.ts";
+import { ReceiverMailbox } from "./mailbox.ts";
+import type { FromRunner, RunnerStart, ThreadStart, ToRunner } from "./messages.ts";
+import { type OpenSession, openSession, reasonOf } from "./open-session.ts";
 import { runSession } from "./session.ts";
+import { ShortWait } from "./short-wait.ts";
 import type { NumericTensorData, Tensor, TypedTensor } from "./tensor.ts";
-
-/** The way to the thread or process that started this one. */
-interface Channel {
-  /** Buffers cross it without being copied. */
-  readonly transfers: boolean;
-  reply(message: FromRunner, transfer: readonly ArrayBuffer[]): void;
-  onMessage(listener: (message: ToRunner) => void): void;
-  close(): void;
-}
 
 /** One instance of a model: a thread or process of its own, a session of its own, one batch at a time. */
 if (parentPort !== null) {
-  const port = parentPort;
-  const channel: Channel = {
-    transfers: true,
-    reply: (message, transfer) => port.postMessage(message, [...transfer]),
-    onMessage: (listener) => port.on("message", listener),
-    close: () => port.close(),
-  };
-  await serve(channel, workerData as RunnerStart);
+  await serveThread(parentPort, workerData as ThreadStart);
 } else if (process.send !== undefined) {
-  const channel: Channel = {
-    transfers: false,
-    reply: (message) => process.send?.(message),
-    onMessage: (listener) => process.on("message", listener),
-    close: () => process.disconnect(),
-  };
   const watch = import.meta.url.endsWith(".ts") ? "./orphan/worker.ts" : "./orphan/worker.js";
   new Worker(new URL(watch, import.meta.url), { workerData: Number(process.argv[2]) }).unref();
   process.once("message", (message: ToRunner) => {
-    if (message.kind === "start") void serve(channel, message.start);
+    if (message.kind === "start") void serveProcess(message.start);
   });
 }
 
-async function serve(channel: Channel, start: RunnerStart): Promise<void> {
+/** Blocks the thread between the batches: nothing else is done in it. */
+async function serveThread(port: MessagePort, { start, mailbox: memory }: ThreadStart): Promise<void> {
   const opened = await openSession(start);
   if ("stage" in opened) {
-    channel.reply({ kind: "failed", ...opened }, []);
+    port.postMessage({ kind: "failed", ...opened } satisfies FromRunner);
     return;
   }
-  const { runtime, session, signature, cost } = opened;
-  channel.onMessage((message) => {
-    if (message.kind === "stop") {
-      void session.release().finally(() => channel.close());
-      return;
+  const { session, signature, cost } = opened;
+  const mailbox = new ReceiverMailbox(memory, signature);
+  const shortWait = new ShortWait();
+  const reply = (message: FromRunner, transfer: readonly ArrayBuffer[]): void => {
+    port.postMessage(message, [...transfer]);
+  };
+  let runMs = 0;
+  reply({ kind: "ready", signature, cost }, []);
+  for (;;) {
+    const { sent } = mailbox;
+    if (mailbox.isFull) {
+      const answer = await answerOf(opened, () => mailbox.receive());
+      const mailed = answer.kind === "result" && mailbox.fits(answer.outputs) ? answer : null;
+      // First this: who has the answer through the port may send the next batch at once.
+      mailbox.answer(mailed);
+      if (mailed === null) reply(...withOwnBuffers(answer, []));
+      if (answer.kind === "result") runMs = answer.computeMicros / 1000;
+      continue;
     }
-    if (message.kind !== "run") return;
-    const { inputs } = message;
-    const began = performance.now();
-    runSession(runtime, session, signature, inputs).then(
-      (computed) => {
-        const computeMicros = (performance.now() - began) * 1000;
-        const outputs = computed.map(owned);
-        const spent = channel.transfers ? buffersOf(inputs).filter(isReusable) : [];
-        channel.reply({ kind: "result", outputs, computeMicros, spent }, [...buffersOf(outputs), ...spent]);
-      },
-      (error: unknown) => channel.reply({ kind: "error", reason: reasonOf(error) }, []),
+    const message = receiveMessageOnPort(port)?.message as ToRunner | undefined;
+    if (message?.kind === "stop") break;
+    if (message?.kind === "run") {
+      const { inputs } = message;
+      const answer = await answerOf(opened, () => inputs);
+      reply(...withOwnBuffers(answer, buffersOf(inputs).filter(isReusable)));
+    }
+    if (message !== undefined) continue;
+    shortWait.wait(
+      runMs,
+      () => mailbox.sent !== sent,
+      () => mailbox.sleep(sent),
     );
+  }
+  await session.release();
+}
+
+async function serveProcess(start: RunnerStart): Promise<void> {
+  const reply = (message: FromRunner): void => void process.send?.(message);
+  const opened = await openSession(start);
+  if ("stage" in opened) {
+    reply({ kind: "failed", ...opened });
+    return;
+  }
+  const { session, signature, cost } = opened;
+  process.on("message", (message: ToRunner) => {
+    if (message.kind === "stop") void session.release().finally(() => process.disconnect());
+    if (message.kind === "run") void answerOf(opened, () => message.inputs).then(reply);
   });
-  channel.reply({ kind: "ready", signature, cost }, []);
+  reply({ kind: "ready", signature, cost });
+}
+
+type Answer = Extract<FromRunner, { readonly kind: "result" | "error" }>;
+
+async function answerOf(
+  { runtime, session, signature }: OpenSession,
+  inputs: () => readonly Tensor[],
+): Promise<Answer> {
+  try {
+    const began = performance.now();
+    const outputs = await runSession(runtime, session, signature, inputs());
+    return { kind: "result", outputs, computeMicros: (performance.now() - began) * 1000, spent: [] };
+  } catch (error) {
+    return { kind: "error", reason: reasonOf(error) };
+  }
+}
+
+/** An answer whose buffers are transferred, with those of the inputs, which are spent. */
+function withOwnBuffers(
+  answer: Answer,
+  spent: readonly ArrayBuffer[],
+): [message: FromRunner, transfer: readonly ArrayBuffer[]] {
+  if (answer.kind === "error") return [answer, []];
+  const outputs = answer.outputs.map(owned);
+  return [{ ...answer, outputs, spent }, [...buffersOf(outputs), ...spent]];
 }
 
 /** The tensor with a buffer of its own that may be transferred. */
