@@ -117,7 +117,7 @@ async function load(
   const seen =
     byWrk && perSecond === 0
       ? await wrk({ port: server.port, path, connections, seconds: 1, bodyFile: file, headers })
-      : await byNode([server.port, path, connections, milliseconds, perSecond, file, JSON.stringify(headers)]);
+      : await byNode(server.port, path, connections, perSecond === 0 ? milliseconds : 3000, perSecond, file, headers);
   const cpuMicros = (await server.cpuMicros()) - before;
   if (seen.failures > 0) throw new Error(`${seen.failures} requests of ${model} failed`);
   return { ...seen, cpuMicros, clientCpuMicros: seen.cpuMicros };
@@ -127,11 +127,20 @@ async function load(
 const byWrk = hasWrk();
 if (!byWrk) console.log("clients over HTTP are in Node, which takes more of the cores than wrk: apt-get install wrk");
 
-async function byNode(options: readonly (string | number)[]): Promise<WrkResult> {
+async function byNode(
+  port: number,
+  path: string,
+  connections: number,
+  duration: number,
+  perSecond: number,
+  file: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<WrkResult> {
+  const options = [port, path, connections, duration, perSecond, file, JSON.stringify(headers)];
   const client = fork(new URL("./http-load.ts", import.meta.url), options.map(String));
   const [seen] = (await once(client, "message")) as [Omit<WrkResult, "rate">];
   await once(client, "exit");
-  return { ...seen, rate: (seen.answers * 1000) / milliseconds };
+  return { ...seen, rate: (seen.answers * 1000) / duration };
 }
 
 /** Writes a request's body; gives its headers. */
