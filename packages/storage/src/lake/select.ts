@@ -46,7 +46,8 @@ function rangeOf({ condition }: ColumnTest, numbers: Numbers): Range | undefined
   const equal = values?.length === 1 ? values[0] : undefined;
   if (condition.null !== undefined || (values !== undefined && equal === undefined)) return undefined;
   if ((gt !== undefined && gte !== undefined) || (lt !== undefined && lte !== undefined)) return undefined;
-  if (equal !== undefined && bounds.length > 0) return undefined;
+  // Without any bound a NaN counts too.
+  if ((equal === undefined) === (bounds.length === 0)) return undefined;
   const kind = numbers instanceof BigInt64Array ? "bigint" : "number";
   if ([...bounds, equal].some((bound) => bound !== undefined && typeof bound !== kind)) return undefined;
   const [low, high] = [equal ?? gt ?? gte ?? -Infinity, equal ?? lt ?? lte ?? Infinity];

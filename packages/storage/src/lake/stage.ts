@@ -49,7 +49,8 @@ export interface FinishedFile {
 }
 
 interface OpenFile {
-  readonly folder: string;
+  /** Tells its partition from all others: their folders may have the same name. */
+  readonly partition: string;
   readonly values: Readonly<Record<string, string | null>>;
   readonly writer: ParquetWriter;
   /** Undefined where the writer keeps them. */
@@ -136,13 +137,13 @@ export class Stage implements AsyncDisposable {
   }
 
   async #fileOf(values: OpenFile["values"]): Promise<OpenFile> {
-    const folder = partitionPath(this.#options.partitionBy, values);
-    let file = this.#open.get(folder);
+    const partition = JSON.stringify(this.#options.partitionBy.map((name) => values[name] ?? null));
+    let file = this.#open.get(partition);
     if (file === undefined) {
       const writer = await this.#context.codec.create(this.#fileSchema);
       const statistics = writer.tellsColumns === true ? undefined : new FileStatistics();
-      file = { folder, values, writer, statistics, rows: 0, grown: this.rows };
-      this.#open.set(folder, file);
+      file = { partition, values, writer, statistics, rows: 0, grown: this.rows };
+      this.#open.set(partition, file);
     }
     return file;
   }
@@ -168,11 +169,11 @@ export class Stage implements AsyncDisposable {
     return this.#files;
   }
 
-  async #store({ folder, values, writer, statistics }: OpenFile, signal: AbortSignal | undefined): Promise<void> {
+  async #store({ partition, values, writer, statistics }: OpenFile, signal: AbortSignal | undefined): Promise<void> {
     // Files are encoded side by side; their numbers keep the order in which they were begun.
     const number = this.#names++;
     await using finishing = writer;
-    this.#open.delete(folder);
+    this.#open.delete(partition);
     signal?.throwIfAborted();
     const { body, rows, columns = new Map() } = await finishing.finish();
     const stats = statistics?.toJson() ?? statisticsText(rows, typesOf(this.#fileSchema), columns);

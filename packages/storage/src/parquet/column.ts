@@ -11,6 +11,7 @@ import {
   type Vector,
 } from "apache-arrow";
 import type { TimestampMicrosecond } from "apache-arrow";
+import { storageError } from "../errors.ts";
 import { columnTypeOf } from "./arrow-type.ts";
 import type { ColumnType, Value } from "./column-type.ts";
 import { decimalAt } from "./decimal.ts";
@@ -34,12 +35,12 @@ export interface Column {
   readonly data: Data;
 }
 
-/** The columns of a batch. @throws TYPE_UNSUPPORTED */
+/** The columns of a batch. @throws TYPE_UNSUPPORTED, VALUE_INVALID for a time that is none in microseconds */
 export function columnsOf(batch: RecordBatch): Column[] {
   return batch.schema.fields.map((field, index) => columnOf(field, batch.data.children[index] as Data));
 }
 
-/** A column by its Arrow field and data. @throws TYPE_UNSUPPORTED */
+/** A column by its Arrow field and data. @throws TYPE_UNSUPPORTED, VALUE_INVALID */
 export function columnOf(field: Field, data: Data): Column {
   const values = valuesOf(data);
   return {
@@ -147,11 +148,18 @@ function booleans({ values, offset }: Data): Values {
   return { get: (row) => (((bits[(offset + row) >> 3] ?? 0) >> ((offset + row) & 7)) & 1) === 1 };
 }
 
+/** @throws VALUE_INVALID */
 function inMicroseconds(data: Data, unit: number): BigInt64Array {
   const values = data.values as BigInt64Array;
   if (unit === (TimeUnit.MICROSECOND as number)) return values;
   const factor = unit === (TimeUnit.SECOND as number) ? 1_000_000n : 1000n;
-  return BigInt64Array.from(values, (value) => value * factor);
+  const [least, most] = [-(2n ** 63n) / factor, (2n ** 63n - 1n) / factor];
+  const isNull = nullTest(data);
+  return BigInt64Array.from(values, (value, row) => {
+    if ((value >= least && value <= most) || isNull(row)) return value * factor;
+    const rule = `it goes from ${least} to ${most} in this unit, as microseconds in 64 bits do`;
+    throw storageError("VALUE_INVALID", { type: String(data.type), value: String(value), rule });
+  });
 }
 
 function strings(data: Data): Values {

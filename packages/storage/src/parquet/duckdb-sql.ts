@@ -41,19 +41,25 @@ export function negativeZeroSql(value: string, type: ColumnType): string | undef
   return has ? `contains(CAST(${value} AS VARCHAR), '-0.0')` : undefined;
 }
 
+const [leastLong, mostLong] = [-(2n ** 63n), 2n ** 63n - 1n];
+
 /** Whether a value is in SQL what it is here. */
 function isExact(type: ColumnType, value: unknown): boolean {
-  if (type === "date") return isDay(value);
+  // A part of a day would be rounded to one.
+  if (type === "date") return Number.isSafeInteger(value) && Math.abs(value as number) < 100_000_000;
+  if (type === "long") return (value as bigint) >= leastLong && (value as bigint) <= mostLong;
+  // The greatest and the second least are its infinities, which have no number.
+  if (type === "timestamp" || type === "timestamp_ntz") {
+    return (value as bigint) > leastLong + 1n && (value as bigint) < mostLong;
+  }
+  // Half of a character is no UTF-8, and a statement ends at a character of zero.
   return typeof value === "string" ? value.isWellFormed() && !value.includes("\0") : true;
 }
-
-const isDay = (value: unknown): boolean => Number.isSafeInteger(value) && Math.abs(value as number) < 100_000_000;
 
 /** DuckDB only narrows the rows; it counts NaN as the greatest number, so it may let more through. */
 function conditionOf({ column, type, condition }: ColumnTest): string {
   const name = sqlName(column);
-  // A part of a day would be rounded to one.
-  const narrows = (value: unknown): boolean => type !== "date" || isDay(value);
+  const narrows = (value: unknown): boolean => isExact(type, value);
   const literal = (value: unknown): string => literalOf(type, value);
   const parts: string[] = [];
   if (condition.null !== undefined) parts.push(`${name} IS ${condition.null ? "" : "NOT "}NULL`);
