@@ -54,11 +54,11 @@ export interface TensorSpec {
   readonly shape: readonly (number | null)[];
 }
 
-type NumericArrayConstructor = {
+type NumericArrayConstructor<Elements extends NumericTensorData = NumericTensorData> = {
   readonly BYTES_PER_ELEMENT: number;
   readonly name: string;
-  new (length: number): NumericTensorData;
-  new (buffer: ArrayBuffer, byteOffset: number, length: number): NumericTensorData;
+  new (length: number): Elements;
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): Elements;
 };
 
 const arrayConstructors: Readonly<Record<Exclude<ElementType, "string">, NumericArrayConstructor>> = {
@@ -79,6 +79,22 @@ const arrayConstructors: Readonly<Record<Exclude<ElementType, "string">, Numeric
 /** The typed array that holds elements of a type; `null` for strings. */
 export function arrayConstructor(type: ElementType): NumericArrayConstructor | null {
   return type === "string" ? null : arrayConstructors[type];
+}
+
+/**
+ * An array whose elements are all about to be written. A small one lies in the pool that `Buffer`s lie in: to make an
+ * `ArrayBuffer` of its own, and to free it, takes longer than to fill it.
+ */
+export function arrayToFill<Elements extends NumericTensorData>(
+  constructor: NumericArrayConstructor<Elements>,
+  length: number,
+): Elements {
+  const bytes = length * constructor.BYTES_PER_ELEMENT;
+  // V8 keeps arrays of up to 64 bytes in its own heap, and larger ones than half the pool are not taken from it.
+  if (bytes <= 64 || bytes > Buffer.poolSize >>> 1) return new constructor(length);
+  const { buffer, byteOffset } = Buffer.allocUnsafe(bytes);
+  if (byteOffset % constructor.BYTES_PER_ELEMENT !== 0) return new constructor(length);
+  return new constructor(buffer as ArrayBuffer, byteOffset, length);
 }
 
 /** True when `data` holds elements of `type`. Strings are not looked at one by one. */

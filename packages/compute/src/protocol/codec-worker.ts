@@ -1,4 +1,4 @@
-import { parentPort } from "node:worker_threads";
+import { isMarkedAsUntransferable, parentPort } from "node:worker_threads";
 
 import { type ErrorInTransit, packError } from "../errors-in-transit.ts";
 import type { ModelSignature } from "../infer/signature.ts";
@@ -37,10 +37,13 @@ parentPort?.on("message", (task: CodecTask) => {
   }
 });
 
+/** Those that can be given away; small arrays lie in a pool, and are copied. */
 function buffersOf(tensors: readonly Tensor[]): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();
   for (const { data } of tensors) {
-    if (ArrayBuffer.isView(data)) buffers.add((data as { readonly buffer: ArrayBufferLike }).buffer as ArrayBuffer);
+    if (!ArrayBuffer.isView(data)) continue;
+    const { buffer } = data as { readonly buffer: ArrayBufferLike };
+    if (!isMarkedAsUntransferable(buffer)) buffers.add(buffer as ArrayBuffer);
   }
   return [...buffers];
 }

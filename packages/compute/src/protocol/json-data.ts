@@ -1,5 +1,5 @@
 import { computeError } from "../errors.ts";
-import { arrayConstructor, elementCount, type TensorData } from "../infer/tensor.ts";
+import { arrayConstructor, arrayToFill, elementCount, type TensorData } from "../infer/tensor.ts";
 import { type Datatype, elementTypeOf, integerRanges } from "./datatypes.ts";
 
 /**
@@ -31,13 +31,14 @@ export function readJsonData(name: string, datatype: Datatype, shape: readonly n
   const constructor = arrayConstructor(elementTypeOf(datatype));
   if (constructor === null) throw wrong(datatype);
   const read = reader(datatype, wrong);
-  const result = new constructor(expected) as { [index: number]: number | bigint } & TensorData;
+  const result = arrayToFill(constructor, expected) as { [index: number]: number | bigint } & TensorData;
   for (let index = 0; index < expected; index++) result[index] = read(values[index]);
   return result;
 }
 
 function readFloats(name: string, datatype: "FP32" | "FP64", values: readonly unknown[]): Float32Array | Float64Array {
-  const floats = datatype === "FP32" ? new Float32Array(values.length) : new Float64Array(values.length);
+  const floats: Float32Array | Float64Array =
+    datatype === "FP32" ? arrayToFill(Float32Array, values.length) : arrayToFill(Float64Array, values.length);
   for (let index = 0; index < values.length; index++) {
     const value = values[index];
     const number = typeof value === "bigint" ? Number(value) : value;
