@@ -27,7 +27,7 @@ describe("ensembles", () => {
   test.each(["inline", "worker"] as const)("a graph answers like one model, its steps %s", async (execution) => {
     await serve(execution);
     const info = await server.load("both", { ensemble: diamond });
-    expect(info.inputs).toEqual([{ name: "x", type: "float32", shape: [null, 2] }]);
+    expect(info.inputs).toEqual([{ name: "x", type: "float32", shape: [null, 2], symbols: ["rows", null] }]);
     expect(info.outputs.map(({ name }) => name)).toEqual(["left", "right"]);
     const x = { data: Float32Array.of(2, 4), shape: [1, 2] };
     for (let request = 0; request < 3; request++) {

@@ -48,7 +48,7 @@ describe("inference", () => {
   test("reads the signature from the model and joins requests of one turn into one run", async () => {
     const info = await serve().load("scale", { onnx: scale(3) });
     expect(info).toMatchObject({ name: "scale", version: "1", instances: 1, ready: true, batchable: true });
-    expect(info.inputs).toEqual([{ name: "x", type: "float32", shape: [null, 2] }]);
+    expect(info.inputs).toEqual([{ name: "x", type: "float32", shape: [null, 2], symbols: ["rows", null] }]);
     const mine = Float32Array.of(1, 2, 3, 4);
     const [one, two] = await Promise.all([
       server.infer("scale", mine),

@@ -37,11 +37,10 @@ function toSpec(value: ValueMetadata): TensorSpec {
       `"${value.name}" is ${value.type ?? "not a tensor"}, and only tensors of plain types can be served`,
     );
   }
-  return {
-    name: value.name,
-    type: value.type,
-    shape: value.shape.map((length) => (typeof length === "number" ? length : null)),
-  };
+  const { name, type } = value;
+  const shape = value.shape.map((length) => (typeof length === "number" ? length : null));
+  const symbols = value.shape.map((length) => (typeof length === "string" && length !== "" ? length : null));
+  return symbols.every((symbol) => symbol === null) ? { name, type, shape } : { name, type, shape, symbols };
 }
 
 function isElementType(type: string | undefined): type is ElementType {

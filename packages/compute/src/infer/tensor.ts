@@ -52,6 +52,8 @@ export interface TensorSpec {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly (number | null)[];
+  /** What the model calls the dimensions that vary; `null` for the others. Left out when it names none. */
+  readonly symbols?: readonly (string | null)[];
 }
 
 type NumericArrayConstructor<Elements extends NumericTensorData = NumericTensorData> = {
