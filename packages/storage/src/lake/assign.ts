@@ -1,8 +1,16 @@
 import type { Data, RecordBatch } from "apache-arrow";
 import { storageError } from "../errors.ts";
 import { batchOf, constantData, dataOf } from "../parquet/batch.ts";
-import { type ColumnType, decimalOf, isNested, typeText, type Value } from "../parquet/column-type.ts";
+import {
+  type ColumnType,
+  decimalOf,
+  isNested,
+  type PrimitiveType,
+  typeText,
+  type Value,
+} from "../parquet/column-type.ts";
 import { columnsOf } from "../parquet/column.ts";
+import { brokenRule } from "../parquet/value-rule.ts";
 import { columnNamed } from "./data-file.ts";
 import { assertJsonText } from "./json-column.ts";
 import type { TableColumn } from "./schema.ts";
@@ -54,31 +62,13 @@ function checked(table: string, column: TableColumn, value: Value | null): Value
   });
 }
 
-const bits: Readonly<Record<string, number>> = { byte: 8, short: 16, integer: 32, date: 32 };
-
 /** True when a column of the type can hold the value. What stands inside nested values is checked as it is written. */
 export function holds(type: ColumnType, value: Value): boolean {
   if (isNested(type)) return typeof value === "object" && !(value instanceof Uint8Array);
   const decimal = decimalOf(type);
   if (decimal !== undefined) return typeof value === "bigint" && abs(value) < 10n ** BigInt(decimal.precision);
-  switch (type) {
-    case "boolean":
-    case "string":
-      return typeof value === type;
-    case "binary":
-      return value instanceof Uint8Array;
-    case "float":
-    case "double":
-      return typeof value === "number";
-    case "long":
-    case "timestamp":
-    case "timestamp_ntz":
-      return typeof value === "bigint" && BigInt.asIntN(64, value) === value;
-    default: {
-      const limit = 2 ** ((bits[type] ?? 0) - 1);
-      return Number.isInteger(value) && Number(value) >= -limit && Number(value) < limit;
-    }
-  }
+  const isWhole = type === "long" || type === "timestamp" || type === "timestamp_ntz";
+  return !(isWhole && typeof value !== "bigint") && brokenRule(type as PrimitiveType, value) === undefined;
 }
 
 const abs = (value: bigint): bigint => (value < 0n ? -value : value);

@@ -19,6 +19,7 @@ export function columnsFromArrow(table: string, schema: Schema, given: "as given
   if (schema.fields.length === 0) throw mismatch(table, "there is no column");
   return schema.fields.map((field) => {
     const folded = field.name.toLowerCase();
+    if (folded === "") throw mismatch(table, "a column has no name");
     if (seen.has(folded)) throw mismatch(table, `the column "${field.name}" comes twice (letter case does not count)`);
     seen.add(folded);
     const type = columnTypeOf(field);

@@ -85,6 +85,7 @@ function structType(field: Field, fields: readonly Field[]): ColumnType {
   if (fields.length === 0) throw refused(field, "Give the struct a field: Parquet cannot hold a struct of none.");
   const seen = new Set<string>();
   for (const { name } of fields) {
+    if (name === "") throw refused(field, "Give each of its fields a name.");
     if (seen.has(name.toLowerCase())) {
       throw refused(field, `Rename its field "${name}": names must differ by more than letter case.`);
     }

@@ -15,6 +15,7 @@ import {
 } from "./column-type.ts";
 import type { Numbers } from "./column.ts";
 import { decimalWords } from "./decimal.ts";
+import { brokenRule } from "./value-rule.ts";
 
 /** Plain values of one column; undefined counts as null. */
 export type PlainValues = ArrayLike<Value | null | undefined>;
@@ -28,8 +29,10 @@ export function dataOf(type: ColumnType, values: PlainValues): Data {
   if (decimal !== undefined) {
     return arrayOf({ type: arrow, length: values.length, data: decimalWords(decimal, values), ...nulls });
   }
+  const primitive = type as PrimitiveType;
+  if (!isArrayOf(primitive, values)) assertValues(primitive, values);
   if (type === "string" || type === "binary") return bytesData(arrow, values, nulls);
-  const data = type === "boolean" ? bitsOf(values) : numbersOf(type as PrimitiveType, values);
+  const data = type === "boolean" ? bitsOf(values) : numbersOf(primitive, values);
   return arrayOf({ type: arrow, length: values.length, data, ...nulls });
 }
 
@@ -40,6 +43,21 @@ export function constantData(type: ColumnType, value: Value | null, rows: number
     Array.from({ length: rows }, () => value),
   );
 }
+
+/** @throws VALUE_INVALID */
+function assertValues(type: PrimitiveType, values: PlainValues): void {
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row] ?? null;
+    const rule = value === null ? undefined : brokenRule(type, value);
+    if (rule !== undefined) throw invalid(type, value, rule);
+  }
+}
+
+/** Whether the values stand in an array as the column has them. */
+const isArrayOf = (type: PrimitiveType, values: PlainValues): values is Numbers =>
+  ArrayBuffer.isView(values) && hasNumbers(type) && values.constructor === numbersFor(type, 0).constructor;
+
+const hasNumbers = (type: PrimitiveType): boolean => type !== "boolean" && type !== "string" && type !== "binary";
 
 function bitsOf(values: ArrayLike<unknown>): Uint8Array {
   const bits = new Uint8Array(bitmapBytes(values.length));
@@ -73,8 +91,8 @@ export function numbersFor(type: ColumnType, rows: number): Numbers {
 }
 
 function numbersOf(type: PrimitiveType, values: PlainValues): Numbers {
+  if (isArrayOf(type, values)) return values;
   const numbers = numbersFor(type, values.length);
-  if (ArrayBuffer.isView(values) && values.constructor === numbers.constructor) return values as Numbers;
   if (numbers instanceof BigInt64Array) {
     for (let row = 0; row < values.length; row++) numbers[row] = BigInt((values[row] ?? 0n) as bigint | number);
   } else {
