@@ -8,7 +8,7 @@ import type { OfflineEngine } from "../offline/port.ts";
 import { fromBatches, fromTable } from "../source/table-source.ts";
 import { createFeatureStore } from "../store.ts";
 import { arrowTable } from "./tables.ts";
-import { thing } from "./trap.ts";
+import { lastValues, thing } from "./trap.ts";
 
 /** What goes in with no rows at all, and what comes out as Arrow. */
 export function describeShapes(create: () => OfflineEngine | Promise<OfflineEngine>): void {
@@ -58,6 +58,21 @@ export function describeShapes(create: () => OfflineEngine | Promise<OfflineEngi
       { "v:number": 3n, "v:lower": 0.5, "v:upper": '"', "v:last": '"', "v:sum": 5n },
       { "v:number": 4n, "v:lower": null, "v:upper": "'", "v:last": "'", "v:sum": 6n },
     ]);
+  });
+
+  it("orders the rows of many keys over all the centuries there are", async () => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const rows = Array.from({ length: 700 }, (_, i) => `k${i}`).flatMap(
+      (id) =>
+        [
+          [id, most - 1, 3],
+          [id, -most, 1],
+          [id, -most + 1, 2],
+        ] as const,
+    );
+    const labels = rows.flatMap(([id]) => [[id, -most] as const, [id, most - 2] as const, [id, most] as const]);
+    const found = await lastValues(await create(), { rows, labels });
+    expect(found).toEqual(rows.flatMap(() => [1, 2, 3]));
   });
 
   it("looks at the types of each view of a source that several share", async () => {
