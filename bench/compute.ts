@@ -167,7 +167,11 @@ async function writeBody(
 const cases: readonly (readonly [name: string, unit: string, traffic: Traffic])[] = [
   ["HTTP, 1 row in JSON, 64 connections", "rows", { model: "network", rows: 1, connections: 64, form: "json" }],
   ["HTTP, 256 rows in binary, 8 connections", "rows", { model: "network", rows: 256, connections: 8, form: "binary" }],
-  ["HTTP, OCR network, 4 connections", "images", { model: "ocr", rows: 1, connections: 4, form: "binary" }],
+  [
+    "HTTP, OCR network in two instances, 4 connections",
+    "images",
+    { model: "ocr", rows: 1, connections: 4, form: "binary" },
+  ],
 ];
 
 async function overHttp({ pair, folder }: Bench): Promise<void> {

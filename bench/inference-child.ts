@@ -91,7 +91,8 @@ async function serve(): Promise<void> {
     ocr: await ort.InferenceSession.create(models.ocr, { intraOpNumThreads: 1 }),
   };
   await server.load("network", { onnx: models.network });
-  await server.load("ocr", { onnx: models.ocr });
+  // As many instances as a server of two cores is given; the bare loop has one thread.
+  await server.load("ocr", { onnx: models.ocr, instances: 2 });
   const listener = createConnections(server.connectionListener());
   const throughHttp = createServer(server.listener());
   const echo = createServer((request, response) => {
