@@ -5,7 +5,8 @@ import type { ModelSignature } from "../src/infer/signature.ts";
 
 /** Gives each batch back through the mailbox, the last thing it does is to wait for the next. */
 const { memory, signature } = workerData as { readonly memory: SharedArrayBuffer; readonly signature: ModelSignature };
-const mailbox = new ReceiverMailbox(memory, signature);
+const mailbox = new ReceiverMailbox(memory);
+mailbox.open(signature);
 for (;;) {
   const { sent } = mailbox;
   if (mailbox.isFull) {

@@ -37,6 +37,7 @@ import { checkSettings, resolveSettings } from "./settings.ts";
 import type { ShadowReport } from "./shadow.ts";
 import { signatureDifference } from "./signature.ts";
 import { type ModelStatistics, StatisticsRecorder } from "./statistics.ts";
+import { ThreadPool } from "./thread-pool.ts";
 import { compareOnLiveRequests } from "./trial.ts";
 
 /** See `InferenceServer` for what each method does. */
@@ -53,6 +54,7 @@ export class WorkerInferenceServer implements InferenceServer {
   readonly #closing: AbortController = new AbortController();
   /** Of bodies and batches. */
   readonly buffers: BufferPool = new BufferPool();
+  readonly #threads: ThreadPool = new ThreadPool();
 
   constructor(options: InferenceServerOptions) {
     const { ort, logger, clock, maxConcurrentRuns, ...defaults } = options;
@@ -278,6 +280,7 @@ export class WorkerInferenceServer implements InferenceServer {
     await Promise.allSettled(this.#changes.values());
     await this.#closeAll();
     this.#entries.clear();
+    await this.#threads.close();
   }
 
   #closeAll(): Promise<unknown> {
@@ -337,6 +340,7 @@ export class WorkerInferenceServer implements InferenceServer {
       logger: this.#logger,
       clock: this.#clock,
       buffers: this.buffers,
+      threads: this.#threads,
     };
     return loadModel({ name, version, onnx, settings, resolved, statistics }, context);
   }

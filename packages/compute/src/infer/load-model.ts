@@ -16,6 +16,7 @@ import type { Servable } from "./servable.ts";
 import type { ResolvedSettings } from "./settings.ts";
 import { startFirstRunner, startRunner } from "./start-runner.ts";
 import type { StatisticsRecorder } from "./statistics.ts";
+import type { ThreadPool } from "./thread-pool.ts";
 
 export interface LoadContext {
   readonly runtime: string;
@@ -24,6 +25,7 @@ export interface LoadContext {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly buffers: BufferPool;
+  readonly threads: ThreadPool;
 }
 
 export interface ModelSource {
@@ -70,8 +72,8 @@ async function startModelVersion(source: ModelSource, context: LoadContext): Pro
     fullBatchRows: resolved.maxBatchRows,
     maxHeapMb: resolved.maxHeapMb,
   };
-  const { buffers } = context;
-  const host = { loadTimeoutMs: resolved.loadTimeoutMs, buffers };
+  const { buffers, threads } = context;
+  const host = { loadTimeoutMs: resolved.loadTimeoutMs, buffers, threads };
   const spawn = (kind: ExecutionKind): Promise<Runner> => startRunner(name, start, kind, host);
   const first = await startFirstRunner(name, start, resolved, host);
   const runners = [first];

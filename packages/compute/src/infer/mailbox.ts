@@ -54,6 +54,7 @@ export class SenderMailbox extends Mailbox {
     super(new SharedArrayBuffer(areaOffset + areaBytes(tensorBytes)));
   }
 
+  /** To be called before the first batch of a model. */
   open({ outputs }: ModelSignature): void {
     this.#types = outputs.map(({ type }) => type);
   }
@@ -72,13 +73,21 @@ export class SenderMailbox extends Mailbox {
    * Sends a batch that {@link fits}. Resolves when it is answered: here, through the port, or not at all by the dead.
    * Throws at once when the memory of a tensor is gone.
    */
-  send(inputs: readonly Tensor[]): Promise<unknown> {
+  send(inputs: readonly Tensor[]): Promise<void> {
     const before = Atomics.load(this.control, word.answered);
     this.area.write(inputs);
     Atomics.store(this.control, word.batch, 1);
     this.count(word.sent);
-    const wait = Atomics.waitAsync(this.control, word.answered, before);
-    return wait.async ? wait.value : Promise.resolve();
+    return this.#answered(before);
+  }
+
+  /** The thread counts, then wakes: its last wake-up may come when the next wait has begun, and end that too early. */
+  async #answered(before: number): Promise<void> {
+    for (;;) {
+      const wait = Atomics.waitAsync(this.control, word.answered, before);
+      if (!wait.async) return;
+      await wait.value;
+    }
   }
 
   /** The result that lies here. */
@@ -95,12 +104,13 @@ export class SenderMailbox extends Mailbox {
 
 /** The mailbox as the thread has it. */
 export class ReceiverMailbox extends Mailbox {
-  readonly #types: readonly ElementType[];
-  readonly #reuse: ArrayReuse = new ArrayReuse();
+  #types: readonly ElementType[] = [];
+  #reuse: ArrayReuse = new ArrayReuse();
 
-  constructor(memory: SharedArrayBuffer, { inputs }: ModelSignature) {
-    super(memory);
+  /** To be called before the first batch of a model. */
+  open({ inputs }: ModelSignature): void {
     this.#types = inputs.map(({ type }) => type);
+    this.#reuse = new ArrayReuse();
   }
 
   /** What has been counted so far, to {@link sleep} at. */

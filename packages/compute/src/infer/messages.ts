@@ -12,13 +12,6 @@ export interface RunnerStart {
   readonly maxHeapMb: number | null;
 }
 
-/** What a thread is started with. */
-export interface ThreadStart {
-  readonly start: RunnerStart;
-  /** The memory of its mailbox. */
-  readonly mailbox: SharedArrayBuffer;
-}
-
 /**
  * One batch: the inputs in the order of the signature, their buffers transferred to a thread and copied to a process. To
  * a thread only what does not fit into its mailbox comes this way.
@@ -28,7 +21,13 @@ export interface RunMessage {
   readonly inputs: readonly Tensor[];
 }
 
-export type ToRunner = { readonly kind: "start"; readonly start: RunnerStart } | RunMessage | { readonly kind: "stop" };
+export type ToRunner =
+  | { readonly kind: "start"; readonly start: RunnerStart }
+  | RunMessage
+  /** Ends the session. A process ends with it; a thread waits for the next start. */
+  | { readonly kind: "stop" }
+  /** Ends the thread. */
+  | { readonly kind: "end" };
 
 export type StartFailureStage = "runtime-missing" | "runtime" | "model" | "warmup";
 
@@ -40,4 +39,6 @@ export type FromRunner =
       /** The buffers of the inputs, which a thread sends back to be used again. */
       readonly spent: readonly ArrayBuffer[];
     })
-  | { readonly kind: "error"; readonly reason: string };
+  | { readonly kind: "error"; readonly reason: string }
+  /** The session of a thread has ended. */
+  | { readonly kind: "stopped" };

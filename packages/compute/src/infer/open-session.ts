@@ -1,3 +1,4 @@
+import { freeBuffer } from "./buffer-pool.ts";
 import type { RunnerStart, StartFailureStage } from "./messages.ts";
 import { importOnnxRuntime, isModuleMissing, type OnnxRuntime, type OnnxSession, singleThreaded } from "./runtime.ts";
 import { introspect } from "./session.ts";
@@ -27,6 +28,7 @@ export async function openSession(start: RunnerStart): Promise<OpenSession | Sta
     // ONNX Runtime refuses shared memory, so the file is copied for as long as it is parsed.
     const bytes = new Uint8Array(start.model instanceof Uint8Array ? start.model : new Uint8Array(start.model));
     const session = await runtime.InferenceSession.create(bytes, singleThreaded);
+    freeBuffer(bytes.buffer);
     const signature = introspect(session);
     stage = "warmup";
     if (!start.warmup) return { runtime, session, signature, cost: { batchMicros: null } };

@@ -5,6 +5,7 @@ import type { FromRunner, RunnerStart, ToRunner } from "./messages.ts";
 import type { Runner, RunResult } from "./runner.ts";
 import { startError } from "./start-error.ts";
 import type { NumericTensorData, Tensor } from "./tensor.ts";
+import type { ThreadPool } from "./thread-pool.ts";
 
 /** A thread or a process that runs `worker.ts`. */
 export interface Remote {
@@ -25,6 +26,7 @@ export interface RunnerHost {
   readonly loadTimeoutMs: number;
   /** Takes the buffers of inputs back after their run. */
   readonly buffers: BufferPool;
+  readonly threads: ThreadPool;
 }
 
 interface Waiting {
@@ -41,7 +43,7 @@ export function startRemoteRunner(
   model: string,
   start: RunnerStart,
   remote: Remote,
-  { loadTimeoutMs: timeoutMs, buffers }: RunnerHost,
+  { loadTimeoutMs: timeoutMs, buffers }: Omit<RunnerHost, "threads">,
 ): Promise<Runner> {
   const { promise, resolve: ready, reject: refuse } = Promise.withResolvers<Runner>();
   const { promise: exited, resolve: exit } = Promise.withResolvers<string>();
@@ -54,7 +56,10 @@ export function startRemoteRunner(
     gone = reason;
     exit(reason);
     clearTimeout(timer);
-    waiting?.reject(computeError("INFERENCE_INSTANCE_CRASHED", { model, reason }));
+    // The end may be told of before the last answer is.
+    const last = mailbox?.receive() ?? null;
+    if (last !== null) waiting?.resolve(last);
+    else waiting?.reject(computeError("INFERENCE_INSTANCE_CRASHED", { model, reason }));
     waiting = null;
     mailbox?.giveUp();
     refuse(computeError("MODEL_UNAVAILABLE", { model, reason: `an instance died while starting: ${reason}` }));
@@ -112,6 +117,8 @@ export function startRemoteRunner(
       case "result":
         for (const buffer of message.spent) buffers.give(buffer);
         settle((request) => request.resolve(message));
+        break;
+      case "stopped":
         break;
       case "error":
         settle((request) => request.reject(computeError("INFERENCE_FAILED", { model, reason: message.reason })));

@@ -1,6 +1,6 @@
 import { startInlineRunner } from "./inline-runner.ts";
 import type { RunnerStart } from "./messages.ts";
-import { startProcess, startThread } from "./remote.ts";
+import { startProcess } from "./remote.ts";
 import { type RunnerHost, startRemoteRunner } from "./remote-runner.ts";
 import type { ExecutionKind, Runner } from "./runner.ts";
 import type { ResolvedSettings } from "./settings.ts";
@@ -12,7 +12,7 @@ import type { ResolvedSettings } from "./settings.ts";
  */
 export function startRunner(model: string, start: RunnerStart, kind: ExecutionKind, host: RunnerHost): Promise<Runner> {
   if (kind === "inline") return startInlineRunner(model, start);
-  const remote = kind === "worker" ? startThread(`inference ${model}`, start) : startProcess(start);
+  const remote = kind === "worker" ? host.threads.start(start) : startProcess(start);
   return startRemoteRunner(model, start, remote, host);
 }
 
@@ -37,6 +37,6 @@ export async function startFirstRunner(
   // What the runtime does in a thread it may not do here; the model then stays where it runs.
   if (inline === null) return worker;
   const { signature, cost } = worker;
-  void worker.stop();
+  await worker.stop();
   return { ...inline, signature, cost };
 }

@@ -9,15 +9,15 @@ import {
 
 import { isReusable } from "./buffer-pool.ts";
 import { ReceiverMailbox } from "./mailbox.ts";
-import type { FromRunner, RunnerStart, ThreadStart, ToRunner } from "./messages.ts";
+import type { FromRunner, RunnerStart, ToRunner } from "./messages.ts";
 import { type OpenSession, openSession, reasonOf } from "./open-session.ts";
 import { runSession } from "./session.ts";
 import { ShortWait } from "./short-wait.ts";
 import type { NumericTensorData, Tensor, TypedTensor } from "./tensor.ts";
 
-/** One instance of a model: a thread or process of its own, a session of its own, one batch at a time. */
+/** The other end of an instance: a thread or process of its own, a session of its own, one batch at a time. */
 if (parentPort !== null) {
-  await serveThread(parentPort, workerData as ThreadStart);
+  await serveThread(parentPort, new ReceiverMailbox(workerData as SharedArrayBuffer));
 } else if (process.send !== undefined) {
   const watch = import.meta.url.endsWith(".ts") ? "./orphan/worker.ts" : "./orphan/worker.js";
   new Worker(new URL(watch, import.meta.url), { workerData: Number(process.argv[2]) }).unref();
@@ -26,21 +26,31 @@ if (parentPort !== null) {
   });
 }
 
-/** Blocks the thread between the batches: nothing else is done in it. */
-async function serveThread(port: MessagePort, { start, mailbox: memory }: ThreadStart): Promise<void> {
+/** Serves one model after another, and blocks the thread meanwhile: nothing else is done in it. */
+async function serveThread(port: MessagePort, mailbox: ReceiverMailbox): Promise<void> {
+  for (;;) {
+    const { sent } = mailbox;
+    const message = received(port);
+    if (message?.kind === "end") return;
+    if (message?.kind === "start") await serveModel(port, mailbox, message.start);
+    if (message === undefined) mailbox.sleep(sent);
+  }
+}
+
+async function serveModel(port: MessagePort, mailbox: ReceiverMailbox, start: RunnerStart): Promise<void> {
+  const reply = (message: FromRunner, transfer: readonly ArrayBuffer[] = []): void => {
+    port.postMessage(message, [...transfer]);
+  };
   const opened = await openSession(start);
   if ("stage" in opened) {
-    port.postMessage({ kind: "failed", ...opened } satisfies FromRunner);
+    reply({ kind: "failed", ...opened });
     return;
   }
   const { session, signature, cost } = opened;
-  const mailbox = new ReceiverMailbox(memory, signature);
   const shortWait = new ShortWait();
-  const reply = (message: FromRunner, transfer: readonly ArrayBuffer[]): void => {
-    port.postMessage(message, [...transfer]);
-  };
   let runMs = 0;
-  reply({ kind: "ready", signature, cost }, []);
+  mailbox.open(signature);
+  reply({ kind: "ready", signature, cost });
   for (;;) {
     const { sent } = mailbox;
     if (mailbox.isFull) {
@@ -52,7 +62,7 @@ async function serveThread(port: MessagePort, { start, mailbox: memory }: Thread
       if (answer.kind === "result") runMs = answer.computeMicros / 1000;
       continue;
     }
-    const message = receiveMessageOnPort(port)?.message as ToRunner | undefined;
+    const message = received(port);
     if (message?.kind === "stop") break;
     if (message?.kind === "run") {
       const { inputs } = message;
@@ -67,6 +77,11 @@ async function serveThread(port: MessagePort, { start, mailbox: memory }: Thread
     );
   }
   await session.release();
+  reply({ kind: "stopped" });
+}
+
+function received(port: MessagePort): ToRunner | undefined {
+  return receiveMessageOnPort(port)?.message as ToRunner | undefined;
 }
 
 async function serveProcess(start: RunnerStart): Promise<void> {

@@ -1,0 +1,99 @@
+import { Worker } from "node:worker_threads";
+
+import { SenderMailbox } from "./mailbox.ts";
+import type { FromRunner, RunnerStart, ToRunner } from "./messages.ts";
+import type { Remote } from "./remote-runner.ts";
+
+const entry = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
+
+/** A run leaves little garbage, and V8 would let the space for it grow to three times 16 MB in each thread. */
+const youngMb = 6;
+
+/** The model that a thread serves at present. */
+interface Lease {
+  listener: ((message: FromRunner) => void) | null;
+  readonly exit: (reason: string) => void;
+  readonly onStopped: () => void;
+}
+
+/** A thread that serves one model after another; while it serves none it does not hold up the end of the process. */
+export class Thread {
+  readonly #maxHeapMb: number | null;
+  readonly #runtime: string;
+  readonly #mailbox: SenderMailbox = new SenderMailbox();
+  readonly #worker: Worker;
+  readonly #ended: Promise<void>;
+  #lease: Lease | null = null;
+  #gone = false;
+
+  constructor({ maxHeapMb, runtime }: RunnerStart) {
+    this.#maxHeapMb = maxHeapMb;
+    this.#runtime = runtime;
+    const heap = maxHeapMb === null ? {} : { maxOldGenerationSizeMb: maxHeapMb };
+    const resourceLimits = { maxYoungGenerationSizeMb: youngMb, ...heap };
+    this.#worker = new Worker(entry, { workerData: this.#mailbox.memory, name: "inference", resourceLimits });
+    let crash: string | null = null;
+    this.#worker.on("error", (error) => {
+      crash = error instanceof Error ? error.message : String(error);
+    });
+    this.#worker.on("message", (message: FromRunner) => this.#receive(message));
+    this.#ended = new Promise((resolve) => {
+      this.#worker.on("exit", (code) => {
+        this.#gone = true;
+        this.#lease?.exit(crash ?? `the thread ended with code ${code}`);
+        resolve();
+      });
+    });
+  }
+
+  /** Whether it could serve this model next: it is there, with the same limit and the same runtime. */
+  suits({ maxHeapMb, runtime }: RunnerStart): boolean {
+    return !this.#gone && this.#maxHeapMb === maxHeapMb && this.#runtime === runtime;
+  }
+
+  /** Opens a session; `onStopped` is called when that has ended in good order and the thread is free again. */
+  serve(start: RunnerStart, onStopped: () => void): Remote {
+    const { promise: exited, resolve: exit } = Promise.withResolvers<string>();
+    const lease: Lease = { listener: null, exit, onStopped };
+    this.#lease = lease;
+    this.#worker.ref();
+    this.#post({ kind: "start", start }, []);
+    return {
+      kind: "worker",
+      mailbox: this.#mailbox,
+      exited,
+      post: (message, transfer) => this.#post(message, transfer),
+      onMessage: (listener) => {
+        lease.listener = listener;
+      },
+      kill: () => {
+        if (this.#lease !== lease) return;
+        this.#worker.unref();
+        void this.#worker.terminate();
+      },
+    };
+  }
+
+  /** Ends a thread that serves no model. */
+  async end(): Promise<void> {
+    if (!this.#gone) this.#post({ kind: "end" }, []);
+    await this.#ended;
+  }
+
+  #post(message: ToRunner, transfer: readonly ArrayBuffer[]): void {
+    this.#worker.postMessage(message, transfer);
+    this.#mailbox.ring();
+  }
+
+  #receive(message: FromRunner): void {
+    const lease = this.#lease;
+    if (message.kind !== "stopped") {
+      lease?.listener?.(message);
+      return;
+    }
+    this.#lease = null;
+    this.#worker.unref();
+    lease?.exit("it was stopped");
+    lease?.onStopped();
+  }
+}
