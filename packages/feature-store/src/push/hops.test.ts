@@ -1,82 +1,18 @@
 import { isAshlarError } from "@ashlar/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { duckdb } from "../offline/duckdb.ts";
+import { trips } from "../../test/hopping.ts";
+import { answersOf, clockAt, held, second, truthOf } from "../../test/pushed.ts";
 import {
-  approxCountDistinct,
-  approxQuantile,
-  arrow,
-  column,
-  count,
-  countDistinct,
   createFeatureStore,
-  entity,
   featureStoreError,
-  featureView,
   type FeatureView,
-  first,
-  fromRows,
-  last,
-  max,
-  mean,
   memory,
-  min,
   type OnlineStore,
   type PushEvent,
-  type Reading,
-  share,
-  stddev,
-  sum,
-  window,
 } from "../index.ts";
-import { tileLayoutOf } from "./push.ts";
-import { tileNamespace } from "./tile-ring.ts";
 
-const second = 1_000;
-const car = entity({ name: "car", key: { car: "string" } });
 const names = ["a", "b", "none"];
-
-/** A clock that is set. */
-const clockAt = (start: number) => {
-  const clock = { time: start, now: () => clock.time, monotonic: () => 0, sleep: async () => undefined };
-  return clock;
-};
-
-const short = { hop: "3s" } as const;
-const long = { hop: "6s" } as const;
-
-/** Windows that hop by three and by six seconds, exact ones, and tiles of twelve. */
-function trips(rows: readonly PushEvent[]): FeatureView {
-  return featureView({
-    name: "trips",
-    entities: [car],
-    source: fromRows("trips", rows),
-    eventTime: "at",
-    knownAt: "known",
-    ttl: "forever",
-    push: { id: "id", tile: "12s", allowedLateness: "7s" },
-    features: {
-      length: column("length"),
-      count: window("60s", count(), short),
-      sum: window("60s", sum("length"), long),
-      mean: window("30s", mean("length"), short),
-      share: window("60s", share(column("length").greaterThan(2)), short),
-      named: window("60s", share(column("note").equals("x")), long),
-      stddev: window("60s", stddev("length"), short),
-      least: window("60s", min("length"), short),
-      greatest: window("30s", max("length"), long),
-      first: window("60s", first("note", "string"), short),
-      last: window("60s", last("note", "string"), long),
-      about: window("60s", approxCountDistinct("note"), short),
-      near: window("60s", approxQuantile("length", 0.6), short),
-      whole: window("60s", sum("places", "int64"), short),
-      newest: window("60s", max("when", "timestamp"), short),
-      // These want events themselves.
-      now: window("5s", count()),
-      notes: window("6s", countDistinct("note"), short),
-    },
-  });
-}
 
 const anEvent = fc.record({
   car: fc.constantFrom("a", "b"),
@@ -123,33 +59,13 @@ const someDeliveries = fc
     return [...firsts, ...again].toSorted((a, b) => a.by - b.by);
   });
 
-async function answers(view: FeatureView, online: OnlineStore, at: number): Promise<unknown> {
-  const store = createFeatureStore({ views: [view], online });
-  const rows = await store.read({ entities: names.map((name) => ({ car: name })), features: ["trips:*"], at });
-  return rows.map((row) =>
-    Object.entries<Reading>(row).map(([name, { status, value }]) => [name, status === "NOT_FOUND" ? "nothing" : value]),
-  );
-}
+const answers = (view: FeatureView, online: OnlineStore, at: number): Promise<unknown> =>
+  answersOf(view, online, names, at);
 
 const old = new Date(0);
-/** A row of one that nobody asks for, so that no column is without a value and thereby without a type. */
 const nobody = { id: "nobody", car: "other", at: old, known: old, length: 0.5, note: "x", places: 1n, when: old };
 
-/** What the point-in-time join says of the rows that were known by then; of an entity without one, nothing. */
-async function truth(rows: readonly PushEvent[], at: number): Promise<unknown> {
-  const view = trips([...rows, nobody]);
-  const labels = fromRows(
-    "labels",
-    names.map((name) => ({ car: name, at: new Date(at) })),
-  );
-  const asked = { labels, time: "at", features: ["trips:*"] } as const;
-  const set = await createFeatureStore({ views: [view] }).trainingSet(asked);
-  return names.map((name, i) =>
-    Object.entries(set.row(i))
-      .filter(([feature]) => feature.startsWith("trips:"))
-      .map(([feature, value]) => [feature, rows.some((row) => row["car"] === name) ? value : "nothing"]),
-  );
-}
+const truth = (rows: readonly PushEvent[], at: number): Promise<unknown> => truthOf(trips, { rows, nobody }, names, at);
 
 /** A store of which every third exchange fails, once it is done or before. */
 function failing(online: OnlineStore, begin: number): OnlineStore {
@@ -173,20 +89,6 @@ async function untilDone(work: () => Promise<unknown>): Promise<void> {
     }
   }
 }
-
-/** How many events and how many hops the tiles of a view hold. */
-async function held(view: FeatureView, online: OnlineStore): Promise<{ events: number; hops: number }> {
-  const layout = tileLayoutOf(view);
-  let [events, hops] = [0, 0];
-  for await (const entries of online.scan(tileNamespace(view))) {
-    for (const { vector } of entries) {
-      layout.read(vector, () => events++);
-      hops += [...layout.hops(vector)].length;
-    }
-  }
-  return { events, hops };
-}
-
 describe("a pushed view with windows that hop", () => {
   it("comes to what the point-in-time join says, whatever is late, repeated, and pushed by two at once", async () => {
     const property = fc.asyncProperty(someDeliveries, fc.integer({ min: 1, max: 12 }), async (deliveries, size) => {
@@ -263,193 +165,5 @@ describe("a pushed view with windows that hop", () => {
     expect(events).toBeLessThan(310);
     expect(hops).toBeGreaterThan(40);
     expect(await answers(view, online, clock.time)).toEqual(await truth(rows, clock.time));
-  });
-
-  const event = (id: string, at: number, known: number, length: number | null = 1): PushEvent => ({
-    id,
-    car: "a",
-    at: new Date(at * second),
-    known: new Date(known * second),
-    length,
-    note: "x",
-    places: 1n,
-    when: null,
-  });
-
-  const values = async (
-    store: ReturnType<typeof createFeatureStore>,
-    at?: number,
-  ): Promise<Record<string, unknown>> => {
-    const asked = { entities: [{ car: "a" }], features: ["trips:*"] as const, ...(at === undefined ? {} : { at }) };
-    const [row] = (await store.read(asked as never)) as Record<string, Reading>[];
-    return Object.fromEntries(Object.entries(row ?? {}).map(([name, { value }]) => [name.slice(6), value]));
-  };
-
-  it("counts what comes too late to be told from what was merged, and takes it in from history", async () => {
-    const clock = clockAt(40 * second);
-    const rows = [event("1", 5, 5), event("2", 38, 38), event("3", 6, 6), event("4", 7, 39)];
-    const view = trips(rows);
-    const store = createFeatureStore({ views: [view], clock });
-    // It happened long ago and is known by now: a correction, not a latecomer.
-    expect(await store.push(view, [rows[1], rows[3]] as PushEvent[])).toEqual({ accepted: 2, duplicates: 0, late: 0 });
-    expect(await store.push(view, [rows[0], rows[1]] as PushEvent[])).toEqual({ accepted: 0, duplicates: 1, late: 1 });
-    expect(await values(store)).toMatchObject({ count: 2, sum: 2, now: 1 });
-    await store.materialize(view, { until: 40 * second });
-    expect(await values(store)).toMatchObject({ count: 4, sum: 4, now: 1 });
-    await store.push(view, rows);
-    expect(await values(store)).toMatchObject({ count: 4, sum: 4, now: 1 });
-  });
-
-  it("takes events as late as is allowed though the clock of another who pushes runs ahead by hours", async () => {
-    const view = trips([]);
-    await using online = memory();
-    const [right, ahead] = [clockAt(0), clockAt(9_999 * second)];
-    const stores = [right, ahead].map((clock) => createFeatureStore({ views: [view], online, clock }));
-    const accepted: unknown[] = [];
-    for (let at = 1; at <= 200; at++) {
-      right.time = at * second;
-      for (const [i, store] of stores.entries())
-        accepted.push((await store.push(view, [event(`${at} ${i}`, at - 5 * i, at - 5 * i)])).accepted);
-    }
-    expect(accepted.every((each) => each === 1)).toBe(true);
-    expect(await values(stores[0] as (typeof stores)[0])).toMatchObject({ count: 63 + 58 });
-  });
-
-  it("keeps the order of arrival of events of one moment when they are merged", async () => {
-    const clock = clockAt(10 * second);
-    const view = trips([]);
-    const store = createFeatureStore({ views: [view], clock });
-    const tied = (id: string, note: string): PushEvent => ({ ...event(id, 9, 9), note });
-    await store.push(view, [tied("1", "one"), tied("2", "two")]);
-    await store.push(view, [tied("3", "three"), tied("1", "one")]);
-    expect(await values(store)).toMatchObject({ first: "one", last: "three" });
-    clock.time = 50 * second;
-    await store.push(view, [{ ...event("4", 50, 50), note: null }]);
-    expect(await values(store)).toMatchObject({ first: "one", last: "three", count: 4 });
-  });
-
-  it("refuses a sum of integers that 64 bits cannot hold, as history does, merged or not", async () => {
-    const clock = clockAt(10 * second);
-    const view = trips([]);
-    const store = createFeatureStore({ views: [view], clock });
-    const places = 2n ** 62n;
-    await store.push(view, [
-      { ...event("1", 9, 9), places },
-      { ...event("2", 10, 10), places },
-    ]);
-    await expect(values(store)).rejects.toMatchObject({ code: "VALUE_OUT_OF_RANGE" });
-    clock.time = 40 * second;
-    await store.push(view, [{ ...event("3", 40, 40), places: -1n }]);
-    expect(await values(store)).toMatchObject({ whole: 2n ** 63n - 1n });
-  });
-
-  it("lets a correction of what was merged win: the same event time, known later", async () => {
-    const clock = clockAt(10 * second);
-    const view = trips([]);
-    const store = createFeatureStore({ views: [view], clock });
-    await store.push(view, [{ ...event("1", 9, 9), note: "first report" }]);
-    clock.time = 40 * second;
-    await store.push(view, [event("2", 40, 40)]);
-    await store.push(view, [{ ...event("3", 9, 39, 7), note: "correction" }]);
-    clock.time = 60 * second;
-    await store.push(view, [event("4", 60, 60, null)]);
-    expect(await values(store, 64 * second)).toMatchObject({ first: "first report", count: 4, sum: 9, greatest: 1 });
-    expect((await values(store, 64 * second))["last"]).toBe("x");
-  });
-
-  it("reads as of a moment while events are told apart, and says when they no longer are", async () => {
-    const clock = clockAt(0);
-    const view = trips([]);
-    const store = createFeatureStore({ views: [view], clock });
-    for (let at = 1; at <= 60; at++) {
-      clock.time = at * second;
-      await store.push(view, [event(`${at}`, at, at)]);
-    }
-    for (const ago of [0, 1, 7]) expect(await values(store, (60 - ago) * second)).toMatchObject({ count: 60 - ago });
-    await expect(values(store, 40 * second)).rejects.toMatchObject({ code: "READ_TOO_OLD" });
-  });
-
-  it.each([
-    ["arrow()", arrow],
-    ["duckdb()", duckdb],
-  ])("takes years of history from the source by %s, and what was pushed of it once", async (_, offline) => {
-    const day = 86_400 * second;
-    const rows = Array.from({ length: 900 }, (_unused, i): PushEvent => {
-      const at = i * day + (i % 5) * 1000;
-      return { id: `${i}`, user: "abc"[i % 3] as string, at: new Date(at), spent: i / 7, page: `${i % 40}` };
-    });
-    const years = (given: readonly PushEvent[]): FeatureView =>
-      featureView({
-        name: "years",
-        entities: [entity({ name: "user", key: { user: "string" } })],
-        source: fromRows("years", given),
-        eventTime: "at",
-        ttl: "forever",
-        push: { id: "id", allowedLateness: "3d" },
-        features: {
-          spent: window("730d", sum("spent"), { hop: "auto" }),
-          deviation: window("365d", stddev("spent"), { hop: "7d" }),
-          pages: window("365d", approxCountDistinct("page"), { hop: "1d" }),
-          last: window("365d", last("page", "string"), { hop: "1d" }),
-        },
-      });
-    const view = years(rows);
-    await using online = memory();
-    const clock = clockAt(0);
-    const store = createFeatureStore({ views: [view], online, offline: offline(), clock });
-    const pushAll = async (some: readonly PushEvent[]): Promise<void> => {
-      for (const row of some) {
-        clock.time = (row["at"] as Date).getTime();
-        await store.push(view, [row]);
-      }
-    };
-    await pushAll(rows.slice(600, 880));
-    await store.materialize(view, { until: 500 * day });
-    await store.materialize(view, { until: 879 * day });
-    await pushAll(rows.slice(877));
-    const { events } = await held(view, online);
-    expect(events).toBeLessThan(60);
-    const entities = ["a", "b", "c"].map((user) => ({ user }));
-    const found = await store.read({ entities, features: ["years:*"], at: clock.time } as never);
-    const labels = fromRows(
-      "labels",
-      entities.map(({ user }) => ({ user, at: new Date(clock.time) })),
-    );
-    const set = await createFeatureStore({ views: [view] }).trainingSet({ labels, time: "at", features: ["years:*"] });
-    found.forEach((row, i) => {
-      const read = Object.entries<Reading>(row).map(([name, { value }]) => [name, value]);
-      expect(set.row(i)).toMatchObject(Object.fromEntries(read));
-    });
-  });
-
-  it("takes no older history for what was merged since it was read, and keeps what no table has yet", async () => {
-    const clock = clockAt(10 * second);
-    await using online = memory();
-    const rows = [event("1", 2, 2), event("2", 8, 8)];
-    // The first row is history alone, the third was pushed and is in no table yet.
-    const view = trips(rows);
-    const store = createFeatureStore({ views: [view], online, clock });
-    await store.push(view, [rows[1] as PushEvent, event("3", 9, 9)]);
-    const older = await store.materializer(view);
-    clock.time = 32 * second;
-    await store.materialize(view, { until: 32 * second });
-    expect(await values(store)).toMatchObject({ count: 3, sum: 3 });
-    expect((await held(view, online)).events).toBe(0);
-    await expect(older.advance(32 * second)).rejects.toMatchObject({ code: "HISTORY_STALE", retryable: true });
-    expect(await values(store)).toMatchObject({ count: 3, sum: 3 });
-  });
-
-  it("refuses tiles that cut a hop, and hops that no tile could hold", () => {
-    const base = { name: "v", entities: [car], source: fromRows("v", []), eventTime: "at", ttl: "1d" } as const;
-    const invalid = expect.objectContaining({ code: "DEFINITION_INVALID" });
-    const day = window("1d", count(), { hop: "1h" });
-    expect(() => featureView({ ...base, push: { id: "id", tile: "90m" }, features: { day } })).toThrow(invalid);
-    const odd = { day, odd: window("1d", sum("x"), { hop: "25499s" }) };
-    expect(() => featureView({ ...base, push: { id: "id" }, features: odd })).toThrow(invalid);
-    const { push } = featureView({ ...base, push: { id: "id" }, features: { day } });
-    expect(push).toMatchObject({ tile: 4 * 3_600_000_000, keep: 3_600_000_000, hop: 3_600_000_000 });
-    // Of windows so short that events outlast them nothing is merged.
-    const brief = { brief: window("30m", count(), { hop: "5m" }) };
-    expect(featureView({ ...base, push: { id: "id" }, features: brief }).push).toMatchObject({ keep: Infinity });
   });
 });

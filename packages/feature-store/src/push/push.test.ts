@@ -1,67 +1,22 @@
 import fc from "fast-check";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
+import { clock, trips } from "../../test/plain-trips.ts";
+import { answersOf, car, second, truthOf } from "../../test/pushed.ts";
 import { duckdb } from "../offline/duckdb.ts";
 import {
   arrow,
   column,
-  count,
-  countDistinct,
   createFeatureStore,
-  entity,
   type FeatureView,
-  featureStoreError,
   featureView,
-  first,
   fromRows,
-  last,
-  max,
-  mean,
-  median,
   memory,
-  min,
   type OnlineStore,
   type PushEvent,
   type Reading,
-  share,
-  stddev,
-  sum,
-  window,
 } from "../index.ts";
-import { sqlite } from "../online/sqlite.ts";
 
-const car = entity({ name: "car", key: { car: "string" } });
-const second = 1_000;
-const clock = { now: () => 10_000 * second, monotonic: () => 0, sleep: async () => undefined };
-
-function trips(rows: readonly PushEvent[]): FeatureView {
-  return featureView({
-    name: "trips",
-    entities: [car],
-    source: fromRows("trips", rows),
-    eventTime: "at",
-    knownAt: "known",
-    ttl: "forever",
-    push: { id: "id", tile: "7s" },
-    features: {
-      length: column("length"),
-      note: column("note", "string"),
-      count: window("10s", count()),
-      sum: window("30s", sum("length")),
-      mean: window("10s", mean("length")),
-      share: window("30s", share(column("length").greaterThan(2))),
-      stddev: window("30s", stddev("length")),
-      least: window("30s", min("length")),
-      greatest: window("10s", max("length")),
-      first: window("30s", first("note", "string")),
-      last: window("30s", last("note", "string")),
-      notes: window("30s", countDistinct("note")),
-      median: window("30s", median("length")),
-    },
-  });
-}
+const names = ["a", "b", "c", "none"];
 
 const anEvent = fc.record({
   car: fc.constantFrom("a", "b", "c"),
@@ -83,40 +38,12 @@ const someEvents = fc.array(anEvent, { minLength: 1, maxLength: 60 }).map((event
   })),
 );
 
-async function answers(view: FeatureView, online: OnlineStore, at: number): Promise<unknown> {
-  const store = createFeatureStore({ views: [view], online, clock });
-  const rows = await store.read({
-    entities: ["a", "b", "c", "none"].map((name) => ({ car: name })),
-    features: ["trips:*"],
-    at,
-  });
-  return rows.map((row) =>
-    Object.values<Reading>(row).map(({ status, value }) => (status === "NOT_FOUND" ? "nothing" : value)),
-  );
-}
+const answers = (view: FeatureView, online: OnlineStore, at: number): Promise<unknown> =>
+  answersOf(view, online, names, at);
 
-/** What the point-in-time join says of the same rows; of an entity without a row nothing. */
-async function truth(rows: readonly PushEvent[], at: number): Promise<unknown> {
-  // A row of nobody asked for, so that no column is without a value and thereby without a type.
-  const nobody = { id: "nobody", car: "other", at: new Date(0), known: new Date(0), length: 0.5, note: "x" };
-  const view = trips([...rows, nobody]);
-  const names = ["a", "b", "c", "none"];
-  const labels = fromRows(
-    "labels",
-    names.map((name) => ({ car: name, at: new Date(at) })),
-  );
-  const set = await createFeatureStore({ views: [view], offline: arrow() }).trainingSet({
-    labels,
-    time: "at",
-    features: ["trips:*"],
-  });
-  return names.map((name, i) => {
-    const values = Object.entries(set.row(i))
-      .filter(([feature]) => feature.startsWith("trips:"))
-      .map(([, value]) => value);
-    return rows.some((row) => row["car"] === name) ? values : values.map(() => "nothing");
-  });
-}
+const nobody = { id: "nobody", car: "other", at: new Date(0), known: new Date(0), length: 0.5, note: "x" };
+
+const truth = (rows: readonly PushEvent[], at: number): Promise<unknown> => truthOf(trips, { rows, nobody }, names, at);
 
 describe("push", () => {
   it("counts nothing of an entity whose only event lies ahead, and 0 of one whose event left the window", async () => {
@@ -317,90 +244,5 @@ describe("push", () => {
     await store.push(view, rows.slice(370));
     expect(await answers(view, online, 404 * second)).toEqual(await truth(rows, 404 * second));
     expect(await store.watermark(view)).toBe(390 * second);
-  });
-
-  it.each([
-    ["no id", { id: null }, "its id"],
-    ["a key of another type", { car: 5 }, "its key"],
-    ["no time", { at: null }, "no Date"],
-    ["a time to come", { at: new Date(11_000 * second) }, "future"],
-    ["no value at all", { length: undefined }, "nothing in"],
-  ])("refuses %s before any event has an effect", async (_, wrong, rule) => {
-    const view = trips([]);
-    const store = createFeatureStore({ views: [view], clock });
-    const good: PushEvent = { id: "1", car: "a", at: new Date(1), known: new Date(2), length: 1, note: "x" };
-    const pushed = store.push(view, [good, { ...good, id: "2", ...wrong }]);
-    await expect(pushed).rejects.toMatchObject({
-      code: "PUSH_INVALID",
-      details: { row: 1, rule: expect.stringContaining(rule) },
-    });
-    const [row] = await store.read({ entities: [{ car: "a" }], features: ["trips:count"], at: 3 });
-    expect(row?.["trips:count"]?.status).toBe("NOT_FOUND");
-    const mistyped = store.push(view, [{ ...good, length: "long" }]);
-    await expect(mistyped).rejects.toMatchObject({ code: "COLUMN_TYPE_MISMATCH" });
-  });
-
-  it("refuses a view without a push source, windows without an end and tiles that are too many", async () => {
-    const base = { name: "v", entities: [car], source: fromRows("v", []), eventTime: "at", ttl: "1d" } as const;
-    const plain = featureView({ ...base, features: { length: column("length") } });
-    const store = createFeatureStore({ views: [plain], clock });
-    await expect(store.push(plain, [])).rejects.toMatchObject({ code: "PUSH_INVALID" });
-    const invalid = expect.objectContaining({ code: "DEFINITION_INVALID" });
-    const endless = { kind: "window", width: Infinity, of: count(), type: "int32" } as const;
-    expect(() => featureView({ ...base, push: { id: "id" }, features: { endless } })).toThrow(invalid);
-    const features = { count: window("1d", count()) };
-    expect(() => featureView({ ...base, push: { id: "id", tile: "1s" }, features })).toThrow(invalid);
-    expect(() => featureView({ ...base, push: { id: "" }, features })).toThrow(invalid);
-    expect(featureView({ ...base, push: { id: "id" }, features }).push).toMatchObject({
-      tile: 3 * 3_600_000_000,
-      tiles: 11,
-    });
-  });
-
-  it("names a tile that is full, and a store where others are always first", async () => {
-    const view = trips([]);
-    const note = "x".repeat(50_000);
-    const event: PushEvent = { id: "1", car: "a", at: new Date(1), known: new Date(2), length: 1, note };
-    const store = createFeatureStore({ views: [view], clock });
-    const six = Array.from({ length: 6 }, (_, i) => ({ ...event, id: `${i}` }));
-    await expect(store.push(view, six)).rejects.toMatchObject({ code: "TILE_FULL" });
-    await store.push(view, six.slice(0, 4));
-    const online = memory();
-    const contended = { ...online, exchange: async () => [false] };
-    const another = createFeatureStore({ views: [view], online: contended, clock });
-    await expect(another.push(view, [event])).rejects.toMatchObject({ code: "PUSH_CONFLICT", retryable: true });
-  });
-
-  it("consumes a stream: asks for the next batch when the last is durable, and tries again while the store is away", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "ashlar-push-"));
-    onTestFinished(() => rm(folder, { recursive: true, force: true }));
-    await using online = sqlite({ path: join(folder, "online.db") });
-    const view = trips([]);
-    let failures = 3;
-    const flaky: OnlineStore = {
-      ...online,
-      async exchange(...given) {
-        const result = await online.exchange(...given);
-        // The answer is lost on its way: the store did what was asked, and the pusher cannot know.
-        if (failures-- <= 0) return result;
-        throw featureStoreError("ONLINE_STORE_UNAVAILABLE", { store: "x", operation: "exchange", reason: "cut off" });
-      },
-    };
-    const store = createFeatureStore({ views: [view], online: flaky, clock });
-    const kept = new Set<unknown>();
-    const at = new Date(50 * second);
-    async function* stream(): AsyncIterable<PushEvent[]> {
-      for (let i = 0; i < 5; i++) {
-        expect(kept.size).toBe(2 * i);
-        yield [2 * i, 2 * i + 1].map((id) => ({ id, car: "a", at, known: at, length: id, note: null }));
-      }
-    }
-    const sink = async (events: readonly PushEvent[]): Promise<void> => {
-      for (const { id } of events) kept.add(id);
-    };
-    // The first batch was counted as new when its answer was lost, and as known when it was pushed again.
-    expect(await store.consume(view, stream(), { sink })).toEqual({ accepted: 8, duplicates: 2, late: 0 });
-    const [row] = await store.read({ entities: [{ car: "a" }], features: ["trips:sum"], at: 51 * second });
-    expect(row?.["trips:sum"]).toEqual({ status: "PRESENT", value: 45, ageMs: 0 });
   });
 });
