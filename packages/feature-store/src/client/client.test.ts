@@ -7,45 +7,11 @@ import { runInNewContext } from "node:vm";
 import { fileURLToPath } from "node:url";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from "vitest";
-import {
-  column,
-  count,
-  createFeatureStore,
-  entity,
-  featureService,
-  featureView,
-  fromTable,
-  onDemand,
-  type Reading,
-  window,
-} from "../index.ts";
-import { arrowTable } from "../testing/tables.ts";
+import { accountsView, beyond } from "../../test/accounts.ts";
+import { createFeatureStore, featureService, onDemand, type Reading } from "../index.ts";
 import { createFeatureClient, transform } from "./index.ts";
 
-const beyond = 9_007_199_254_740_993n;
-const view = featureView({
-  name: "accounts",
-  entities: [entity({ name: "account", key: { account: "int64" } })],
-  source: fromTable(
-    "accounts",
-    arrowTable({
-      account: ["int64", [beyond, 7n]],
-      at: ["timestamp", [1_234_567, 2_000_000]],
-      balance: ["int64", [-(2n ** 63n), 12n]],
-      rate: ["float64", [Number.NaN, -0.5]],
-      owner: ["string", ["Zoë", null]],
-    }),
-  ),
-  eventTime: "at",
-  ttl: "1h",
-  features: {
-    balance: column("balance", "int64"),
-    rate: column("rate"),
-    owner: column("owner", "string"),
-    opened: column("at", "timestamp"),
-    rows_1h: window("1h", count()),
-  },
-});
+const view = accountsView({ at: [1_234_567, 2_000_000], rate: [Number.NaN, -0.5] });
 let calls = 0;
 const transfer = transform({
   name: "transfer",

@@ -3,44 +3,11 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { tableFromIPC } from "apache-arrow";
 import { describe, expect, it } from "vitest";
-import {
-  column,
-  count,
-  createFeatureStore,
-  entity,
-  featureService,
-  featureView,
-  fromTable,
-  type HandlerOptions,
-  onDemand,
-  openFeatureApi,
-  window,
-} from "../index.ts";
-import { arrowTable } from "../testing/tables.ts";
+import { accountsView, beyond } from "../../test/accounts.ts";
+import { createFeatureStore, featureService, type HandlerOptions, onDemand, openFeatureApi } from "../index.ts";
 import { preferredMedia } from "./accept.ts";
 
-const beyond = 9_007_199_254_740_993n;
-const accounts = arrowTable({
-  account: ["int64", [beyond, 7n]],
-  at: ["timestamp", [1_000_000, 2_000_000]],
-  balance: ["int64", [-(2n ** 63n), 12n]],
-  rate: ["float64", [Number.NaN, Number.NEGATIVE_INFINITY]],
-  owner: ["string", ["Zoë", null]],
-});
-const view = featureView({
-  name: "accounts",
-  entities: [entity({ name: "account", key: { account: "int64" } })],
-  source: fromTable("accounts", accounts),
-  eventTime: "at",
-  ttl: "1h",
-  features: {
-    balance: column("balance", "int64"),
-    rate: column("rate"),
-    owner: column("owner", "string"),
-    opened: column("at", "timestamp"),
-    rows_1h: window("1h", count()),
-  },
-});
+const view = accountsView({ at: [1_000_000, 2_000_000], rate: [Number.NaN, Number.NEGATIVE_INFINITY] });
 const transfer = onDemand({
   name: "transfer",
   input: { amount: "int64" },
