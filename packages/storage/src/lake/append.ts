@@ -1,7 +1,7 @@
 import type { Action } from "./actions.ts";
 import { appendRequest } from "./append-request.ts";
 import { isRefusal, textsOf } from "./change.ts";
-import { commit, isRepeated } from "./commit.ts";
+import { assertCommittable, commit, isRepeated } from "./commit.ts";
 import { metadataAction } from "./evolve.ts";
 import { type Intake, type IntakeOptions, type IntakeTarget, type Rows, takeIn } from "./intake.ts";
 import type { TableLog } from "./log.ts";
@@ -33,6 +33,7 @@ export async function append(target: IntakeTarget, rows: Rows, options: AppendOp
   const { context, name } = target;
   const { signal, transaction } = options;
   signal?.throwIfAborted();
+  assertCommittable(options);
   const { log, state } = await context.states.read(name, signal ? { signal } : {});
   if (isRepeated(state, transaction)) return earlierResult(state, log, options);
   if (state.protocol !== undefined && state.definition !== undefined)

@@ -1,7 +1,7 @@
 import { isAshlarError } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import type { Action, AddFile, RemoveFile } from "./actions.ts";
-import { type AppendTransaction, commit, isRepeated, type Operation } from "./commit.ts";
+import { type AppendTransaction, assertCommittable, commit, isRepeated, type Operation } from "./commit.ts";
 import type { ReadSet } from "./conflict.ts";
 import { assertWritable } from "./protocol.ts";
 import { earlierCommit } from "./repeat.ts";
@@ -93,6 +93,7 @@ export async function change<Counts extends Metrics>(
 ): Promise<{ readonly version: number } & Counts> {
   const { context, name } = target;
   const { signal, transaction } = options;
+  assertCommittable(options);
   for (let left = replans; ; left--) {
     signal?.throwIfAborted();
     const { log, state } = await context.states.read(name, signal ? { signal } : {});

@@ -14,7 +14,7 @@ import { definitionOf, type TableState } from "./state.ts";
 /** Identifies an append, so that trying it again after a crash does nothing: the `txn` action of Delta. */
 export interface AppendTransaction {
   readonly appId: string;
-  /** Grows with every append of this application: a safe integer. */
+  /** Grows with every append of this application: a safe integer from 0. */
   readonly version: number;
 }
 
@@ -111,6 +111,41 @@ export async function commit(
     if (before === undefined || read === undefined) actions = withoutCreation(request, state);
     else assertStands(state, conflictAmong(before, read, { ...request, actions }, winners), request);
   }
+}
+
+/** What this library writes into `commitInfo` itself. */
+const ownFacts: ReadonlySet<string> = new Set([
+  "engineInfo",
+  "inCommitTimestamp",
+  "isBlindAppend",
+  "operation",
+  "operationMetrics",
+  "operationParameters",
+  "timestamp",
+  "txnId",
+]);
+
+/** Refuses what would make the log unreadable, or lie about the commit. @throws OPTION_INVALID */
+export function assertCommittable({ transaction, commitInfo = {} }: CommitOptions): void {
+  const invalid = (option: string, value: unknown, rule: string): Error =>
+    storageError("OPTION_INVALID", { option, value: String(value), rule });
+  if (transaction !== undefined) {
+    const { appId, version } = transaction;
+    if (typeof appId !== "string" || appId === "") throw invalid("transaction.appId", appId, "it must be a text");
+    if (!Number.isSafeInteger(version) || version < 0)
+      throw invalid("transaction.version", version, "it must be a whole number from 0, below 2^53");
+  }
+  for (const [name, value] of Object.entries(commitInfo)) {
+    if (ownFacts.has(name)) throw invalid(`commitInfo.${name}`, value, "the library writes this itself");
+    if (!["string", "boolean"].includes(typeof value) && !Number.isFinite(value))
+      throw invalid(`commitInfo.${name}`, value, "it must be a text, a finite number, true or false");
+  }
+}
+
+/** What a caller may have noted with a commit. */
+interface CommitOptions {
+  readonly transaction?: AppendTransaction;
+  readonly commitInfo?: Readonly<Record<string, string | number | boolean>>;
 }
 
 export function isRepeated(state: TableState, transaction: AppendTransaction | undefined): boolean {

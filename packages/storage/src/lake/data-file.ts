@@ -6,7 +6,7 @@ import { batchOf, constantData, takeRows } from "../parquet/batch.ts";
 import { type ColumnType, typeText, type Value } from "../parquet/column-type.ts";
 import { typesOf } from "../parquet/footer.ts";
 import type { ParquetReader } from "../parquet/port.ts";
-import type { Predicate } from "../parquet/predicate.ts";
+import { assertPredicate, type Predicate } from "../parquet/predicate.ts";
 import { sourceOfObject } from "../parquet/source.ts";
 import type { AddFile, DeletionVectorDescriptor } from "./actions.ts";
 import { physicalName } from "./column-mapping.ts";
@@ -39,13 +39,14 @@ export interface FilePlan {
   readonly where: Predicate;
 }
 
-/** @throws COLUMN_UNKNOWN */
+/** @throws COLUMN_UNKNOWN, OPTION_INVALID */
 export function planOf(
   state: Pick<TableState, "table" | "version">,
   definition: Definition,
   names?: readonly string[],
   where: Predicate = {},
 ): FilePlan {
+  assertPredicate(where);
   const columns = names?.map((name) => columnNamed(definition.columns, name)) ?? definition.columns;
   const partitionBy = new Set(definition.partitionBy);
   const inFile = Object.entries(where).filter(([name]) => !partitionBy.has(name));

@@ -7,7 +7,7 @@ import { rowReader } from "./assign.ts";
 import { type Base, change, type Planned, removeOf } from "./change.ts";
 import { ChangeData } from "./change-data.ts";
 import { physicalName } from "./column-mapping.ts";
-import { isRepeated } from "./commit.ts";
+import { assertCommittable, isRepeated } from "./commit.ts";
 import { shapeOf } from "./conflict.ts";
 import { columnNamed } from "./data-file.ts";
 import { predicateText, removeRows } from "./delete.ts";
@@ -50,6 +50,7 @@ const names = {
 export async function overwrite(target: IntakeTarget, rows: Rows, options: OverwriteOptions): Promise<OverwriteResult> {
   const { context, name } = target;
   const { where, partitions = "all", signal } = options;
+  assertCommittable(options);
   if (where !== undefined && partitions === "touched") {
     const rule = "it cannot be combined with where, which names the rows to replace itself";
     throw storageError("OPTION_INVALID", { option: "partitions", value: '"touched"', rule });

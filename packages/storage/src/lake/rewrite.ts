@@ -1,6 +1,6 @@
 import type { RecordBatch } from "apache-arrow";
 import { takeRows } from "../parquet/batch.ts";
-import { type ColumnTest, type Predicate, testsOf } from "../parquet/predicate.ts";
+import { assertPredicate, type ColumnTest, type Predicate, testsOf } from "../parquet/predicate.ts";
 import type { AddFile } from "./actions.ts";
 import type { Base } from "./change.ts";
 import { columnNamed, openData, planOf, readDataFile } from "./data-file.ts";
@@ -47,6 +47,7 @@ export async function touchedFiles(context: LakeContext, base: Base, where: Pred
 
 /** The tests that a file's partition has not decided already. @throws COLUMN_UNKNOWN, PREDICATE_INVALID */
 export function fileTests({ definition }: Pick<Base, "definition">, where: Predicate): ColumnTest[] {
+  assertPredicate(where);
   for (const name of Object.keys(where)) columnNamed(definition.columns, name);
   const tests = testsOf(where, typesByName(definition.columns));
   return tests.filter((test) => !definition.partitionBy.includes(test.column));

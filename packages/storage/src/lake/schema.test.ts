@@ -10,7 +10,9 @@ it("has a name for every column, and for every field within one", async () => {
   await expect(table.append(nameless)).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
   await table.append(batchFrom({ a: ["long", [1n]] }));
   await expect(table.append(nameless, { evolve: "add-columns" })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
-  await expect(table.alter({ add: nameless.schema.fields.slice(1) })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+  await expect(table.alter({ add: nameless.schema.fields.slice(1) })).rejects.toMatchObject({
+    code: "SCHEMA_MISMATCH",
+  });
   const field = { name: "", type: "long", nullable: true, metadata: {} } as const;
   const within = batchFrom({ a: [{ type: "struct", fields: [field] }, [{ "": 1n }]] });
   await expect(table.append(within)).rejects.toMatchObject({ code: "TYPE_UNSUPPORTED" });

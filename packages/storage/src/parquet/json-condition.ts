@@ -1,4 +1,5 @@
 import { compareObjectKeys } from "@ashlar/core";
+import { isPlainObject, problemOfCondition } from "./condition.ts";
 import { type Json, parseJson, pointedAt, pointerSteps } from "./json-text.ts";
 
 export type JsonScalar = string | number | bigint | boolean;
@@ -27,10 +28,14 @@ export type JsonConditions = Readonly<Record<string, JsonScalar | JsonCondition>
  * @returns a sentence about what is wrong with the conditions instead, if something is
  */
 export function jsonTest(conditions: JsonConditions): ((text: string) => boolean) | string {
+  if (!isPlainObject(conditions)) return `at: ${String(conditions)}`;
   const tests: { readonly steps: readonly string[]; readonly holds: (value: Json | undefined) => boolean }[] = [];
   for (const [pointer, given] of Object.entries(conditions)) {
     const steps = pointerSteps(pointer);
     if (steps === undefined) return `${JSON.stringify(pointer)} is no JSON pointer, such as "/user/age"`;
+    const problem =
+      problemOfCondition(given) ?? (isPlainObject(given) && "at" in given ? '"at" within "at"' : undefined);
+    if (problem !== undefined) return `${problem} at ${JSON.stringify(pointer)}`;
     tests.push({ steps, holds: holdsOf(typeof given === "object" ? given : { eq: given }) });
   }
   return (text) => {

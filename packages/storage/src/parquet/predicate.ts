@@ -1,6 +1,7 @@
 import { compareObjectKeys } from "@ashlar/core";
 import { storageError } from "../errors.ts";
 import { type ColumnType, decimalOf, isNested, type PrimitiveType, type Value, typeText } from "./column-type.ts";
+import { isPlainObject, problemOfCondition } from "./condition.ts";
 import { fitsPrecision, parseDecimal } from "./decimal.ts";
 import { type JsonConditions, jsonTest } from "./json-condition.ts";
 
@@ -48,11 +49,21 @@ export interface ColumnTest {
   mayMatch(bounds: Bounds): boolean;
 }
 
-/** Checks a predicate against the columns. @throws COLUMN_UNKNOWN, PREDICATE_INVALID */
+/** A map or an array has no entries of this kind, and would let every row match. @throws OPTION_INVALID */
+export function assertPredicate(predicate: Predicate): void {
+  if (isPlainObject(predicate)) return;
+  const rule = "it must be a plain object of conditions by column";
+  throw storageError("OPTION_INVALID", { option: "where", value: String(predicate), rule });
+}
+
+/** Checks a predicate against the columns. @throws COLUMN_UNKNOWN, PREDICATE_INVALID, OPTION_INVALID */
 export function testsOf(predicate: Predicate, types: ReadonlyMap<string, ColumnType>): ColumnTest[] {
+  assertPredicate(predicate);
   return Object.entries(predicate).map(([column, given]) => {
     const type = types.get(column);
     if (type === undefined) throw storageError("COLUMN_UNKNOWN", { column, known: [...types.keys()] });
+    const problem = problemOfCondition(given);
+    if (problem !== undefined) throw invalid(column, type, problem);
     const { eq, ...rest }: Condition = typeof given === "object" ? given : { eq: given };
     const check = (value: PredicateValue): PredicateValue => checked(column, type, value);
     const alternatives = [...(eq === undefined ? [] : [[eq]]), ...(rest.in === undefined ? [] : [rest.in])];
@@ -87,17 +98,20 @@ function mapBounds(
 function checkedJson(column: string, type: ColumnType, conditions: JsonConditions): (text: string) => boolean {
   const test = type === "string" ? jsonTest(conditions) : `only a column of type string holds JSON texts`;
   if (typeof test === "function") return test;
-  throw storageError("PREDICATE_INVALID", { column, type: typeText(type), value: test });
+  throw invalid(column, type, test);
 }
 
 function checked(column: string, type: ColumnType, value: PredicateValue): PredicateValue {
   const fits = fit(type, value);
   if (fits === undefined) {
     const shown = typeof value === "string" ? JSON.stringify(value) : `${String(value)} (${typeof value})`;
-    throw storageError("PREDICATE_INVALID", { column, type: typeText(type), value: shown });
+    throw invalid(column, type, shown);
   }
   return fits;
 }
+
+const invalid = (column: string, type: ColumnType, value: string): Error =>
+  storageError("PREDICATE_INVALID", { column, type: typeText(type), value });
 
 /** The value in the form of the column's values, or undefined when it is of another kind. */
 export function fit(type: ColumnType, value: PredicateValue): PredicateValue | undefined {
