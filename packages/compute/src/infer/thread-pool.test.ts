@@ -91,9 +91,12 @@ test("models of different inputs take turns in one thread", async () => {
   expect(new Set(threads).size).toBe(1);
 });
 
-test("a kept thread does not hold up the end of the process", async () => {
-  const child = fork(new URL("../../test/idle-child.ts", import.meta.url), { execArgv: process.execArgv });
+test.each([
+  ["leave", 0],
+  ["close", 3],
+])("a kept thread does not hold up the end of the process, and can be waited for: %s", async (way, expected) => {
+  const child = fork(new URL("../../test/idle-child.ts", import.meta.url), [way], { execArgv: process.execArgv });
   const [execution] = (await once(child, "message")) as [string];
   const [code] = (await once(child, "exit")) as [number];
-  expect({ execution, code }).toEqual({ execution: "inline", code: 0 });
+  expect({ execution, code }).toEqual({ execution: "inline", code: expected });
 });

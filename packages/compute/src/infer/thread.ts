@@ -76,7 +76,9 @@ export class Thread {
 
   /** Ends a thread that serves no model. */
   async end(): Promise<void> {
-    if (!this.#gone) this.#post({ kind: "end" }, []);
+    if (this.#gone) return;
+    this.#worker.ref();
+    this.#post({ kind: "end" }, []);
     await this.#ended;
   }
 
