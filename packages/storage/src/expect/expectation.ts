@@ -9,6 +9,18 @@ import type { Column } from "../parquet/column.ts";
  */
 export type Severity = "fail" | "quarantine" | "warn";
 
+const severities: readonly unknown[] = ["fail", "quarantine", "warn"] satisfies Severity[];
+
+/** @param of what is to have it, for the error. @throws EXPECTATION_INVALID for one that is none */
+export function assertSeverity(
+  of: string,
+  severity: unknown,
+  remedy = 'Give "fail", "quarantine" or "warn".',
+): asserts severity is Severity | undefined {
+  if (severity === undefined || severities.includes(severity)) return;
+  throw invalid(of, `there is no severity ${JSON.stringify(severity)}`, remedy);
+}
+
 export interface SeverityOption<Allowed extends Severity = Severity> {
   /** @default the write's `onViolation` */
   readonly severity?: Allowed;

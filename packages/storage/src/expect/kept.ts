@@ -1,5 +1,12 @@
 import { distribution, type DistributionOptions } from "./distribution.ts";
-import { type Expectation, invalid, type Range, type Severity, type SeverityOption } from "./expectation.ts";
+import {
+  assertSeverity,
+  type Expectation,
+  invalid,
+  type Range,
+  type Severity,
+  type SeverityOption,
+} from "./expectation.ts";
 import { unique, type UniqueOptions } from "./row.ts";
 import { freshWithin, mean, nullShare, quantile, rowCount, stddev } from "./table.ts";
 import { between, hasLength, isJson, matches, notNull, oneOf } from "./value.ts";
@@ -37,15 +44,15 @@ function assertPattern(pattern: unknown): RegExp {
   throw new TypeError("its pattern is none");
 }
 
-const severities: readonly unknown[] = ["fail", "quarantine", "warn"] satisfies Severity[];
-
 /** Whether a table can keep it: it has no code of its own. */
 export function canBeKept({ kind = "custom", args }: Expectation): boolean {
   return args !== undefined && Object.hasOwn(makers, kind);
 }
 
-/** As JSON. */
+/** As JSON. @throws EXPECTATION_INVALID */
 export function keptText({ expect, onViolation }: KeptExpectations): string {
+  assertSeverity("onViolation", onViolation);
+  for (const { name, severity } of expect) assertSeverity(name, severity);
   const entries = expect.map(({ kind, args = [], severity }) => ({ kind, args: args.map(encoded), severity }));
   return JSON.stringify({ onViolation, expect: entries });
 }
@@ -64,11 +71,9 @@ export function keptFrom(text: string): KeptExpectations {
     throw invalid(shown, "what the table keeps is no list of expectations", remedy);
   }
   const { onViolation } = parsed;
-  if (onViolation !== undefined && !severities.includes(onViolation)) {
-    throw invalid(shown, `there is no severity ${JSON.stringify(onViolation)}`, remedy);
-  }
+  assertSeverity(shown, onViolation, remedy);
   const expect = (parsed["expect"] as readonly unknown[]).map((entry) => made(entry, remedy));
-  return { expect, ...(onViolation === undefined ? {} : { onViolation: onViolation as Severity }) };
+  return { expect, ...(onViolation === undefined ? {} : { onViolation }) };
 }
 
 function made(entry: unknown, remedy: string): Expectation {
@@ -79,9 +84,9 @@ function made(entry: unknown, remedy: string): Expectation {
   if (!Array.isArray(args) || !namesColumns(kind as string, args[0])) {
     throw invalid(shown, "its arguments do not begin with the columns it is about", remedy);
   }
-  if (severity !== undefined && !severities.includes(severity)) throw invalid(shown, "its severity is none", remedy);
+  assertSeverity(shown, severity, remedy);
   try {
-    return maker(args.map(decoded), optionsOf(severity as Severity | undefined));
+    return maker(args.map(decoded), optionsOf(severity));
   } catch (error) {
     throw invalid(shown, `it cannot be made: ${(error as Error).message}`, remedy);
   }

@@ -21,7 +21,13 @@ export function rows(
     test: () => ({
       of(columns) {
         const wanted = options.columns?.map((column) => columns.get(column) as Column) ?? [...columns.values()];
-        return (row) => predicate(Object.fromEntries(wanted.map((column) => [column.name, column.get(row)])));
+        return (row) => {
+          const holds: unknown = predicate(Object.fromEntries(wanted.map((column) => [column.name, column.get(row)])));
+          // Every promise is truthy.
+          if (typeof holds !== "object" || holds === null) return Boolean(holds);
+          const remedy = "Give a function that says true or false at once.";
+          throw invalid(nameOf("rows", name), `its predicate gave ${Object.prototype.toString.call(holds)}`, remedy);
+        };
       },
     }),
     ...severityOf(options),

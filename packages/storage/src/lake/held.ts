@@ -1,7 +1,7 @@
 import type { Logger } from "@ashlar/core";
 import type { RecordBatch } from "apache-arrow";
 import { storageError } from "../errors.ts";
-import { type Expectation, invalid, type Severity } from "../expect/expectation.ts";
+import { assertSeverity, type Expectation, invalid, type Severity } from "../expect/expectation.ts";
 import { type Inspection, inspection } from "../expect/inspection.ts";
 import { type ExpectationResult, skipped } from "../expect/result.ts";
 import { jsonExpectations } from "./json-column.ts";
@@ -52,6 +52,7 @@ export interface Holding {
 /** What becomes of a violation where an expectation does not say. @throws EXPECTATION_INVALID */
 export function severityFor(target: HoldTarget, state: TableState, options: HoldOptions): Severity {
   const kept = keptExpectations(state.definition?.configuration ?? {});
+  for (const { onViolation } of [options, target]) assertSeverity("onViolation", onViolation);
   return options.onViolation ?? target.onViolation ?? kept.onViolation ?? "fail";
 }
 
@@ -81,6 +82,7 @@ export async function holdExpectations(
   if (rows === "changed") for (const expectation of options.expect ?? []) assertOfRows(expectation);
   const now = context.clock.now();
   const onViolation = severityFor(target, state, options);
+  for (const { name: of, severity } of [...own, ...(options.expect ?? [])]) assertSeverity(of, severity);
   const json = jsonChecked ? [] : jsonExpectations(columns, onViolation);
   const { expect: kept } = keptExpectations(state.definition?.configuration ?? {});
   const all = distinctExpectations([...json, ...kept, ...own, ...(options.expect ?? [])], onViolation);

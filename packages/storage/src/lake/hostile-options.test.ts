@@ -2,7 +2,7 @@ import { memoryObjectStore } from "@ashlar/core/memory";
 import { describe, expect, it } from "vitest";
 import { rowsOf } from "../../test/rows.ts";
 import { hyparquet } from "../parquet/hyparquet.ts";
-import { batchFrom, type LakeTable, openLake } from "./index.ts";
+import { batchFrom, type LakeTable, notNull, openLake, rows as expectRows } from "./index.ts";
 
 const rows = batchFrom({
   id: ["long", [1n, 2n, null]],
@@ -85,4 +85,50 @@ describe("what is noted with a commit", () => {
     expect(await rowsOf(target.scan())).toHaveLength(3);
     expect(await target.history()).toHaveLength(1);
   });
+});
+
+describe("a word that an option does not know", () => {
+  it.each([
+    ["partitions", (target: LakeTable) => target.overwrite(rows, unchecked({ partitions: "toched" }))],
+    ["evolve", (target: LakeTable) => target.append(rows, unchecked({ evolve: "add-column" }))],
+    ["whenMatched", (target: LakeTable) => target.merge(rows, unchecked({ on: ["id"], whenMatched: "remove" }))],
+    ["whenNotMatched", (target: LakeTable) => target.merge(rows, unchecked({ on: ["id"], whenNotMatched: "no" }))],
+    [
+      "whenNotMatchedBySource",
+      (target: LakeTable) => target.merge(rows, unchecked({ on: ["id"], whenNotMatchedBySource: "remove" })),
+    ],
+  ])("is refused, and not taken for the default: %s", async (option, call) => {
+    const target = await table();
+    await expect(call(target)).rejects.toMatchObject({ code: "OPTION_INVALID", details: { option } });
+    expect((await target.snapshot()).version).toBe(0);
+  });
+
+  it("is refused as a severity, which would let bad rows pass", async () => {
+    const target = await table();
+    const refused = { code: "EXPECTATION_INVALID" };
+    const severity = unchecked("explode");
+    for (const options of [
+      { expect: [notNull("id", { severity })] },
+      { expect: [notNull("id")], onViolation: severity },
+      { onViolation: severity },
+    ]) {
+      await expect(target.append(rows, options)).rejects.toMatchObject(refused);
+      await expect(target.merge(rows, { on: ["id"], ...options })).rejects.toMatchObject(refused);
+    }
+    // A table that kept it could not be written any more.
+    await expect(target.alter({ expect: [notNull("id")], onViolation: severity })).rejects.toMatchObject(refused);
+    await expect(target.alter({ expect: [notNull("id", { severity })] })).rejects.toMatchObject(refused);
+    await expect(target.append(rows)).resolves.toMatchObject({ version: 1 });
+  });
+});
+
+it("takes no promise for a yes", async () => {
+  const target = await table();
+  const later = unchecked(async () => false);
+  await expect(target.append(rows, { expect: [expectRows("later", later)] })).rejects.toMatchObject({
+    code: "EXPECTATION_INVALID",
+  });
+  const whenMatched = { set: { id: 9n }, where: later };
+  await expect(target.merge(rows, { on: ["id"], whenMatched })).rejects.toMatchObject({ code: "OPTION_INVALID" });
+  expect((await target.snapshot()).version).toBe(0);
 });

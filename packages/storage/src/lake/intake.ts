@@ -10,6 +10,7 @@ import { type Evolution, evolved, fitted } from "./evolve.ts";
 import { holdExpectations, type HoldOptions, type HoldTarget, type Remaining } from "./held.ts";
 import { incomingRows, type Rows } from "./incoming-rows.ts";
 import { expectationProperties } from "./kept-expectations.ts";
+import { assertOneOf } from "./option-check.ts";
 import { assertPartitionable } from "./partition.ts";
 import { commitQuarantine, quarantineStage } from "./quarantine.ts";
 import { arrange, columnsFromArrow } from "./schema.ts";
@@ -66,6 +67,7 @@ export async function takeIn(
 ): Promise<Intake> {
   const { context, name } = target;
   const { signal, transaction, evolve = "none" } = options;
+  assertOneOf("evolve", evolve, ["none", "add-columns"]);
   await using incoming = await incomingRows(context.codec, rows);
   const evolution = evolve === "none" ? [] : evolved(name, state.definition, incoming.schema);
   const definition = shaped(state.definition ?? newDefinition(target, incoming.schema), evolution);

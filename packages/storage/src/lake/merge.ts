@@ -14,6 +14,7 @@ import { type HoldOptions, type HoldTarget, severityFor } from "./held.ts";
 import type { Rows } from "./intake.ts";
 import { isRepeated } from "./commit.ts";
 import { keyColumns, keyReader, type MergeSource, mergeSource } from "./merge-source.ts";
+import { assertOneOf } from "./option-check.ts";
 import { countRows, defaultFileSize, rowsForSize, type TouchedFile, wholeFile } from "./rewrite.ts";
 import { RowHold, type RowHoldTry } from "./row-hold.ts";
 import { arrange, type TableColumn } from "./schema.ts";
@@ -71,6 +72,7 @@ const names = {
 export async function merge(target: HoldTarget, rows: Rows, options: MergeOptions): Promise<MergeResult> {
   const { context, name } = target;
   const { on, signal } = options;
+  assertClauses(options);
   const { state } = await context.states.read(name, signal ? { signal } : {});
   if (state.definition === undefined) throw storageError("TABLE_NOT_FOUND", { table: name });
   const { definition } = state;
@@ -87,6 +89,12 @@ export async function merge(target: HoldTarget, rows: Rows, options: MergeOption
     });
     return await one.plan(held);
   });
+}
+
+function assertClauses({ whenMatched, whenNotMatched, whenNotMatchedBySource }: MergeOptions): void {
+  if (typeof whenMatched !== "object") assertOneOf("whenMatched", whenMatched, ["update", "delete", "ignore"]);
+  assertOneOf("whenNotMatched", whenNotMatched, ["insert", "ignore"]);
+  assertOneOf("whenNotMatchedBySource", whenNotMatchedBySource, ["delete", "ignore"]);
 }
 
 /** `json`: whether texts for JSON columns are checked as they are set, or by the expectations. */
@@ -219,7 +227,12 @@ class Merge {
     const where = this.#where;
     if (where === undefined) return () => true;
     const [target, source] = [rowReader(batch), rowReader(this.#source.rows)];
-    return (row, other) => where(target(row), source(other));
+    return (row, other) => {
+      const holds: unknown = where(target(row), source(other));
+      if (typeof holds === "boolean") return holds;
+      const rule = "it must say true or false, at once";
+      throw storageError("OPTION_INVALID", { option: "whenMatched.where", value: `giving ${String(holds)}`, rule });
+    };
   }
 
   #assertOne(source: number): void {

@@ -8,6 +8,7 @@ import { type Base, change, type Planned, removeOf } from "./change.ts";
 import { ChangeData } from "./change-data.ts";
 import { physicalName } from "./column-mapping.ts";
 import { assertCommittable, isRepeated } from "./commit.ts";
+import { assertOneOf } from "./option-check.ts";
 import { shapeOf } from "./conflict.ts";
 import { columnNamed } from "./data-file.ts";
 import { predicateText, removeRows } from "./delete.ts";
@@ -51,6 +52,7 @@ export async function overwrite(target: IntakeTarget, rows: Rows, options: Overw
   const { context, name } = target;
   const { where, partitions = "all", signal } = options;
   assertCommittable(options);
+  assertOneOf("partitions", partitions, ["all", "touched"]);
   if (where !== undefined && partitions === "touched") {
     const rule = "it cannot be combined with where, which names the rows to replace itself";
     throw storageError("OPTION_INVALID", { option: "partitions", value: '"touched"', rule });
