@@ -25,6 +25,15 @@ function dice(seed: number): () => number {
   };
 }
 
+const forwarding = (objects: ObjectStore): ObjectStore => ({
+  capabilities: objects.capabilities,
+  get: (key, options) => objects.get(key, options),
+  put: (key, body, options) => objects.put(key, body, options),
+  head: (key, options) => objects.head(key, options),
+  delete: (key, options) => objects.delete(key, options),
+  list: (prefix, options) => objects.list(prefix, options),
+});
+
 /** Fails one call in three, before or after it was done, and breaks bodies and listings off. */
 function storm(objects: ObjectStore, roll: () => number = dice(7)): ObjectStore {
   const through = async <Result>(work: () => Promise<Result>): Promise<Result> => {
@@ -119,6 +128,43 @@ describe("a put whose answer is lost", () => {
     await objects.delete("k");
     const lost = retrying(overtaken, { baseDelayMs: 0 }).put("k", bytes("mine"), { ifAbsent: true });
     await expect(lost).rejects.toMatchObject(refused);
+  });
+
+  it("lets go of the object of another writer, whatever its size", async () => {
+    for (const theirs of ["other", "longer than ours"]) {
+      const objects = memoryObjectStore();
+      await objects.put("k", bytes(theirs));
+      let open = 0;
+      let puts = 0;
+      const counted: ObjectStore = {
+        ...forwarding(objects),
+        async get(key, options) {
+          const object = await objects.get(key, options);
+          open += 1;
+          const reader = object.stream().getReader();
+          const over = (): void => void (open -= 1);
+          const stream = (): ReadableStream<Uint8Array> =>
+            new ReadableStream({
+              async pull(controller) {
+                const { value, done } = await reader.read();
+                if (!done) return controller.enqueue(value);
+                over();
+                controller.close();
+              },
+              cancel: over,
+            });
+          return { info: object.info, stream, bytes: object.bytes };
+        },
+        put: async (key, body, options) => {
+          if (puts++ === 0) throw unavailable();
+          return objects.put(key, body, options);
+        },
+      };
+      const store = retrying(counted, { baseDelayMs: 0 });
+      const put = store.put("k", bytes("otter"), { ifAbsent: true });
+      await expect(put).rejects.toMatchObject({ code: "PRECONDITION_FAILED" });
+      expect(open).toBe(0);
+    }
   });
 
   it("of a stream is not made again", async () => {

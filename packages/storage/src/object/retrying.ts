@@ -115,8 +115,11 @@ class Retrying implements ObjectStore {
   async #ifSame(key: string, body: Uint8Array, signal: AbortSignal | undefined): Promise<ObjectInfo | undefined> {
     try {
       const object = await this.get(key, signal === undefined ? {} : { signal });
-      const isSame = object.info.size === body.byteLength && (await begins(body, object.stream()));
-      return isSame ? object.info : undefined;
+      const stream = object.stream();
+      // One that is not read is let go of.
+      if (object.info.size !== body.byteLength) await stream.cancel();
+      else if (await begins(body, stream)) return object.info;
+      return undefined;
     } catch (error) {
       if (isAshlarError(error, "OBJECT_NOT_FOUND")) return undefined;
       throw error;
