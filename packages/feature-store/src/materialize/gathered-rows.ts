@@ -3,7 +3,7 @@ import type { ColumnData } from "../offline/column-data.ts";
 import { KeyDictionary } from "../offline/key-dictionary.ts";
 import { timeColumn } from "../offline/time-column.ts";
 import { buildTimeline, type Timeline } from "../offline/timeline.ts";
-import { bytesOf, concat, pick } from "./column-pieces.ts";
+import { bytesOf, concat, pick } from "../offline/column-pieces.ts";
 import { type HashRange, lowerHalf } from "./hash-range.ts";
 import { hashOf } from "./key-table.ts";
 import { type ScannedColumns, sourceColumns } from "./scan-rows.ts";

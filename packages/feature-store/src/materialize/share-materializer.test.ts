@@ -15,7 +15,7 @@ import { fromRows } from "../source/rows.ts";
 import { fromBatches } from "../source/table-source.ts";
 import { createFeatureStore } from "../store.ts";
 import { arrowTable } from "../testing/tables.ts";
-import { concat, pick } from "./column-pieces.ts";
+import { concat, pick } from "../offline/column-pieces.ts";
 import { GatheredRows } from "./gathered-rows.ts";
 import { allHashes } from "./hash-range.ts";
 import { createMaterializer } from "./materializer.ts";

@@ -1,27 +1,67 @@
 import { DataType, type RecordBatch, TimeUnit, type Vector } from "apache-arrow";
 import { featureStoreError } from "../errors.ts";
-import { type ColumnData, fromInt64 } from "./column-data.ts";
+import { type ColumnData, describeColumn, fromInt64 } from "./column-data.ts";
+import { concat } from "./column-pieces.ts";
 import { StringCodes } from "./string-codes.ts";
 
 /**
- * Reads one column of some batches.
+ * Reads one column of some batches: of one type, or of types that go together, such as integers of several widths, times of
+ * several units, and text by itself and by a dictionary.
  *
- * @throws COLUMN_MISSING, COLUMN_TYPE_MISMATCH for a type no feature can hold, TIMESTAMP_INVALID
+ * @throws COLUMN_MISSING, COLUMN_TYPE_MISMATCH for a type no feature can hold or types that do not go together, TIMESTAMP_INVALID
  */
 export function readColumn(batches: readonly RecordBatch[], column: string, table: string): ColumnData {
-  const vectors = batches.map((batch) => {
+  const runs: Vector[][] = [];
+  let type = "";
+  for (const batch of batches) {
     const vector = batch.getChild(column);
-    if (vector !== null) return vector;
-    const columns = batch.schema.fields.map((field) => field.name);
-    throw featureStoreError("COLUMN_MISSING", { column, table, columns });
+    if (vector === null) {
+      const columns = batch.schema.fields.map((field) => field.name);
+      throw featureStoreError("COLUMN_MISSING", { column, table, columns });
+    }
+    const own = String(vector.type);
+    if (own === type) runs.at(-1)?.push(vector);
+    else runs.push([vector]);
+    type = own;
+  }
+  if (runs.length === 0) return { kind: "number", values: new Float64Array(0), integer: true };
+  let before = 0;
+  const pieces = runs.map((vectors) => {
+    const data = readVectors(vectors, { column, table, firstRow: before });
+    before += data.values.length;
+    return data;
   });
-  const rows = batches.reduce((sum, batch) => sum + batch.numRows, 0);
-  const type = vectors[0]?.type as DataType | undefined;
+  assertTogether(pieces, column, table);
+  return pieces.length === 1 ? (pieces[0] as ColumnData) : concat(pieces);
+}
+
+/** @throws COLUMN_TYPE_MISMATCH */
+function assertTogether(given: readonly ColumnData[], column: string, table: string): void {
+  const pieces = given.filter(({ values }) => values.length > 0);
+  const families = new Set(pieces.map(({ kind }) => (kind === "bigint" ? "number" : kind)));
+  // An integer beyond 2^53 is no float.
+  const isWide = pieces.some(({ kind }) => kind === "bigint");
+  const hasFloats = pieces.some((piece) => piece.kind === "number" && !piece.integer);
+  if (families.size <= 1 && !(isWide && hasFloats)) return;
+  const found = [...new Set(pieces.map(describeColumn))].join(" and ");
+  throw featureStoreError("COLUMN_TYPE_MISMATCH", { column, table, found, wanted: "one type in all of its batches" });
+}
+
+interface Place {
+  readonly column: string;
+  readonly table: string;
+  /** The number of the first row among those of all batches. */
+  readonly firstRow: number;
+}
+
+/** Reads vectors of one type. */
+function readVectors(vectors: readonly Vector[], place: Place): ColumnData {
+  const { column, table } = place;
+  const rows = vectors.reduce((sum, vector) => sum + vector.length, 0);
+  const type = (vectors[0] as Vector).type as DataType;
   const valid = readValidity(vectors, rows);
   const nulls = valid === undefined ? {} : { valid };
-  if (type === undefined) return { kind: "number", values: new Float64Array(0), integer: true };
-  if (DataType.isTimestamp(type) || DataType.isDate(type))
-    return { ...readTimes(vectors, rows, column, table), ...nulls };
+  if (DataType.isTimestamp(type) || DataType.isDate(type)) return { ...readTimes(vectors, rows, place), ...nulls };
   if (DataType.isInt(type) && type.bitWidth === 64) {
     const values = new BigInt64Array(rows);
     fill(vectors, (data, at) => values.set(data as BigInt64Array, at));
@@ -38,13 +78,15 @@ export function readColumn(batches: readonly RecordBatch[], column: string, tabl
     each(vectors, (value, row) => (values[row] = value === true ? 1 : 0));
     return { kind: "boolean", values, ...nulls };
   }
-  if (DataType.isUtf8(type) || DataType.isLargeUtf8(type)) return { ...readStrings(vectors, rows, valid), ...nulls };
-  if (DataType.isDictionary(type) && DataType.isUtf8(type.dictionary as DataType)) {
+  if (isText(type)) return { ...readStrings(vectors, rows, valid), ...nulls };
+  if (DataType.isDictionary(type) && isText(type.dictionary as DataType)) {
     return { ...readDictionary(vectors, rows), ...nulls };
   }
-  if (isFloatList(type)) return { kind: "vector", values: readVectors(vectors, rows), ...nulls };
+  if (isFloatList(type)) return { kind: "vector", values: readLists(vectors, rows), ...nulls };
   throw mismatch(column, table, String(type));
 }
+
+const isText = (type: DataType): boolean => DataType.isUtf8(type) || DataType.isLargeUtf8(type);
 
 /** A list of floats, of one length or of any. */
 function isFloatList(type: DataType): boolean {
@@ -54,7 +96,7 @@ function isFloatList(type: DataType): boolean {
 }
 
 /** One array for each row, empty for a null; an item that is null is NaN, which no vector may hold. */
-function readVectors(vectors: readonly Vector[], rows: number): Float32Array[] {
+function readLists(vectors: readonly Vector[], rows: number): Float32Array[] {
   const values = Array.from({ length: rows }, () => noNumbers);
   each(vectors, (value, row) => {
     if (value === null) return;
@@ -146,13 +188,12 @@ const perSecond: Readonly<Record<TimeUnit, number>> = {
 function readTimes(
   vectors: readonly Vector[],
   rows: number,
-  column: string,
-  table: string,
+  { column, table, firstRow }: Place,
 ): Extract<ColumnData, { kind: "time" }> {
   const type = (vectors[0] as Vector).type as DataType;
   const values = new Float64Array(rows);
   const invalid = (row: number, rule: string): Error =>
-    featureStoreError("TIMESTAMP_INVALID", { column, table, row, rule });
+    featureStoreError("TIMESTAMP_INVALID", { column, table, row: firstRow + row, rule });
   if (DataType.isDate(type) && type.unit === 0) {
     fill(vectors, (days, at) => {
       for (let i = 0; i < (days as Int32Array).length; i++)

@@ -1,4 +1,4 @@
-import type { ColumnData } from "../offline/column-data.ts";
+import type { ColumnData } from "./column-data.ts";
 
 /** Some rows of a column, in the order given. A string comes with those texts alone that its rows have. */
 export function pick(column: ColumnData, rows: Uint32Array): ColumnData {
