@@ -151,18 +151,17 @@ it.each([
   await expect(table.append(rowsOf)).resolves.toMatchObject({ rows });
 });
 
-it("is without threads where they cannot start", async () => {
-  const beside = new EncodeThreads({
-    count: 1,
-    codec: "test",
-    startAfter: 1,
-    entry: new URL("data:text/javascript,throw 1"),
-  });
-  started.push(beside);
-  const parts = pieces(batchFrom({ n: columns["long"], s: columns["many"] } as PlainColumns));
-  for (let file = 0; file < 3; file++) expect((await written(beside, parts)).found["s"]).toEqual(columns["many"]?.[1]);
-  expect(beside.ready).toBe(0);
-});
+it.each(["data:text/javascript,throw 1", "http://localhost/no-file"])(
+  "is without threads where they cannot start: %s",
+  async (entry) => {
+    const beside = new EncodeThreads({ count: 1, codec: "test", startAfter: 1, entry: new URL(entry) });
+    started.push(beside);
+    const parts = pieces(batchFrom({ n: columns["long"], s: columns["many"] } as PlainColumns));
+    for (let file = 0; file < 3; file++)
+      expect((await written(beside, parts)).found["s"]).toEqual(columns["many"]?.[1]);
+    expect(beside.ready).toBe(0);
+  },
+);
 
 it("keeps no process alive that does not close its codec", async () => {
   const script = fileURLToPath(new URL("../../test/encode-and-leave.ts", import.meta.url));

@@ -67,7 +67,12 @@ export class EncodeThreads implements AsyncDisposable {
     const { count, codec, entry = workerEntry, startAfter = 4_000_000 } = this.#options;
     this.#values += values;
     if (this.#values < startAfter || this.#threads !== undefined || this.#closed) return;
-    this.#threads = Array.from({ length: count }, () => new EncodeThread(entry, codec));
+    try {
+      this.#threads = Array.from({ length: count }, () => new EncodeThread(entry, codec));
+    } catch {
+      // Threads may be forbidden to this process.
+      this.#threads = [];
+    }
   }
 
   /** Encodes columns of a row group, in their order. @throws CODEC_FAILED when a thread ends */
@@ -75,12 +80,17 @@ export class EncodeThreads implements AsyncDisposable {
     const threads = this.#ready.toSorted((a, b) => a.bytes - b.bytes);
     if (threads.length === 0) throw failed(this.#options.codec, "its threads have ended");
     const shares = threads.map((_, at) => columns.filter((__, index) => index % threads.length === at));
-    const chunks = await Promise.all(
+    const ends = await Promise.allSettled(
       threads.map(async (thread, at) => {
         const share = shares[at] ?? [];
         return share.length === 0 ? [] : thread.encode(share, compression);
       }),
     );
+    // Only when none of them reads the memory any more may it be used again.
+    const chunks = ends.map((end) => {
+      if (end.status === "rejected") throw end.reason;
+      return end.value;
+    });
     return columns.map((_, index) => {
       return chunks[index % threads.length]?.[Math.floor(index / threads.length)] as EncodedChunk;
     });
