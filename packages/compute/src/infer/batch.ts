@@ -108,7 +108,8 @@ export function splitOutputs(
   outputs: readonly TypedTensor[],
   requests: readonly PreparedInputs[],
 ): Record<string, TypedTensor>[] {
-  if (requests.length === 1 || layout === null) return requests.map(() => recordOf(signature, outputs));
+  if (requests.length === 1) return [recordOf(signature, outputs)];
+  if (layout === null) return requests.map(() => recordOf(signature, outputs));
   let rows = 0;
   for (const request of requests) rows += request.rows;
   for (const [index, output] of outputs.entries()) {

@@ -4,7 +4,6 @@ import { openSession, reasonOf } from "./open-session.ts";
 import type { Runner, RunResult } from "./runner.ts";
 import { runSession } from "./session.ts";
 import { startError } from "./start-error.ts";
-import type { Tensor } from "./tensor.ts";
 
 /**
  * Opens a session on the calling thread, for models whose runs are so short that sending them away costs more. It
@@ -24,16 +23,14 @@ export async function startInlineRunner(model: string, start: RunnerStart): Prom
     began = performance.now();
   };
 
-  const run = async (inputs: readonly Tensor[]): Promise<RunResult> => {
-    setImmediate(begin);
-    try {
-      const outputs = await runSession(runtime, session, signature, inputs);
-      return { outputs, computeMicros: (performance.now() - began) * 1000 };
-    } catch (error) {
-      throw computeError("INFERENCE_FAILED", { model, reason: reasonOf(error) }, { cause: error });
-    } finally {
-      running = null;
-    }
+  // Made once: a closure or an async function for each run would cost more than the rest of this.
+  const succeed = (outputs: RunResult["outputs"]): RunResult => {
+    running = null;
+    return { outputs, computeMicros: (performance.now() - began) * 1000 };
+  };
+  const fail = (error: unknown): never => {
+    running = null;
+    throw computeError("INFERENCE_FAILED", { model, reason: reasonOf(error) }, { cause: error });
   };
 
   return {
@@ -42,8 +39,9 @@ export async function startInlineRunner(model: string, start: RunnerStart): Prom
     cost,
     exited,
     copies: () => true,
-    run: (inputs) => {
-      const result = run(inputs);
+    run(inputs) {
+      setImmediate(begin);
+      const result = runSession(runtime, session, signature, inputs).then(succeed, fail);
       running = result;
       return result;
     },

@@ -24,6 +24,9 @@ import type { Tensor } from "./tensor.ts";
 /** Runs in a row over the threshold, by so much, after which a model chosen to run inline is moved to a worker. */
 const tooSlow = { runs: 8, factor: 4 } as const;
 
+/** Whoever waits alone, and for nobody, is run. */
+const alone: BatchPlan = { count: 1 };
+
 export interface ModelVersionInit {
   readonly name: string;
   readonly version: string;
@@ -278,6 +281,7 @@ export class ModelVersion implements Servable {
     const maxRows = aim?.maxRows ?? settings.maxBatchRows;
     const delayMs = this.#draining || this.layout === null ? 0 : (aim?.delayMs ?? settings.maxDelayMs);
     const requests = this.#queue.joinable(maxRows, this.layout !== null);
+    if (requests.length === 1 && delayMs === 0) return { plan: alone, requests };
     const rows = requests.map((request) => request.rows);
     const waited = delayMs === 0 ? 0 : clock.monotonic() - (requests[0]?.acceptedAt ?? 0);
     const plan = planBatch(rows, { maxRows, preferredRows: settings.preferredBatchRows, delayMs }, waited);
