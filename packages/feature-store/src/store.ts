@@ -2,6 +2,7 @@ import { type Clock, silentLogger, systemClock } from "@ashlar/core";
 import type { FeatureView } from "./define/feature-view.ts";
 import { assertDistinctNames, type DistinctNames, type View } from "./define/selection.ts";
 import type { FeatureService } from "./define/service.ts";
+import { isMoment } from "./define/value-type.ts";
 import { featureStoreError } from "./errors.ts";
 import type { FeatureStore, FeatureStoreOptions, ReadOptions, ServiceReadOptions } from "./feature-store.ts";
 import { logDefinition } from "./log/definition.ts";
@@ -167,10 +168,11 @@ export function createFeatureStore<const Views extends readonly View[]>(
   };
 }
 
-/** @throws REQUEST_INVALID: of no age could be said whether it is past a ttl */
+/** @throws REQUEST_INVALID: of no age could be said whether it is past a ttl, and no log could hold it */
 function assertMoment(at: number): void {
-  if (Number.isFinite(at)) return;
-  throw featureStoreError("REQUEST_INVALID", { rule: `"at" is ${at}, and must be epoch milliseconds` });
+  if (isMoment(at)) return;
+  const rule = `"at" is ${at}, and must be epoch milliseconds of the years 1684 to 2255`;
+  throw featureStoreError("REQUEST_INVALID", { rule });
 }
 
 /** What a read asks for, and the views that its service pins. */

@@ -63,6 +63,10 @@ it.each(["sqlite", "lmdb"])("serves one whole copy on %s wherever a backfill is 
   await using store = createFeatureStore({ views: [trips], previous: [tripsBefore], online: open() });
   expect(await store.read(request)).toEqual(newer);
   const { removed } = await store.removeRetired(trips, { graceMs: 0 });
-  expect(removed).toEqual([{ version: tripsBefore.version.slice(0, 16), generation: 0 }]);
+  // One that was killed after its flip was done again, into another copy.
+  const [before, after] = [tripsBefore, trips].map(({ version }) => version.slice(0, 16));
+  const others = removed.filter(({ version }) => version !== after);
+  expect(others).toEqual([{ version: before, generation: 0 }]);
+  expect(await store.removeRetired(trips, { graceMs: 0 })).toEqual({ removed: [], kept: [] });
   expect(await store.read(request)).toEqual(newer);
 });

@@ -1,5 +1,5 @@
 import { clientError, shown } from "../client/errors.ts";
-import { isValueOf, type Value, type ValuesOf, type ScalarType } from "./value-type.ts";
+import { isMoment, isValueOf, type Value, type ValuesOf, type ScalarType } from "./value-type.ts";
 
 export type Shape = Readonly<Record<string, ScalarType>>;
 
@@ -69,7 +69,7 @@ export function transformInput(
     const given = row[name];
     const value = given === undefined && name === "at" && type === "timestamp" ? BigInt(Math.trunc(at)) * 1000n : given;
     if (value === null) complete = false;
-    else if (isValueOf(type, value)) values[name] = value;
+    else if (isValueOf(type, value) && (type !== "timestamp" || isMoment(Number(value) / 1000))) values[name] = value;
     else throw clientError("ENTITY_KEY_INVALID", { key: name, row: i, value, wanted: `a value of type ${type}` });
   }
   return complete ? values : undefined;

@@ -68,6 +68,10 @@ export function isValueOf(type: ValueType, value: unknown): value is Value {
   }
 }
 
+/** True of epoch milliseconds, whole or not, that a timestamp of a table can be: of the years 1684 to 2255. */
+export const isMoment = (value: unknown): value is number =>
+  typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER / 1000;
+
 /** True when two values are the same to the bit; NaN is NaN, and 0 is -0. */
 export function sameValue(a: Value | null, b: Value | null): boolean {
   if (a instanceof Float32Array && b instanceof Float32Array) {

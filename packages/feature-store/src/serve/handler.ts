@@ -3,6 +3,7 @@ import { isAshlarError, type Logger } from "@ashlar/core";
 import type { FeatureView } from "../define/feature-view.ts";
 import type { View } from "../define/selection.ts";
 import type { FeatureService } from "../define/service.ts";
+import { isMoment } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import type { NearestOptions } from "../nearest/nearest.ts";
 import { arrowMedia, jsonMedia, preferredMedia } from "./accept.ts";
@@ -71,7 +72,8 @@ async function ownRead(context: HandlerContext, scope: Scope, request: Request, 
   const media = preferredMedia(request.headers.get("accept"));
   const body = await jsonBody(request, scope.limits);
   const { at = context.now() } = body;
-  if (typeof at !== "number" || !Number.isSafeInteger(at)) throw invalid('"at" must be epoch milliseconds');
+  if (!Number.isSafeInteger(at) || !isMoment(at))
+    throw invalid('"at" must be epoch milliseconds, of the years 1684 to 2255');
   const { features: listed, service } = body;
   if (listed !== undefined && service !== undefined) throw invalid('it has both "features" and "service"');
   const { views, features, selected } = featuresOf(listed, service, scope);

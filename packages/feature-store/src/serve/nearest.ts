@@ -1,7 +1,7 @@
 import { shown } from "../client/errors.ts";
 import type { FeatureView } from "../define/feature-view.ts";
 import type { View } from "../define/selection.ts";
-import { dimensionsOf, type ValueType } from "../define/value-type.ts";
+import { dimensionsOf, isMoment, type ValueType } from "../define/value-type.ts";
 import { featureStoreError } from "../errors.ts";
 import { type Metric, metrics } from "../nearest/metric.ts";
 import type { NearestOptions, Neighbour } from "../nearest/nearest.ts";
@@ -39,8 +39,8 @@ export function nearestOf(
   }
   if (metric !== undefined && !isMetric(metric)) throw invalid(`"metric" must be one of ${metrics.join(", ")}`);
   if (feature !== undefined && typeof feature !== "string") throw invalid('"feature" must name a vector of the view');
-  if (at !== undefined && (typeof at !== "number" || !Number.isSafeInteger(at))) {
-    throw invalid('"at" must be epoch milliseconds');
+  if (at !== undefined && (!Number.isSafeInteger(at) || !isMoment(at))) {
+    throw invalid('"at" must be epoch milliseconds, of the years 1684 to 2255');
   }
   const options = {
     vector,

@@ -42,7 +42,13 @@ const twice = onDemand({
   output: { of: "int64" },
   compute: ({ amount }) => ({ of: amount * 2n }),
 });
-const views = [users, items, half, twice] as const;
+const when = onDemand({
+  name: "when",
+  input: { at: "timestamp" },
+  output: { at: "timestamp" },
+  compute: ({ at }) => ({ at }),
+});
+const views = [users, items, half, twice, when] as const;
 const service = featureService({ name: "service", views: [users], features: ["users:n"] });
 
 async function ask(path: string, body: unknown): Promise<{ status: number; text: string; json: unknown }> {
@@ -66,6 +72,12 @@ describe("a hostile request", () => {
     ["a large key of another type", "read", { entities: [{ id: "x".repeat(1_000_000) }], features: ["items:n"] }],
     ["an integer beyond 64 bits", "read", { entities: [{ id: "9999999999999999999" }], features: ["items:n"] }],
     ["an input beyond 64 bits", "read", { entities: [{ amount: "9999999999999999999" }], features: ["twice:of"] }],
+    ["a moment beyond any timestamp", "read", { entities: [{ id: "ann" }], features: ["users:n"], at: 2 ** 53 - 1 }],
+    [
+      "an input beyond any timestamp",
+      "read",
+      { entities: [{ amount: 1, at: "9223372036854775807" }], features: ["when:at"] },
+    ],
     ["a large name of a feature", "read", { entities: [], features: ["x".repeat(1_000_000)] }],
     ["one feature again and again", "read", { entities: [], features: Array<string>(100_000).fill("users:n") }],
     ["a key named as a prototype", "read", '{"entities":[{"__proto__":{"id":"ann"}}],"features":["users:n"]}'],
