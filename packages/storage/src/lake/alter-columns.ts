@@ -1,6 +1,7 @@
 import { Schema, type Field } from "apache-arrow";
 import { storageError } from "../errors.ts";
 import { type ColumnType, sameType, typeText } from "../parquet/column-type.ts";
+import { isFeedColumn } from "./change-data.ts";
 import { mapColumns, mappingModeKey, maxColumnIdKey } from "./column-mapping.ts";
 import { typeChangesKey } from "./features.ts";
 import { expectationOf, renamedExpectations } from "./kept-expectations.ts";
@@ -10,8 +11,6 @@ import { widens } from "./widen.ts";
 
 /** The part of a table that can be altered. */
 export type AlteredTable = Pick<Definition, "columns" | "partitionBy" | "configuration">;
-
-const reserved: ReadonlySet<string> = new Set(["_change_type", "_commit_version", "_commit_timestamp"]);
 
 /** Turns on column mapping by name: columns keep the names that the files have. */
 export function enableMapping(table: AlteredTable): AlteredTable {
@@ -123,7 +122,7 @@ function assertName(table: string, altered: AlteredTable, name: string): void {
   const shown = JSON.stringify(name);
   const twin = altered.columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
   if (twin !== undefined) throw invalid(table, `there is a column "${twin.name}" (letter case does not count)`);
-  if (name === "" || reserved.has(name)) throw invalid(table, `${shown} cannot name a column`);
+  if (name === "" || isFeedColumn(name)) throw invalid(table, `${shown} cannot name a column`);
   if (!isMapped(altered) && /[ ,;{}()\n\t=]/.test(name)) {
     throw invalid(table, `the name ${shown} has a character that needs column mapping (delta.columnMapping.mode)`);
   }

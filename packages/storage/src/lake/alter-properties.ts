@@ -3,9 +3,11 @@ import { enableMapping, type AlteredTable } from "./alter-columns.ts";
 import { mappingModeKey } from "./column-mapping.ts";
 import { parseInterval } from "./time.ts";
 
-const interval = (value: string): boolean => parseInterval(value) !== undefined;
+/** As Spark reads it: whole numbers and whole words. */
+const interval = (value: string): boolean =>
+  /^\s*(interval\s+)?(\d+\s+[a-z]{3,}\s*)+$/i.test(value) && parseInterval(value) !== undefined;
 const flag = (value: string): boolean => value === "true" || value === "false";
-const count = (value: string): boolean => Number.isSafeInteger(Number(value)) && Number(value) > 0;
+const count = (value: string): boolean => /^[1-9]\d{0,8}$/.test(value);
 const text = (): boolean => true;
 
 /** The properties of Delta that mean something here, and what they may be. */

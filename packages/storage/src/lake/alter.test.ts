@@ -92,6 +92,9 @@ describe("alter", () => {
     [{ drop: ["n", "s"] }, /no column would be left/],
     [{ widen: { column: "n", type: "short" } }, /not keep every value/],
     [{ properties: { "delta.columnMapping.mode": "id" } }, /cannot be/],
+    [{ properties: { "delta.checkpointInterval": "1e1" } }, /cannot be/],
+    [{ properties: { "delta.logRetentionDuration": "7d" } }, /cannot be/],
+    [{ properties: { "delta.deletedFileRetentionDuration": "interval 1.5 days" } }, /cannot be/],
     [{ properties: { "delta.enableRowTracking": "true" } }, /not one that this library can honour/],
   ] as readonly (readonly [TableChanges, RegExp])[])("refuses %j, and commits nothing", async (changes, reason) => {
     const table = await filled();

@@ -12,6 +12,7 @@ import {
 } from "./alter-columns.ts";
 import { declareExpectations } from "./kept-expectations.ts";
 import { setProperties } from "./alter-properties.ts";
+import { isFeedColumn, keepsChanges } from "./change-data.ts";
 import { commit, type Operation } from "./commit.ts";
 import { assertWritable } from "./protocol.ts";
 import { schemaString } from "./schema.ts";
@@ -105,6 +106,13 @@ function alteredBy(table: string, definition: AlteredTable, changes: TableChange
     const declared = { expect, ...(onViolation === undefined ? {} : { onViolation }) };
     const columns = new Set(altered.columns.map((column) => column.name));
     altered = { ...altered, configuration: declareExpectations(table, altered.configuration, columns, declared) };
+  }
+  const clash = keepsChanges(altered.configuration)
+    ? altered.columns.find(({ name }) => isFeedColumn(name))
+    : undefined;
+  if (clash !== undefined) {
+    const problem = `its changes cannot be kept while it has the column "${clash.name}", which the feed has of its own`;
+    throw storageError("ALTER_INVALID", { table, problem });
   }
   if (altered !== definition) return altered;
   throw storageError("ALTER_INVALID", { table, problem: "nothing is to be changed" });

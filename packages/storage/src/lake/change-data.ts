@@ -12,6 +12,15 @@ export type ChangeType = "insert" | "update_preimage" | "update_postimage" | "de
 /** The column that change data files have besides those of the table. */
 export const changeTypeColumn: TableColumn = { name: "_change_type", type: "string", nullable: true, metadata: {} };
 
+const ownColumns: ReadonlySet<string> = new Set([changeTypeColumn.name, "_commit_version", "_commit_timestamp"]);
+
+/** Whether a column has the name of one that the feed has of its own; letter case does not count. */
+export const isFeedColumn = (name: string): boolean => ownColumns.has(name.toLowerCase());
+
+/** Whether a table keeps its changes. */
+export const keepsChanges = (configuration: Readonly<Record<string, string>>): boolean =>
+  configuration["delta.enableChangeDataFeed"] === "true";
+
 /**
  * The change data of one operation. A version that has any is read from it alone, so that an operation writes either
  * all of its changes here, or none: what it adds and removes then says it all.
@@ -20,8 +29,7 @@ export class ChangeData {
   readonly #stage: Stage | undefined;
 
   constructor({ definition, stages }: Base, wanted = true) {
-    const enabled = definition.configuration["delta.enableChangeDataFeed"] === "true";
-    if (!enabled || !wanted) return;
+    if (!keepsChanges(definition.configuration) || !wanted) return;
     const { columns, partitionBy } = definition;
     const options = { columns: [...columns, changeTypeColumn], partitionBy, folder: "_change_data/", prefix: "cdc" };
     this.#stage = stages.open(options);

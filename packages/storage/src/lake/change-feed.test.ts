@@ -41,6 +41,36 @@ const feed = async (table: LakeTable, from: number, to = from): Promise<string[]
     .map((row) => `${String(row["_change_type"])} ${String(row["n"])}${String(row["part"])}`)
     .sort();
 
+describe("columns with the names of the feed's own", () => {
+  const taken = batchFrom({ n: ["long", [1n, 2n]], _Commit_Version: ["long", [7n, 8n]] });
+
+  it("keep a table from keeping its changes, and are left out of those that its files tell", async () => {
+    const table = await openLake({ objects: memoryObjectStore(), codec: hyparquet() }).table("t");
+    await table.append(taken);
+    const keep = table.alter({ properties: { "delta.enableChangeDataFeed": true } });
+    await expect(keep).rejects.toMatchObject({ code: "ALTER_INVALID" });
+    await expect(rowsOf(table.changes({ from: 0 }))).rejects.toMatchObject({ code: "OPTION_INVALID" });
+    expect(await rowsOf(table.changes({ from: 0, columns: ["n"] }))).toMatchObject([{ n: 1n }, { n: 2n }]);
+    const renamed = {
+      rename: { from: "_Commit_Version", to: "theirs" },
+      properties: { "delta.enableChangeDataFeed": true },
+    };
+    await table.alter(renamed);
+    expect((await rowsOf(table.changes({ from: 0 }))).map((row) => row["theirs"])).toEqual([7n, 8n]);
+  });
+
+  it("are not gained by a table that keeps them", async () => {
+    const table = await openLake({ objects: memoryObjectStore(), codec: hyparquet() }).table("t");
+    await table.append(batchFrom({ n: ["long", [1n]] }));
+    await table.alter({ properties: { "delta.enableChangeDataFeed": true } });
+    await expect(table.append(taken, { evolve: "add-columns" })).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+    await expect(table.alter({ rename: { from: "n", to: "_Change_Type" } })).rejects.toMatchObject({
+      code: "ALTER_INVALID",
+    });
+    expect((await table.snapshot()).version).toBe(1);
+  });
+});
+
 describe("the change feed", () => {
   it("tells what each operation did to which rows", async () => {
     const objects = memoryObjectStore();

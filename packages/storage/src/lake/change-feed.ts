@@ -3,7 +3,7 @@ import { storageError } from "../errors.ts";
 import { arrowField } from "../parquet/arrow-type.ts";
 import { batchOf, constantData } from "../parquet/batch.ts";
 import type { Action, AddCdcFile, AddFile, RemoveFile } from "./actions.ts";
-import { type ChangeType, changeTypeColumn } from "./change-data.ts";
+import { type ChangeType, changeTypeColumn, isFeedColumn } from "./change-data.ts";
 import { columnNamed, type LoggedFile, planOf, readDataFile } from "./data-file.ts";
 import { VersionTimes } from "./in-commit-timestamp.ts";
 import type { TableLog } from "./log.ts";
@@ -45,7 +45,12 @@ export async function* changes(
 ): AsyncGenerator<RecordBatch> {
   const definition = state.definition as Definition;
   const names = columns ?? definition.columns.map((column) => column.name);
-  for (const name of names) columnNamed(definition.columns, name);
+  for (const name of names) {
+    columnNamed(definition.columns, name);
+    if (!isFeedColumn(name)) continue;
+    const rule = "the feed has a column of that name of its own: leave it out, or rename it";
+    throw storageError("OPTION_INVALID", { option: "columns", value: JSON.stringify(name), rule });
+  }
   const files = await changedFiles(log, state, from, signal);
   const plain = planOf(state, definition, names);
   const withType = planOf(state, { ...definition, columns: [...definition.columns, changeTypeColumn] }, [

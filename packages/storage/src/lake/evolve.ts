@@ -3,6 +3,7 @@ import { storageError } from "../errors.ts";
 import { arrowField, columnTypeOf } from "../parquet/arrow-type.ts";
 import { batchOf, constantData } from "../parquet/batch.ts";
 import type { Action, Metadata } from "./actions.ts";
+import { isFeedColumn, keepsChanges } from "./change-data.ts";
 import { columnsFromArrow, schemaString, type TableColumn } from "./schema.ts";
 import type { Definition } from "./state.ts";
 import { widened, widens } from "./widen.ts";
@@ -21,6 +22,11 @@ export function evolved(table: string, definition: Definition | undefined, schem
     throw storageError("SCHEMA_MISMATCH", { table, problem });
   }
   if (added.length === 0) return [];
+  const clash = keepsChanges(definition.configuration) ? added.find(({ name }) => isFeedColumn(name)) : undefined;
+  if (clash !== undefined) {
+    const problem = `the column "${clash.name}" is new, and the feed of its changes has one of that name of its own`;
+    throw storageError("SCHEMA_MISMATCH", { table, problem });
+  }
   if (definition.configuration["delta.columnMapping.mode"] !== undefined) {
     const problem = `the column "${added[0]?.name}" is new, and the table maps its columns: add it with alter first`;
     throw storageError("SCHEMA_MISMATCH", { table, problem });
