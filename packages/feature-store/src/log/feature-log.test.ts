@@ -162,6 +162,30 @@ describe("a feature log", () => {
     expect(log.counts()).toMatchObject({ logged: 5, waiting: 0, dropped: 7 });
   });
 
+  it("holds no more of what is read by than it may, however few the rows", async () => {
+    const note = onDemand({
+      name: "note",
+      input: { text: "string" },
+      output: { long: "boolean" },
+      compute: () => ({ long: true }),
+    });
+    const kept = keeper();
+    const log = featureLog({ views: [note], features: ["note:long"], sink: kept.sink, maxTextLength: 1_000 });
+    const store = createFeatureStore({ views: [note], clock, logs: [log] });
+    const read = (): Promise<unknown> =>
+      store.read({
+        entities: [{ text: "x".repeat(600) }, { text: "y".repeat(600) }, { text: "z" }],
+        features: ["note:long"],
+      });
+    await read();
+    expect(log.counts()).toMatchObject({ dropped: 1 });
+    await log.flush();
+    expect(log.counts()).toMatchObject({ logged: 2, waiting: 0, dropped: 1 });
+    await read();
+    await log.flush();
+    expect(log.counts()).toMatchObject({ logged: 4, dropped: 2 });
+  });
+
   it("tries a batch again, once more in a sink that keeps transactions, and gives it up in the end", async () => {
     const lost = keeper((attempt) => (attempt === 1 ? "before" : attempt === 2 ? "after" : undefined));
     const log = featureLog({ views, features: ["people:*"], sink: lost.sink });

@@ -33,6 +33,8 @@ export interface FeatureLogOptions {
   readonly sample?: number;
   /** Rows that may wait; more are dropped and counted. @default 20_000 */
   readonly maxRows?: number;
+  /** Characters of the keys and inputs of rows that may wait: who reads says how long they are. @default 67_108_864 */
+  readonly maxTextLength?: number;
   /** Rows to a batch: as soon as so many wait they are appended. @default 5_000 */
   readonly batchRows?: number;
   /** Fewer are appended after so many milliseconds. @default 10_000 */
@@ -56,7 +58,7 @@ export interface FeatureLogCounts {
   readonly logged: number;
   /** Still in memory. */
   readonly waiting: number;
-  /** Left out because too many waited. */
+  /** Left out because too many waited, or too long ones. */
   readonly dropped: number;
   /** Given up: the sink refused them each time. */
   readonly failed: number;
@@ -94,7 +96,7 @@ export interface FeatureLog extends AsyncDisposable {
 
 /**
  * Makes a log of the features of a service, or of a selection: every read that has some of them, by the same versions of their
- * views, becomes a row per entity. Rows wait in memory, at most `maxRows` of them, and are appended in the background: a
+ * views, becomes a row per entity. Rows wait in memory, at most `maxRows` of them and `maxTextLength`, and are appended in the background: a
  * read never waits for the sink, and a sink that fails fails no read.
  *
  * What waits when the process is killed is lost, unless `sync` is set; what `flush` or dispose resolved for is in the sink. A batch whose answer
@@ -112,6 +114,7 @@ export function featureLog(options: FeatureLogOptions & LoggedFeatures): Feature
     sink,
     sample = 1,
     maxRows = 20_000,
+    maxTextLength = 64 * 1024 * 1024,
     batchRows = 5_000,
     flushMs = 10_000,
     tries = 5,
@@ -119,13 +122,14 @@ export function featureLog(options: FeatureLogOptions & LoggedFeatures): Feature
     sync = false,
   } = options;
   if (!(sample >= 0 && sample <= 1)) throw invalid("sample", sample, "a share from 0 to 1");
-  for (const [name, value] of Object.entries({ maxRows, batchRows, flushMs, tries, appendMs })) {
+  for (const [name, value] of Object.entries({ maxRows, maxTextLength, batchRows, flushMs, tries, appendMs })) {
     if (!Number.isSafeInteger(value) || value < 1) throw invalid(name, value, "a whole number from 1 on");
   }
   const definition = logDefinition(options);
   const isOurs = matcher(definition);
   const writer = new LogWriter(definition, sink, {
     maxRows,
+    maxTextLength,
     batchRows,
     flushMs,
     tries,

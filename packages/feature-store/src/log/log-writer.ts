@@ -6,6 +6,7 @@ import { servedBatch, type ServedRow } from "./served-rows.ts";
 
 export interface LogWriterOptions {
   readonly maxRows: number;
+  readonly maxTextLength: number;
   readonly batchRows: number;
   readonly flushMs: number;
   readonly tries: number;
@@ -22,6 +23,8 @@ export class LogWriter {
   #rows: ServedRow[] = [];
   /** Rows of the batch that is being appended: they are in memory too. */
   #leaving = 0;
+  /** Characters of what was given with the rows in memory. */
+  #textLength = 0;
   #version = 0;
   #logged = 0;
   #dropped = 0;
@@ -39,12 +42,16 @@ export class LogWriter {
 
   /** Takes the rows there is room for; the others are counted. */
   add(count: number, rowAt: (row: number) => ServedRow): void {
-    const { maxRows, flushMs } = this.#options;
-    const room = this.#closed ? 0 : Math.max(0, maxRows - this.#rows.length - this.#leaving);
-    const taken = Math.min(count, room);
-    for (let row = 0; row < taken; row++) this.#rows.push(rowAt(row));
+    const { maxRows, maxTextLength, flushMs } = this.#options;
+    const room = this.#closed ? 0 : Math.min(count, maxRows - this.#rows.length - this.#leaving);
+    let taken = 0;
+    for (; taken < room && this.#textLength < maxTextLength; taken++) {
+      const row = rowAt(taken);
+      this.#textLength += textLength(row);
+      this.#rows.push(row);
+    }
     this.#dropped += count - taken;
-    if (this.#isFull()) this.#schedule();
+    if (this.#isFull() || taken < count) this.#schedule();
     else if (taken > 0) this.#timer ??= setTimeout(() => void this.flush(), flushMs).unref();
   }
 
@@ -89,6 +96,7 @@ export class LogWriter {
       this.#leaving = rows.length;
       const done = await this.#append(rows);
       this.#leaving = 0;
+      for (const row of rows) this.#textLength -= textLength(row);
       if (done) this.#logged += rows.length;
       else this.#failed += rows.length;
     }
@@ -114,6 +122,10 @@ export class LogWriter {
     }
   }
 }
+
+/** Who reads says how long keys and inputs are. */
+const textLength = ({ given }: ServedRow): number =>
+  given.reduce<number>((sum, value) => (typeof value === "string" ? sum + value.length : sum), 0);
 
 /** Rejects with the reason of the signal, where the work does not heed it. */
 async function withinSignal(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
