@@ -1,5 +1,5 @@
 import { shown } from "../client/errors.ts";
-import { resolveSelection, type View } from "../define/selection.ts";
+import type { View } from "../define/selection.ts";
 import { valueItems } from "./columns-to-json.ts";
 import { type OnlineColumns, readingStatuses } from "./online-columns.ts";
 import type { Reading } from "./read.ts";
@@ -42,7 +42,7 @@ export function fromFeast(body: Readonly<Record<string, unknown>>, scope: Scope)
   if (full != null && typeof full !== "boolean") throw invalid('"full_feature_names" must be true or false');
   const listed = Array.isArray(body["features"]) && body["features"].length === 0 ? null : body["features"];
   if (listed != null && service != null) throw invalid('it has both "features" and "feature_service"');
-  const { views, features, selected } = featuresOf(listed ?? undefined, service ?? undefined, scope);
+  const asked = featuresOf(listed ?? undefined, service ?? undefined, scope);
   if (!isObject(entities)) throw invalid('"entities" must be an object of lists, one per key');
   const columns = Object.entries(entities);
   const length = (columns[0]?.[1] as unknown[] | undefined)?.length ?? 0;
@@ -52,13 +52,16 @@ export function fromFeast(body: Readonly<Record<string, unknown>>, scope: Scope)
   const table = Array.from({ length }, (_, i) =>
     Object.fromEntries(columns.map(([name, values]) => [name, (values as unknown[])[i]])),
   );
-  const rows = entityRows(selected, table, scope.limits);
-  const told = resolveSelection(views, features).names.map((name) =>
-    full === true ? name.replace(":", "__") : name.slice(name.indexOf(":") + 1),
-  );
+  const rows = entityRows(asked, table, scope.limits);
+  const told = asked.names.map((name) => (full === true ? name.replace(":", "__") : name.slice(name.indexOf(":") + 1)));
   const names = [...columns.map(([name]) => name), ...told];
   assertDistinct(names);
-  return { views, features, entities: rows, answer: { keys: columns as FeastAnswer["keys"], names } };
+  return {
+    views: asked.views,
+    features: asked.features,
+    entities: rows,
+    answer: { keys: columns as FeastAnswer["keys"], names },
+  };
 }
 
 function assertDistinct(names: readonly string[]): void {

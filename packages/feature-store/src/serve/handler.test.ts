@@ -126,6 +126,7 @@ describe("a request", () => {
     ["too large a body", "/read", { entities, features: ["accounts:*"] }, { maxBodyBytes: 60 }, 400, "REQUEST_INVALID"],
     ["too many entities", "/read", { entities, features: ["accounts:*"] }, { maxEntities: 2 }, 400, "REQUEST_INVALID"],
     ["too many features", "/read", { entities, features: ["accounts:*"] }, { maxFeatures: 4 }, 400, "REQUEST_INVALID"],
+    ["too many values", "/read", { entities, features: ["accounts:*"] }, { maxValues: 14 }, 400, "REQUEST_INVALID"],
     ["an unknown service", "/read", { entities, service: "x" }, {}, 400, "REQUEST_INVALID"],
     ["features and a service", "/read", { entities, service: "owners", features: [] }, {}, 400, "REQUEST_INVALID"],
     [

@@ -76,8 +76,9 @@ async function ownRead(context: HandlerContext, scope: Scope, request: Request, 
     throw invalid('"at" must be epoch milliseconds, of the years 1684 to 2255');
   const { features: listed, service } = body;
   if (listed !== undefined && service !== undefined) throw invalid('it has both "features" and "service"');
-  const { views, features, selected } = featuresOf(listed, service, scope);
-  const entities = entityRows(selected, body["entities"], scope.limits);
+  const asked = featuresOf(listed, service, scope);
+  const { views, features } = asked;
+  const entities = entityRows(asked, body["entities"], scope.limits);
   const columns = await context.read({ entities, features, at, requestId: id, signal: request.signal }, views);
   if (media === arrowMedia) {
     return new Response(Buffer.from(columnsToArrow(columns)), { headers: { "content-type": arrowMedia } });

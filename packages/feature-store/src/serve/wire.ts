@@ -44,6 +44,8 @@ export interface AskedFeatures {
   /** The views they are resolved in. */
   readonly views: readonly View[];
   readonly features: readonly string[];
+  /** They, with `view:*` written out. */
+  readonly names: readonly string[];
   /** The views they are of. */
   readonly selected: readonly View[];
 }
@@ -58,7 +60,7 @@ export function featuresOf(listed: unknown, service: unknown, { views, services,
   const { names, ...selection } = resolveSelection(of.views, of.features);
   if (names.length > limits.maxFeatures) throw tooMany(names.length, limits);
   const selected = [...selection.views, ...selection.onDemand].map(({ view }) => view);
-  return { views: of.views, features: of.features, selected };
+  return { views: of.views, features: of.features, names, selected };
 }
 
 const tooMany = (asked: number, { maxFeatures }: Required<HandlerLimits>): Error =>
@@ -86,16 +88,18 @@ function serviceOf(name: unknown, services: readonly FeatureService[]): FeatureS
 /**
  * Rows of keys and inputs from JSON, with integers and timestamps in their own types.
  *
- * @param views those that are read: one column may be of another type in others
+ * @param asked of the views that are read: one column may be of another type in others
  * @throws REQUEST_INVALID
  */
 export function entityRows(
-  views: readonly View[],
+  { selected: views, names }: AskedFeatures,
   rows: unknown,
-  { maxEntities }: Required<HandlerLimits>,
+  { maxEntities, maxValues }: Required<HandlerLimits>,
 ): Record<string, unknown>[] {
   if (!Array.isArray(rows) || !rows.every(isObject)) throw invalid('"entities" must be a list of objects');
   if (rows.length > maxEntities) throw invalid(`it asks for ${rows.length} entities and may for ${maxEntities}`);
+  const values = rows.length * names.length;
+  if (values > maxValues) throw invalid(`it asks for ${values} values and may for ${maxValues}`);
   const wide = new Set(views.flatMap((view) => fieldsOf(view, ["int64", "timestamp"])));
   const floats = new Set(views.flatMap((view) => fieldsOf(view, ["float64"])));
   const cell = (name: string, value: unknown): unknown => {
