@@ -32,9 +32,7 @@ const media = { json: "application/json", arrow: "application/vnd.apache.arrow.s
 export async function ask(transport: Transport, call: ReadCall): Promise<Readings[]> {
   const { entities, features, service, at } = call;
   const body = { entities, features, service, at, types: true };
-  return await post({ ...transport, path: "read" }, call, body, (response, url) =>
-    rowsOf(response, url, entities.length),
-  );
+  return await post({ ...transport, path: "read" }, call, body, (response, url) => rowsOf(response, url, call));
 }
 
 /** One search and its answer. */
@@ -79,7 +77,7 @@ async function post<Answer>(
   }
 }
 
-async function rowsOf(response: Response, url: string, entities: number): Promise<Readings[]> {
+async function rowsOf(response: Response, url: string, { entities, features = [] }: ReadCall): Promise<Readings[]> {
   const invalid = (reason: string): Error => clientError("RESPONSE_INVALID", { url, reason });
   const type = response.headers.get("content-type") ?? "none";
   let rows: Readings[] | string;
@@ -89,7 +87,11 @@ async function rowsOf(response: Response, url: string, entities: number): Promis
   } else if (type.startsWith(media.json)) rows = fromJson(await response.text());
   else throw invalid(`its type is ${JSON.stringify(type)}`);
   if (typeof rows === "string") throw invalid(rows);
-  if (rows.length !== entities) throw invalid(`it has ${rows.length} rows for ${entities} entities`);
+  if (rows.length !== entities.length) throw invalid(`it has ${rows.length} rows for ${entities.length} entities`);
+  const [first] = rows;
+  // What "view:*" and a service stand for the server knows.
+  const lacking = first && features.find((name) => !name.endsWith(":*") && first[name] === undefined);
+  if (lacking !== undefined) throw invalid(`it lacks ${JSON.stringify(lacking)}`);
   return rows;
 }
 

@@ -160,6 +160,9 @@ describe("a client", () => {
     ["no types", () => json({ rows: [] })],
     ["too few rows", () => json({ rows: [], types: {} })],
     ["a row that is none", () => json({ rows: [7, 7], types: {} })],
+    ["a row without a feature it has a type of", () => json({ rows: [{}], types: { "accounts:owner": "string" } })],
+    ["a row that is null", () => json({ rows: [null], types: { "accounts:owner": "string" } })],
+    ["none of what was asked for", () => json({ rows: [{}], types: {} })],
     ["a value of another type", () => json({ rows: [{ "a:b": reading }], types: { "a:b": "string" } })],
     [
       "a value that rounds",

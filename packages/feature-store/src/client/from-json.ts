@@ -15,12 +15,14 @@ export function fromJson(text: string): Readings[] | string {
   }
   const { rows, types } = Object(body) as { readonly rows?: unknown; readonly types?: unknown };
   if (!Array.isArray(rows) || typeof types !== "object" || types === null) return 'it has no "rows" and "types"';
-  const typeOf = new Map(Object.entries(types as Record<string, ValueType>));
+  const features = Object.entries(types as Record<string, ValueType>);
   const out: Readings[] = [];
   for (const row of rows as readonly unknown[]) {
+    const given = Object(row) as Readonly<Record<string, unknown>>;
     const made: Readings = {};
-    for (const [name, reading] of Object.entries(Object(row) as object)) {
-      const read = readingOf(reading, typeOf.get(name));
+    for (const [name, type] of features) {
+      const reading = given[name];
+      const read = readingOf(reading, type);
       if (read === undefined) return `${JSON.stringify(name)} has ${JSON.stringify(reading)}`;
       made[name] = read;
     }
