@@ -1,12 +1,13 @@
-import { workerData } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 
 import { ReceiverMailbox } from "../src/infer/mailbox.ts";
 import type { ModelSignature } from "../src/infer/signature.ts";
 
-/** Gives each batch back through the mailbox, the last thing it does is to wait for the next. */
+/** Gives each batch back through the mailbox. */
 const { memory, signature } = workerData as { readonly memory: SharedArrayBuffer; readonly signature: ModelSignature };
 const mailbox = new ReceiverMailbox(memory);
 mailbox.open(signature);
+parentPort?.postMessage("ready");
 for (;;) {
   const { sent } = mailbox;
   if (mailbox.isFull) {

@@ -102,7 +102,11 @@ export class LazyModels {
 
   async #load(name: string, model: LazyModel): Promise<void> {
     try {
-      await this.#server.load(name, await model.load());
+      const options = await model.load();
+      if (this.#models.get(name) !== model) {
+        throw computeError("MODEL_UNAVAILABLE", { model: name, reason: "it was unloaded before it was loaded" });
+      }
+      await this.#server.load(name, options);
       if (model.idleUnloadMs !== undefined) void this.#watch(name, model, model.idleUnloadMs);
     } finally {
       model.waking = null;

@@ -8,15 +8,17 @@ import { SenderMailbox } from "./mailbox.ts";
 const spec = { name: "t", type: "float32" as const, shape: [null] };
 const signature = { inputs: [spec], outputs: [spec], batchable: true };
 
-function echo(): { mailbox: SenderMailbox; thread: Worker } {
+async function echo(): Promise<{ mailbox: SenderMailbox; thread: Worker }> {
   const mailbox = new SenderMailbox();
   mailbox.open(signature);
   const workerData = { memory: mailbox.memory, signature };
-  return { mailbox, thread: new Worker(new URL("../../test/echo-thread.ts", import.meta.url), { workerData }) };
+  const thread = new Worker(new URL("../../test/echo-thread.ts", import.meta.url), { workerData });
+  await once(thread, "message");
+  return { mailbox, thread };
 }
 
 test("no wake-up is lost in either direction, however the turns of the two fall", async () => {
-  const { mailbox, thread } = echo();
+  const { mailbox, thread } = await echo();
   let lost = 0;
   for (let round = 0; round < 20_000; round++) {
     const length = 1 + (round % 50);
@@ -36,7 +38,7 @@ test("no wake-up is lost in either direction, however the turns of the two fall"
 });
 
 test("a thread that waits can be ended, and a wait for a thread that is gone too", async () => {
-  const { mailbox, thread } = echo();
+  const { mailbox, thread } = await echo();
   await mailbox.send([{ data: Float32Array.of(1), shape: [1] }]);
   const ended = once(thread, "exit");
   await thread.terminate();

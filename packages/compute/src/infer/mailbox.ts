@@ -57,6 +57,7 @@ export class SenderMailbox extends Mailbox {
   /** To be called before the first batch of a model. */
   open({ outputs }: ModelSignature): void {
     this.#types = outputs.map(({ type }) => type);
+    Atomics.store(this.control, word.result, 0);
   }
 
   /** Whether a batch goes through the mailbox, which leaves its buffers as they are. */
@@ -107,10 +108,11 @@ export class ReceiverMailbox extends Mailbox {
   #types: readonly ElementType[] = [];
   #reuse: ArrayReuse = new ArrayReuse();
 
-  /** To be called before the first batch of a model. */
+  /** To be called before the first batch of a model is sent: what lies here is of the one before. */
   open({ inputs }: ModelSignature): void {
     this.#types = inputs.map(({ type }) => type);
     this.#reuse = new ArrayReuse();
+    Atomics.store(this.control, word.batch, 0);
   }
 
   /** What has been counted so far, to {@link sleep} at. */

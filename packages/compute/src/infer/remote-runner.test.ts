@@ -8,7 +8,11 @@ import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 
 import { product, scale } from "../../test/onnx-models.ts";
+import { BufferPool } from "./buffer-pool.ts";
 import { createInferenceServer } from "./index.ts";
+import type { Runner } from "./runner.ts";
+import { startRunner } from "./start-runner.ts";
+import { ThreadPool } from "./thread-pool.ts";
 
 /** A column and a row, or a row and a column: small inputs of a large output, and large ones of a small output. */
 interface Operands {
@@ -106,4 +110,27 @@ test("a thread that waits or runs does not hold up the end of the process", asyn
   const child = fork(new URL("../../test/exit-child.ts", import.meta.url), { execArgv: process.execArgv });
   const [code] = (await once(child, "exit")) as [number];
   expect(code).toBe(7);
+});
+
+test("a run after the stop fails, and the thread's next model sees nothing of it", async () => {
+  const threads = new ThreadPool();
+  const host = { loadTimeoutMs: 60_000, buffers: new BufferPool(), threads };
+  const start = (factor: number): Promise<Runner> => {
+    const model = scale(factor);
+    const options = { runtime: "onnxruntime-node", model, warmup: true, fullBatchRows: 4, maxHeapMb: null };
+    return startRunner("scale", options, "worker", host);
+  };
+  const ask = (runner: Runner, value: number): Promise<unknown> =>
+    runner.run([{ data: Float32Array.of(value, value), shape: [1, 2] }]).then(({ outputs }) => outputs[0]?.data[0]);
+  for (let factor = 1; factor <= 5; factor++) {
+    const runner = await start(factor);
+    expect(await ask(runner, 10)).toBe(10 * factor);
+    const last = ask(runner, 20);
+    const stopped = [runner.stop(), runner.stop()];
+    await expect(ask(runner, 30)).rejects.toMatchObject({ code: "INFERENCE_INSTANCE_CRASHED", retryable: true });
+    expect(await last).toBe(20 * factor);
+    await Promise.all(stopped);
+    await expect(ask(runner, 40)).rejects.toMatchObject({ code: "INFERENCE_INSTANCE_CRASHED" });
+  }
+  await threads.close();
 });

@@ -50,6 +50,7 @@ export function startRemoteRunner(
   const { mailbox } = remote;
   let waiting: Waiting | null = null;
   let gone: string | null = null;
+  let stopping = false;
 
   const lose = (reason: string): void => {
     if (gone !== null) return;
@@ -82,14 +83,15 @@ export function startRemoteRunner(
       return;
     }
     void mailbox.send(inputs).then(() => {
-      const result = mailbox.receive();
+      // The thread of an instance that is gone may have the next model's results in its mailbox.
+      const result = gone === null ? mailbox.receive() : null;
       if (result !== null) settle((request) => request.resolve(result));
     });
   };
   const run = (inputs: readonly Tensor[]): Promise<RunResult> =>
     new Promise((resolve, reject) => {
-      if (gone !== null) {
-        reject(computeError("INFERENCE_INSTANCE_CRASHED", { model, reason: gone }));
+      if (gone !== null || stopping) {
+        reject(computeError("INFERENCE_INSTANCE_CRASHED", { model, reason: gone ?? "it is being stopped" }));
         return;
       }
       waiting = { resolve, reject };
@@ -104,7 +106,8 @@ export function startRemoteRunner(
         const { signature, cost } = message;
         mailbox?.open(signature);
         const stop = async (): Promise<void> => {
-          if (gone === null) remote.post({ kind: "stop" }, []);
+          if (gone === null && !stopping) remote.post({ kind: "stop" }, []);
+          stopping = true;
           await exited;
         };
         ready({ kind: remote.kind, signature, cost, exited, copies, run, stop, abandon });

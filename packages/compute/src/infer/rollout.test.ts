@@ -176,6 +176,17 @@ describe("scale from zero", () => {
     expect(await ask()).toBe(3);
   });
 
+  test("a model that is unloaded while its file is fetched is not served when the file comes", async () => {
+    const { promise: file, resolve: arrive } = Promise.withResolvers<Uint8Array>();
+    serve().addLazy("scale", { load: async () => ({ onnx: await file }) });
+    const held = ask();
+    await server.unload("scale");
+    arrive(scale(2));
+    await expect(held).rejects.toMatchObject({ code: "MODEL_UNAVAILABLE" });
+    expect(server.models()).toEqual([]);
+    await expect(ask()).rejects.toMatchObject({ code: "MODEL_NOT_FOUND" });
+  });
+
   test("an idle model is put to sleep and woken by the next request", async () => {
     serve().addLazy("scale", { load: async () => ({ onnx: scale(2) }), idleUnloadMs: 20 });
     expect(await ask()).toBe(2);

@@ -51,7 +51,7 @@ async function serveModel(port: MessagePort, mailbox: ReceiverMailbox, start: Ru
   let runMs = 0;
   mailbox.open(signature);
   reply({ kind: "ready", signature, cost });
-  for (;;) {
+  for (let stopping = false; ;) {
     const { sent } = mailbox;
     if (mailbox.isFull) {
       const answer = await answerOf(opened, () => mailbox.receive());
@@ -62,8 +62,10 @@ async function serveModel(port: MessagePort, mailbox: ReceiverMailbox, start: Ru
       if (answer.kind === "result") runMs = answer.computeMicros / 1000;
       continue;
     }
+    if (stopping) break;
     const message = received(port);
-    if (message?.kind === "stop") break;
+    // A batch that was sent before it may have come after the look into the mailbox.
+    if (message?.kind === "stop") stopping = true;
     if (message?.kind === "run") {
       const { inputs } = message;
       const answer = await answerOf(opened, () => inputs);
