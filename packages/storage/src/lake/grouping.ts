@@ -4,6 +4,7 @@ import type { Column } from "../parquet/column.ts";
 
 /** Row numbers by equal values of all columns, in order of first appearance. */
 export function groups(columns: readonly Column[], rows: number): Int32Array[] {
+  if (rows > 0 && columns.every(isConstant)) return [firstRows(rows)];
   const { codes, count } = columns.map(codesOf).reduce((a, b) => combined(a, b, rows));
   const sizes = new Int32Array(count);
   for (let row = 0; row < rows; row++) {
@@ -19,6 +20,23 @@ export function groups(columns: readonly Column[], rows: number): Int32Array[] {
     filled[code] = position + 1;
   }
   return members;
+}
+
+function firstRows(count: number): Int32Array {
+  const rows = new Int32Array(count);
+  for (let row = 0; row < count; row++) rows[row] = row;
+  return rows;
+}
+
+/** Whether every row of a column of strings has the same, as is mostly so where rows come in the order of partitions. */
+function isConstant({ data, length: rows, nullCount }: Column): boolean {
+  if (data.typeId !== Type.Utf8 || nullCount > 0) return false;
+  const offsets = data.valueOffsets as Int32Array;
+  const first = offsets[0] as number;
+  const size = (offsets[1] as number) - first;
+  for (let row = 1; row <= rows; row++) if (offsets[row] !== first + row * size) return false;
+  const bytes = (data.values as Uint8Array).subarray(first, first + rows * size);
+  return Buffer.compare(bytes.subarray(size), bytes.subarray(0, bytes.length - size)) === 0;
 }
 
 /** A number for each row, equal for equal values, from 0 up in order of first appearance. */
