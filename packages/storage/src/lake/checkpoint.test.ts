@@ -82,6 +82,15 @@ describe("a checkpoint", () => {
       { numRuns: 60 },
     );
   });
+
+  it("gives back a tag and a partition column that are called __proto__", async () => {
+    const named = JSON.parse('{"__proto__":"x","constructor":null}') as AddFile["partitionValues"];
+    const add = { path: "f", partitionValues: named, size: 1, modificationTime: 0, dataChange: false, tags: named };
+    const objects = memoryObjectStore();
+    await objects.put("c.parquet", encodeCheckpoint([{ add }] as Action[]));
+    const { adds } = await readCheckpoint(objects, { version: 0, keys: ["c.parquet"] });
+    expect(canonical(adds)).toBe(canonical([add]));
+  });
 });
 
 /** JSON with sorted keys. */

@@ -161,9 +161,16 @@ function repeatedOf(node: SchemaTree, leaves: Leaves): Accessor | undefined {
     if (!Array.isArray(names)) return undefined;
     const items = values?.[row];
     const record: Record<string, unknown> = {};
-    for (let i = 0; i < names.length; i++) record[String(names[i])] = (Array.isArray(items) ? items[i] : null) ?? null;
+    for (let i = 0; i < names.length; i++)
+      put(record, String(names[i]), (Array.isArray(items) ? items[i] : null) ?? null);
     return record;
   };
+}
+
+/** An assignment to `__proto__`, which a column may be called, would be lost. */
+function put(record: Record<string, unknown>, name: string, value: unknown): void {
+  if (name !== "__proto__") record[name] = value;
+  else Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 const allLeaves = (node: SchemaTree): SchemaTree[] =>
