@@ -7,7 +7,7 @@ import type { ModelSignature } from "../src/infer/signature.ts";
 const { memory, signature } = workerData as { readonly memory: SharedArrayBuffer; readonly signature: ModelSignature };
 const mailbox = new ReceiverMailbox(memory);
 mailbox.open(signature);
-parentPort?.postMessage("ready");
+parentPort?.postMessage("ready", []);
 for (;;) {
   const { sent } = mailbox;
   if (mailbox.isFull) {
