@@ -1,15 +1,20 @@
 import type { Clock, Logger } from "@ashlar/core";
 
 import { computeError } from "../errors.ts";
+import { Admission } from "./admission.ts";
 import { giveBack, joinRequests, splitOutputs } from "./batch.ts";
 import type { BatchLayout } from "./batch-layout.ts";
 import { type BatchPlan, planBatch } from "./batcher.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import type { FairShare } from "./fair-share.ts";
 import { LatencyController } from "./latency-target.ts";
-import type { QueueLevel } from "./model-settings.ts";
-import { checkRequestOptions, type InternalRequestOptions, type Outputs, PendingRequest } from "./pending-request.ts";
-import { RequestQueue } from "./queue.ts";
+import {
+  checkRequestOptions,
+  type InternalRequestOptions,
+  type Outputs,
+  type PendingRequest,
+} from "./pending-request.ts";
+import type { RequestQueue } from "./queue.ts";
 import type { PreparedInputs } from "./request.ts";
 import { ResponseCache } from "./response-cache.ts";
 import { runGuarded } from "./run-guard.ts";
@@ -53,16 +58,14 @@ export class ModelVersion implements Servable {
   readonly settings: ResolvedSettings;
   readonly ensemble = null;
   readonly #init: ModelVersionInit;
-  readonly #queue: RequestQueue<PendingRequest> = new RequestQueue();
+  readonly #admission: Admission;
+  readonly #queue: RequestQueue<PendingRequest>;
   readonly #pool: RunnerPool;
   readonly #cache: ResponseCache | null;
   readonly #latency: LatencyController | null;
   #running = 0;
   /** Turns of the fair share that were asked for and not given yet. */
   #turns = 0;
-  /** Requests of this turn whose caller is asked for its signal when they have to wait. */
-  #unfollowed: PendingRequest[] = [];
-  readonly #levels: readonly QueueLevel[];
   #dispatchPlanned = false;
   /** The last batch was one request: whoever comes next is likely alone too, and does not wait for others. */
   #lone = true;
@@ -85,10 +88,15 @@ export class ModelVersion implements Servable {
     this.#cache = settings.responseCacheBytes > 0 ? new ResponseCache(settings.responseCacheBytes) : null;
     const target = settings.latencyTarget;
     this.#latency = target === null ? null : new LatencyController(target, settings.maxBatchRows);
-    this.#levels = Array.from({ length: 10 }, (_, priority) => ({
-      ...settings.queue,
-      ...settings.queue.priorities?.[priority],
-    }));
+    const { clock, statistics } = init;
+    this.#admission = new Admission({
+      model: name,
+      policy: settings.queue,
+      clock,
+      statistics,
+      onLeft: () => this.#settleDrain(),
+    });
+    this.#queue = this.#admission.queue;
     this.#pool = new RunnerPool({
       fields: { model: name, version },
       runners: init.runners,
@@ -135,63 +143,13 @@ export class ModelVersion implements Servable {
   }
 
   #enqueue(inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs> {
-    const { clock, settings } = this.#init;
     if (this.#pool.lost) throw this.#unavailable();
-    const priority = options.priority ?? settings.queue.defaultPriority ?? 5;
-    this.#requireRoom(priority);
-    const now = clock.monotonic();
+    const now = this.#init.clock.monotonic();
+    const request = this.#admission.admit(inputs, options, now);
     this.#latency?.observeArrival(now);
-    const request = new PendingRequest(inputs, priority, now, this.#onSettled);
-    this.#queue.add(request);
-    this.#arm(request, options);
     this.#planDispatch();
     return request.answer;
   }
-
-  #requireRoom(priority: number): void {
-    const { limit, priorities } = this.#init.settings.queue;
-    const levelLimit = priorities?.[priority]?.limit ?? Number.POSITIVE_INFINITY;
-    if (this.#queue.size < limit && this.#queue.sizeOf(priority) < levelLimit) return;
-    this.#init.statistics.refused();
-    throw computeError("INFERENCE_QUEUE_FULL", { model: this.name, queueLimit: Math.min(limit, levelLimit) });
-  }
-
-  /** Starts the deadline and the timeout of the queue, and listens to the signal. */
-  #arm(request: PendingRequest, { deadlineMs, signal, caller }: InternalRequestOptions): void {
-    const { clock } = this.#init;
-    if (signal !== undefined) request.follow(signal);
-    else if (caller !== undefined) {
-      request.caller = caller;
-      this.#unfollowed.push(request);
-    }
-    if (deadlineMs === 0) request.expire(this.name, 0);
-    if (request.settled) return;
-    if (deadlineMs !== undefined) {
-      clock.sleep(deadlineMs, { signal: request.timers }).then(
-        () => request.expire(this.name, deadlineMs),
-        () => {},
-      );
-    }
-    const { timeoutMs, timeoutAction } = this.#levels[request.priority] ?? {};
-    if (timeoutMs === undefined) return;
-    const onTimeout = (): void => {
-      if (!this.#queue.remove(request)) return;
-      if (timeoutAction === "delay") {
-        request.overdue = true;
-        this.#queue.add(request);
-      } else {
-        request.expire(this.name, timeoutMs);
-        this.#settleDrain();
-      }
-    };
-    clock.sleep(timeoutMs, { signal: request.timers }).then(onTimeout, () => {});
-  }
-
-  readonly #onSettled = (request: PendingRequest, failed: boolean): void => {
-    if (!failed) return;
-    this.#init.statistics.failed();
-    if (this.#queue.remove(request)) this.#settleDrain();
-  };
 
   drain(): Promise<void> {
     this.#drain ??= this.#drainOnce();
@@ -234,17 +192,8 @@ export class ModelVersion implements Servable {
   readonly #onDispatch = (): void => {
     this.#dispatchPlanned = false;
     this.#dispatch();
-    if (this.#unfollowed.length > 0) this.#followThoseThatWait();
+    this.#admission.followThoseThatWait();
   };
-
-  #followThoseThatWait(): void {
-    for (const request of this.#unfollowed) {
-      if (request.taken || request.settled) continue;
-      const signal = request.caller?.signal;
-      if (signal !== undefined) request.follow(signal);
-    }
-    this.#unfollowed = [];
-  }
 
   #dispatch(): void {
     while (this.#queue.size > 0 && this.#pool.idle > this.#turns) {
@@ -388,6 +337,8 @@ export class ModelVersion implements Servable {
     if (runner.kind !== "inline" || settings.execution !== "auto" || this.#pool.kind !== "inline") return;
     this.#slowRuns = computeMicros > settings.inlineBelowMicros * tooSlow.factor ? this.#slowRuns + 1 : 0;
     if (this.#slowRuns < tooSlow.runs) return;
+    // A move that fails is tried again after as many slow runs.
+    this.#slowRuns = 0;
     const fields = { model: this.name, version: this.version, computeMicros: Math.round(computeMicros) };
     logger.warn(fields, "a model that ran inline is slow and is moved to a worker");
     void this.#pool.move("worker");
