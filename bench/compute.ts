@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { encodeOnnx, onnxModel, onnxNode, tensorInfo } from "@ashlar/compute";
 import { createInferenceServer, type InferenceServer } from "@ashlar/compute/inference";
 import * as ort from "onnxruntime-node";
@@ -16,6 +17,7 @@ import {
   type Question,
   rowsOf,
 } from "./inference-child.ts";
+import type { ModelThreadData } from "./model-thread.ts";
 import { hasWrk, wrk, type WrkResult } from "./wrk.ts";
 
 const milliseconds = 800;
@@ -402,38 +404,75 @@ async function medianMicros(server: InferenceServer, name: string): Promise<numb
 /** How long the event loop stands still while a model of some 100 ms runs five times. */
 async function eventLoop({ pair }: Bench): Promise<void> {
   const side = 1400;
+  const shape = [side, side];
   const onnx = encodeOnnx(
     onnxModel({
       name: "product",
       nodes: [onnxNode("MatMul", ["a", "a"], ["c"])],
-      inputs: [tensorInfo("a", "float32", [side, side])],
-      outputs: [tensorInfo("c", "float32", [side, side])],
+      inputs: [tensorInfo("a", "float32", shape)],
+      outputs: [tensorInfo("c", "float32", shape)],
     }),
   );
   await using server = createInferenceServer();
   await server.load("product", { onnx });
   const session = await ort.InferenceSession.create(onnx, { intraOpNumThreads: 1 });
-  const data = new Float32Array(side * side).fill(0.5);
-  const shape = [side, side];
-  const longestGap = async (run: () => Promise<unknown>): Promise<number> => {
-    let longest = 0;
-    let last = performance.now();
-    const timer = setInterval(() => {
-      const now = performance.now();
-      longest = Math.max(longest, now - last);
-      last = now;
-    }, 1);
-    for (let count = 0; count < 5; count++) await run();
-    clearInterval(timer);
-    return Math.max(longest, performance.now() - last);
+  const thread = new Worker(new URL("./model-thread.ts", import.meta.url), {
+    workerData: { onnx, name: "a", shape } satisfies ModelThreadData,
+  });
+  await once(thread, "message");
+  const inThread = async (): Promise<void> => {
+    thread.postMessage("run", []);
+    await once(thread, "message");
   };
+  const data = new Float32Array(side * side).fill(0.5);
+  const gap = { unit: "ms", higherIsBetter: false } as const;
   await pair({
+    ...gap,
     name: "longest gap of the event loop while a model runs",
-    unit: "ms",
     peerName: "session.run on the same thread",
-    higherIsBetter: false,
     ours: () => longestGap(() => server.infer("product", { a: { data, shape } })),
     peer: () => longestGap(() => session.run({ a: new ort.Tensor("float32", data, shape) })),
   });
+  await pair({
+    ...gap,
+    name: "longest gap of the event loop while a model runs",
+    peerName: "a timer alone, the model in a thread of its own",
+    ours: () => longestGap(() => server.infer("product", { a: { data, shape } })),
+    peer: () => longestGap(inThread),
+  });
+  await pair({
+    ...gap,
+    name: "the same, inputs given away and outputs freed",
+    peerName: "a timer alone, the model in a thread of its own",
+    ours: () =>
+      longestGap(
+        async (given) => {
+          const outputs = await server.infer("product", { a: { data: given, shape } }, { transfer: true });
+          (outputs["c"] as { readonly data: Float32Array<ArrayBuffer> }).data.buffer.transfer(0);
+        },
+        Array.from({ length: runsOfGap }, () => data.slice()),
+      ),
+    peer: () => longestGap(inThread),
+  });
+  await thread.terminate();
   await session.release();
+}
+
+const runsOfGap = 5;
+
+/** In milliseconds, over several runs, each of which is given what was made for it before. */
+async function longestGap<Given>(
+  run: (given: Given) => Promise<unknown>,
+  given: readonly Given[] = [],
+): Promise<number> {
+  let longest = 0;
+  let last = performance.now();
+  const timer = setInterval(() => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+  }, 1);
+  for (let count = 0; count < runsOfGap; count++) await run(given[count] as Given);
+  clearInterval(timer);
+  return Math.max(longest, performance.now() - last);
 }
