@@ -13,6 +13,7 @@ import {
 import { createRouter } from "../protocol/router.ts";
 import { type ConnectionContext, HttpConnection } from "./http-connection.ts";
 import { IdleConnections } from "./idle-connections.ts";
+import { ResponseHeads } from "./response-head.ts";
 
 export interface ConnectionOptions extends ProtocolOptions {
   /** Milliseconds that a connection may be idle, also before its first request. Default 5,000. */
@@ -61,7 +62,7 @@ export function connectionListener(
   const context: ConnectionContext = {
     rules: bodyRules(resolved, server.buffers),
     idle,
-    keepAliveSeconds: Math.floor(keepAliveTimeoutMs / 1000),
+    heads: new ResponseHeads(Math.floor(keepAliveTimeoutMs / 1000)),
     answer: createRouter(server, resolved),
     isOurs: (path) => wrap === undefined && (otherwise === undefined || isOfProtocol(path)),
     handOver(socket, bytes) {

@@ -5,14 +5,13 @@ import { type BodyCollector, type BodyRules, type BodySource, collectBody } from
 import { bodyLength, type ProtocolReply, type ProtocolRequest } from "../protocol/exchange.ts";
 import type { IdleConnections, Idling } from "./idle-connections.ts";
 import { type RequestHead, RequestHeadReader } from "./request-head.ts";
-import { responseHead } from "./response-head.ts";
+import type { ResponseHeads } from "./response-head.ts";
 
 /** What all connections of a listener have in common. */
 export interface ConnectionContext {
   readonly rules: BodyRules;
   readonly idle: IdleConnections;
-  /** Seconds that clients are told a connection may be idle. */
-  readonly keepAliveSeconds: number;
+  readonly heads: ResponseHeads;
   readonly answer: (request: ProtocolRequest) => Promise<ProtocolReply>;
   /** Whether requests for a path are answered here. */
   readonly isOurs: (path: string) => boolean;
@@ -187,7 +186,7 @@ export class HttpConnection implements ProtocolRequest, BodySource, Idling {
     // A body that was not read to its end would be taken for the next request.
     const last = this.#missing > 0;
     const length = bodyLength(body);
-    const head = responseHead(status, headers, length, last ? null : this.#context.keepAliveSeconds);
+    const head = this.#context.heads.head(status, headers, length, last);
     const socket = this.#socket;
     if (method === "HEAD") socket.write(head, "latin1");
     // Text of ASCII alone is not encoded.

@@ -1,27 +1,34 @@
 import { STATUS_CODES } from "node:http";
 
-/** The head of a response with its empty line. The connection is kept for so many seconds, or closed for `null`. */
-export function responseHead(
-  status: number,
-  headers: Readonly<Record<string, string>>,
-  contentLength: number,
-  keepAliveSeconds: number | null,
-): string {
-  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
-  for (const name in headers) head += `${name}: ${headers[name]}\r\n`;
-  const connection = keepAliveSeconds === null ? "close" : `keep-alive\r\nkeep-alive: timeout=${keepAliveSeconds}`;
-  return `${head}content-length: ${contentLength}\r\ndate: ${httpDate()}\r\nconnection: ${connection}\r\n\r\n`;
-}
+/** Writes the heads of responses. What is the same in all of one second is put together once. */
+export class ResponseHeads {
+  readonly #keptFor: string;
+  #second = 0;
+  /** The last lines of a head, for a connection that goes on and for one that ends. */
+  #kept = "";
+  #closed = "";
 
-let second = 0;
-let date = "";
-
-/** In the form of RFC 9110, section 5.6.7; made once a second. */
-function httpDate(): string {
-  const now = Math.floor(Date.now() / 1000);
-  if (now !== second) {
-    second = now;
-    date = new Date(now * 1000).toUTCString();
+  /** Clients are told that a connection may be idle for so many seconds. */
+  constructor(keepAliveSeconds: number) {
+    this.#keptFor = `connection: keep-alive\r\nkeep-alive: timeout=${keepAliveSeconds}\r\n\r\n`;
   }
-  return date;
+
+  /** The head of a response with its empty line; the connection ends behind the `last` one. */
+  head(status: number, headers: Readonly<Record<string, string>>, contentLength: number, last: boolean): string {
+    this.#renew();
+    let fields = "";
+    for (const name in headers) fields += `${name}: ${headers[name]}\r\n`;
+    const end = last ? this.#closed : this.#kept;
+    return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${fields}content-length: ${contentLength}\r\n${end}`;
+  }
+
+  #renew(): void {
+    const second = Math.floor(Date.now() / 1000);
+    if (second === this.#second) return;
+    this.#second = second;
+    // In the form of RFC 9110, section 5.6.7.
+    const date = `date: ${new Date(second * 1000).toUTCString()}\r\n`;
+    this.#kept = date + this.#keptFor;
+    this.#closed = `${date}connection: close\r\n\r\n`;
+  }
 }
