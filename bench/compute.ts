@@ -2,8 +2,6 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
-import { encodeOnnx, onnxModel, onnxNode, tensorInfo } from "@ashlar/compute";
 import { createInferenceServer, type InferenceServer } from "@ashlar/compute/inference";
 import * as ort from "onnxruntime-node";
 import { type Bench, rate, type Suite } from "./harness.ts";
@@ -17,7 +15,7 @@ import {
   type Question,
   rowsOf,
 } from "./inference-child.ts";
-import type { ModelThreadData } from "./model-thread.ts";
+import type { GapWay } from "./event-loop-child.ts";
 import { hasWrk, wrk, type WrkResult } from "./wrk.ts";
 
 const milliseconds = 800;
@@ -38,6 +36,8 @@ interface Traffic {
   readonly form: "json" | "binary";
   /** Requests a second of a Poisson process; 0 for a closed loop. */
   readonly perSecond?: number;
+  /** What is asked for is latency: a client in Node keeps the cores awake, which costs wrk a wake-up for each answer. */
+  readonly latency?: true;
 }
 
 /** Something that answers requests, and tells what processor time it has used. */
@@ -110,14 +110,14 @@ class ServerProcess implements AsyncDisposable {
 async function load(
   server: Target,
   folder: string,
-  { model, rows, connections, form, perSecond = 0 }: Traffic,
+  { model, rows, connections, form, perSecond = 0, latency }: Traffic,
 ): Promise<WrkResult & { readonly clientCpuMicros: number }> {
   const file = join(folder, `${model}-${rows}-${form}`);
   const headers = await writeBody(file, model, rows, form);
   const path = `/v2/models/${model}/infer`;
   const before = await server.cpuMicros();
   const seen =
-    byWrk && perSecond === 0
+    byWrk && perSecond === 0 && latency === undefined
       ? await wrk({ port: server.port, path, connections, seconds: 1, bodyFile: file, headers })
       : await byNode(server.port, path, connections, perSecond === 0 ? milliseconds : 3000, perSecond, file, headers);
   const cpuMicros = (await server.cpuMicros()) - before;
@@ -234,7 +234,7 @@ async function overHttp({ pair, folder }: Bench): Promise<void> {
       peer: () => perCpuSecond(target),
     });
   }
-  const one = { model: "network", rows: 1, connections: 1, form: "json" } as const;
+  const one = { model: "network", rows: 1, connections: 1, form: "json", latency: true } as const;
   await pair({
     name: "HTTP, 1 row in JSON, 1 connection, p99",
     unit: "ms",
@@ -325,8 +325,8 @@ async function besidePeers({ pair, folder }: Bench): Promise<void> {
       peerName: name,
       higherIsBetter: false,
       rounds: 3,
-      ours: async () => (await load(ours, folder, traffic)).p99,
-      peer: async () => (await load(theirs, folder, traffic)).p99,
+      ours: async () => (await load(ours, folder, { ...traffic, latency: true })).p99,
+      peer: async () => (await load(theirs, folder, { ...traffic, latency: true })).p99,
     });
   }
 }
@@ -414,78 +414,33 @@ async function medianMicros(server: InferenceServer, name: string): Promise<numb
   return (times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0) * 1000;
 }
 
-/** How long the event loop stands still while a model of some 100 ms runs five times. */
+/** How long the event loop of a process stands still while a model of some 100 ms runs five times. */
 async function eventLoop({ pair }: Bench): Promise<void> {
-  const side = 1400;
-  const shape = [side, side];
-  const onnx = encodeOnnx(
-    onnxModel({
-      name: "product",
-      nodes: [onnxNode("MatMul", ["a", "a"], ["c"])],
-      inputs: [tensorInfo("a", "float32", shape)],
-      outputs: [tensorInfo("c", "float32", shape)],
-    }),
-  );
-  await using server = createInferenceServer();
-  await server.load("product", { onnx });
-  const session = await ort.InferenceSession.create(onnx, { intraOpNumThreads: 1 });
-  const thread = new Worker(new URL("./model-thread.ts", import.meta.url), {
-    workerData: { onnx, name: "a", shape } satisfies ModelThreadData,
+  const child = fork(new URL("./event-loop-child.ts", import.meta.url), {
+    execArgv: [...process.execArgv, "--expose-gc"],
   });
-  await once(thread, "message");
-  const inThread = async (): Promise<void> => {
-    thread.postMessage("run", []);
-    await once(thread, "message");
+  await once(child, "message");
+  const gap = async (way: GapWay): Promise<number> => {
+    child.send(way);
+    const [longest] = (await once(child, "message")) as [number];
+    return longest;
   };
-  const data = new Float32Array(side * side).fill(0.5);
-  const gap = { unit: "ms", higherIsBetter: false } as const;
-  await pair({
-    ...gap,
-    name: "longest gap of the event loop while a model runs",
-    peerName: "session.run on the same thread",
-    ours: () => longestGap(() => server.infer("product", { a: { data, shape } })),
-    peer: () => longestGap(() => session.run({ a: new ort.Tensor("float32", data, shape) })),
-  });
-  await pair({
-    ...gap,
-    name: "longest gap of the event loop while a model runs",
-    peerName: "a timer alone, the model in a thread of its own",
-    ours: () => longestGap(() => server.infer("product", { a: { data, shape } })),
-    peer: () => longestGap(inThread),
-  });
-  await pair({
-    ...gap,
-    name: "the same, inputs given away and outputs freed",
-    peerName: "a timer alone, the model in a thread of its own",
-    ours: () =>
-      longestGap(
-        async (given) => {
-          const outputs = await server.infer("product", { a: { data: given, shape } }, { transfer: true });
-          (outputs["c"] as { readonly data: Float32Array<ArrayBuffer> }).data.buffer.transfer(0);
-        },
-        Array.from({ length: runsOfGap }, () => data.slice()),
-      ),
-    peer: () => longestGap(inThread),
-  });
-  await thread.terminate();
-  await session.release();
-}
-
-const runsOfGap = 5;
-
-/** In milliseconds, over several runs, each of which is given what was made for it before. */
-async function longestGap<Given>(
-  run: (given: Given) => Promise<unknown>,
-  given: readonly Given[] = [],
-): Promise<number> {
-  let longest = 0;
-  let last = performance.now();
-  const timer = setInterval(() => {
-    const now = performance.now();
-    longest = Math.max(longest, now - last);
-    last = now;
-  }, 1);
-  for (let count = 0; count < runsOfGap; count++) await run(given[count] as Given);
-  clearInterval(timer);
-  return Math.max(longest, performance.now() - last);
+  const name = "longest gap of the event loop while a model runs";
+  const alone = "a timer alone, the model in a thread of its own";
+  for (const [ours, peer, ourName, peerName] of [
+    ["served", "same thread", name, "session.run on the same thread"],
+    ["served", "alone", name, alone],
+    ["given away", "alone", `${name}, inputs given away and outputs freed`, alone],
+  ] as const) {
+    await pair({
+      name: ourName,
+      unit: "ms",
+      peerName,
+      higherIsBetter: false,
+      ours: () => gap(ours),
+      peer: () => gap(peer),
+    });
+  }
+  child.disconnect();
+  await once(child, "exit");
 }
