@@ -83,6 +83,9 @@ export async function bareLoop(
   return { runs: times.length, cpuMicros: user + system, p50Micros: quantile(0.5), p99Micros: quantile(0.99) };
 }
 
+/** Eight requests of 256 rows: their answers go out together, and wake the client once. */
+const batching = { maxBatchRows: 2048 } as const;
+
 async function serve(): Promise<void> {
   const models = { network: network(), ocr: await ocrClassifier() };
   const server = createInferenceServer();
@@ -90,7 +93,7 @@ async function serve(): Promise<void> {
     network: await ort.InferenceSession.create(models.network, { intraOpNumThreads: 1 }),
     ocr: await ort.InferenceSession.create(models.ocr, { intraOpNumThreads: 1 }),
   };
-  await server.load("network", { onnx: models.network });
+  await server.load("network", { onnx: models.network, batching });
   // As many instances as a server of two cores is given; the bare loop has one thread.
   await server.load("ocr", { onnx: models.ocr, instances: 2 });
   const listener = createConnections(server.connectionListener());
@@ -124,7 +127,7 @@ async function serve(): Promise<void> {
 /** The same models in processes of their own. */
 async function serveCluster(processes: number): Promise<void> {
   const cluster = await startInferenceCluster({ processes });
-  await cluster.load("network", { onnx: network() });
+  await cluster.load("network", { onnx: network(), batching });
   await cluster.load("ocr", { onnx: await ocrClassifier() });
   const listener = createConnections({ pauseOnConnect: true }, cluster.connectionListener());
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
