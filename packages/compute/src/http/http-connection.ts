@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { freeBuffer } from "../infer/buffer-pool.ts";
 import { type BodyCollector, type BodyRules, type BodySource, collectBody } from "../protocol/body.ts";
 import { bodyLength, type ProtocolReply, type ProtocolRequest } from "../protocol/exchange.ts";
+import type { Router } from "../protocol/router.ts";
 import type { IdleConnections, Idling } from "./idle-connections.ts";
 import { type RequestHead, RequestHeadReader } from "./request-head.ts";
 import type { ResponseHeads } from "./response-head.ts";
@@ -12,7 +13,7 @@ export interface ConnectionContext {
   readonly rules: BodyRules;
   readonly idle: IdleConnections;
   readonly heads: ResponseHeads;
-  readonly answer: (request: ProtocolRequest) => Promise<ProtocolReply>;
+  readonly answer: Router;
   /** Whether requests for a path are answered here. */
   readonly isOurs: (path: string) => boolean;
   /** Takes a connection over whose next bytes are `bytes`. */

@@ -1,10 +1,10 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
 import { type BodyCollector, type BodyRules, type BodySource, collectBody } from "./body.ts";
 import { bodyLength, jsonHeaders, type ProtocolReply, type ProtocolRequest } from "./exchange.ts";
 import { bodyRules, type InternalProtocolOptions, resolveProtocolOptions } from "./options.ts";
-import { createRouter } from "./router.ts";
+import { createRouter, type Router } from "./router.ts";
 
 /**
  * The protocol as a request listener of `node:http`: `createServer(server.listener())`. It answers what the
@@ -15,13 +15,13 @@ import { createRouter } from "./router.ts";
  *
  * @throws INFERENCE_OPTION_INVALID
  */
-export function nodeListener(
-  server: WorkerInferenceServer,
-  options: InternalProtocolOptions = {},
-): (request: IncomingMessage, response: ServerResponse) => void {
+export function nodeListener(server: WorkerInferenceServer, options: InternalProtocolOptions = {}): RequestListener {
   const resolved = resolveProtocolOptions(options);
-  const rules = bodyRules(resolved, server.buffers);
-  const answer = createRouter(server, resolved);
+  return listenerOf(createRouter(server, resolved), bodyRules(resolved, server.buffers));
+}
+
+/** The listener of a router that others may use too. */
+export function listenerOf(answer: Router, rules: BodyRules): RequestListener {
   return (request, response) => {
     const exchange = new NodeExchange(request, response, rules);
     answer(exchange).then(

@@ -35,10 +35,9 @@ export interface RouterContext {
 }
 
 /** Answers requests of the protocol. What it gives never rejects: an error is an answer too. */
-export function createRouter(
-  server: WorkerInferenceServer,
-  options: ResolvedProtocolOptions,
-): (request: ProtocolRequest) => Promise<ProtocolReply> {
+export type Router = (request: ProtocolRequest) => Promise<ProtocolReply>;
+
+export function createRouter(server: WorkerInferenceServer, options: ResolvedProtocolOptions): Router {
   const context = { server, options, codec: new Codec(options, server.buffers) };
   return (request) => {
     // Nearly all requests are of this form; the others take their time.
