@@ -1,7 +1,7 @@
 import { isAshlarError } from "@ashlar/core";
 
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
-import type { Caller } from "../infer/pending-request.ts";
+import { answered, type Caller } from "../infer/pending-request.ts";
 import { prepareTensors } from "../infer/request.ts";
 import { modelConfiguration } from "../protocol/configuration.ts";
 import { inferAnswer, inferOptions } from "../protocol/infer.ts";
@@ -191,7 +191,8 @@ async function inferMessage(
     deadlineMs === undefined ? message : { ...message, deadlineMs: Math.max(0, Math.min(own, deadlineMs)) };
   const options = inferOptions(limited, caller, version);
   const model = entry.choose(options);
-  const outputs = await entry.inferOn(model, prepareTensors(model, message.inputs, null), options);
+  const inputs = prepareTensors(model, message.inputs, null);
+  const outputs = await answered((receiver) => entry.inferOn(model, inputs, options, receiver));
   return writeInferMessage(inferAnswer(model, message, outputs));
 }
 

@@ -13,6 +13,7 @@ import {
 import { createRouter } from "../protocol/router.ts";
 import { type ConnectionContext, HttpConnection } from "./http-connection.ts";
 import { IdleConnections } from "./idle-connections.ts";
+import { Outbox } from "./outbox.ts";
 import { ResponseHeads } from "./response-head.ts";
 
 export interface ConnectionOptions extends ProtocolOptions {
@@ -66,6 +67,7 @@ export function connectionListener(
     idle,
     heads: new ResponseHeads(Math.floor(keepAliveTimeoutMs / 1000)),
     answer,
+    outbox: new Outbox(),
     isOurs: (path) => wrap === undefined && (otherwise === undefined || isOfProtocol(path)),
     handOver(socket, bytes) {
       socket.unshift(bytes);

@@ -5,6 +5,7 @@ import { type BodyCollector, type BodyRules, type BodySource, collectBody } from
 import { bodyLength, type ProtocolReply, type ProtocolRequest } from "../protocol/exchange.ts";
 import type { Router } from "../protocol/router.ts";
 import type { IdleConnections, Idling } from "./idle-connections.ts";
+import type { Outbox, Sender } from "./outbox.ts";
 import { type RequestHead, RequestHeadReader } from "./request-head.ts";
 import type { ResponseHeads } from "./response-head.ts";
 
@@ -14,6 +15,7 @@ export interface ConnectionContext {
   readonly idle: IdleConnections;
   readonly heads: ResponseHeads;
   readonly answer: Router;
+  readonly outbox: Outbox;
   /** Whether requests for a path are answered here. */
   readonly isOurs: (path: string) => boolean;
   /** Takes a connection over whose next bytes are `bytes`. */
@@ -28,7 +30,7 @@ const freedBytes = 16 * 1024;
  * below ten microseconds a request costs what it allocates. Requests of the plain form are answered one after another;
  * with the first other one the connection is handed over.
  */
-export class HttpConnection implements ProtocolRequest, BodySource, Idling {
+export class HttpConnection implements ProtocolRequest, BodySource, Idling, Sender {
   readonly ownsPieces = true;
   turns = 0;
   readonly #socket: Socket;
@@ -38,6 +40,8 @@ export class HttpConnection implements ProtocolRequest, BodySource, Idling {
   #state: "open" | "closing" | "left" = "open";
   /** Of the request under way; `null` between two. */
   #head: RequestHead | null = null;
+  /** Its answer, until it is sent. */
+  #reply: ProtocolReply | null = null;
   /** The piece that holds the head and the whole body. */
   #piece: Buffer | null = null;
   /** Of a body in several pieces, before anybody asks for it. */
@@ -156,7 +160,7 @@ export class HttpConnection implements ProtocolRequest, BodySource, Idling {
     if (this.#missing === 0) this.#piece = piece;
     else if (piece.byteLength > head.byteLength) this.#pieces.push(piece.subarray(head.byteLength));
     if (end < piece.byteLength) this.#keep(piece.subarray(end));
-    this.#context.answer(this).then(this.#send, this.#onFailure);
+    this.#context.answer(this, this.#respond);
   }
 
   /** A piece of the body; what lies behind its end is the next request's. */
@@ -181,12 +185,21 @@ export class HttpConnection implements ProtocolRequest, BodySource, Idling {
     this.#socket.pause();
   }
 
-  readonly #send = ({ status, headers, body }: ProtocolReply): void => {
-    if (this.#state === "left" || this.#head === null) return;
+  readonly #respond = (reply: ProtocolReply): void => {
+    this.#reply = reply;
+    this.#context.outbox.add(this);
+  };
+
+  /** What the outbox calls. */
+  send(): void {
+    const reply = this.#reply;
+    this.#reply = null;
+    if (this.#state === "left" || this.#head === null || reply === null) return;
+    const { status, headers, body } = reply;
     const { method } = this.#head;
     // A body that was not read to its end would be taken for the next request.
     const last = this.#missing > 0;
-    const length = bodyLength(body);
+    const length = bodyLength(reply);
     const head = this.#context.heads.head(status, headers, length, last);
     const socket = this.#socket;
     if (method === "HEAD") socket.write(head, "latin1");
@@ -201,9 +214,7 @@ export class HttpConnection implements ProtocolRequest, BodySource, Idling {
     this.#finish();
     if (last) this.#end();
     else if (!socket.writableNeedDrain) this.#next();
-  };
-
-  readonly #onFailure = (): void => void this.#socket.destroy();
+  }
 
   #finish(): void {
     this.turns = 0;

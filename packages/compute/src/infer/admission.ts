@@ -2,7 +2,7 @@ import type { Clock } from "@ashlar/core";
 
 import { computeError } from "../errors.ts";
 import type { QueueLevel } from "./model-settings.ts";
-import { type InternalRequestOptions, PendingRequest } from "./pending-request.ts";
+import { type InternalRequestOptions, PendingRequest, type Receiver } from "./pending-request.ts";
 import { RequestQueue } from "./queue.ts";
 import type { PreparedInputs } from "./request.ts";
 import type { ResolvedSettings } from "./settings.ts";
@@ -33,13 +33,12 @@ export class Admission {
   }
 
   /** Queues a checked request that was accepted at `now`. @throws INFERENCE_QUEUE_FULL */
-  admit(inputs: PreparedInputs, options: InternalRequestOptions, now: number): PendingRequest {
+  admit(inputs: PreparedInputs, options: InternalRequestOptions, now: number, receiver: Receiver): void {
     const priority = options.priority ?? this.#init.policy.defaultPriority ?? 5;
     this.#requireRoom(priority);
-    const request = new PendingRequest(inputs, priority, now, this.#onSettled);
+    const request = new PendingRequest(inputs, priority, now, receiver, this.#onSettled);
     this.queue.add(request);
     this.#arm(request, options);
-    return request;
   }
 
   /** To be called when what could be run at once has been taken. */

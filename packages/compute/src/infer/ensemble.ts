@@ -1,7 +1,14 @@
 import { computeError } from "../errors.ts";
 import { invalidOption } from "./options.ts";
 import type { EnsembleOptions } from "./model-settings.ts";
-import { checkRequestOptions, type InternalRequestOptions, type Outputs } from "./pending-request.ts";
+import {
+  answered,
+  checkRequestOptions,
+  deliver,
+  type InternalRequestOptions,
+  type Outputs,
+  type Receiver,
+} from "./pending-request.ts";
 import { type PreparedInputs, prepareInputs } from "./request.ts";
 import type { ExecutionKind } from "./runner.ts";
 import type { Servable } from "./servable.ts";
@@ -69,14 +76,14 @@ export class Ensemble implements Servable {
     }
   }
 
-  submit(inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs> {
+  submit(inputs: PreparedInputs, options: InternalRequestOptions, receiver: Receiver): void {
     checkRequestOptions(options);
     if (this.#closed) throw computeError("MODEL_UNAVAILABLE", { model: this.name, reason: "it is being unloaded" });
     const answer = this.#answer(inputs, options);
     this.#running.add(answer);
     const forget = (): void => void this.#running.delete(answer);
     answer.then(forget, forget);
-    return answer;
+    deliver(answer, receiver);
   }
 
   async drain(): Promise<void> {
@@ -120,7 +127,8 @@ export class Ensemble implements Servable {
         return left === 0;
       });
       const prepared = prepareInputs(target, Object.fromEntries(named), owned.every(Boolean));
-      const results = await target.submit(prepared, this.#remaining(options, began));
+      const remaining = this.#remaining(options, began);
+      const results = await answered((receiver) => target.submit(prepared, remaining, receiver));
       for (const [output, name] of Object.entries(step.outputs)) tensors.set(name, results[output] as Tensor);
     };
 

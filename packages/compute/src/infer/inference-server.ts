@@ -20,7 +20,7 @@ import { prometheusMetrics } from "./metrics.ts";
 import { ModelEntry, type Route } from "./model-entry.ts";
 import type { ModelSettings } from "./model-settings.ts";
 import { type InferenceServerOptions, requirePositiveInteger } from "./options.ts";
-import type { InternalRequestOptions, Outputs } from "./pending-request.ts";
+import { answered, type InternalRequestOptions, type Outputs } from "./pending-request.ts";
 import { bytesOf, type InferenceInputs, prepareInputs } from "./request.ts";
 import { onnxRuntimePackage } from "./runtime.ts";
 import type { Servable } from "./servable.ts";
@@ -183,18 +183,17 @@ export class WorkerInferenceServer implements InferenceServer {
     return this.inferOwned(name, inputs, options, options.transfer === true);
   }
 
-  /** With `owned` the buffers of the inputs may be given away. Without `async`, which costs a promise more. */
+  /** With `owned` the buffers of the inputs may be given away. Without `async`, which costs promises more. */
   inferOwned(name: string, inputs: InferenceInputs, options: InferOptions, owned: boolean): Promise<Outputs> {
-    const infer = (entry: ModelEntry): Promise<Outputs> => {
-      const model = entry.choose(options);
-      return entry.inferOn(model, prepareInputs(model, inputs, owned), options);
-    };
-    try {
+    return answered((receiver) => {
+      const infer = (entry: ModelEntry): void => {
+        const model = entry.choose(options);
+        entry.inferOn(model, prepareInputs(model, inputs, owned), options, receiver);
+      };
       const opening = this.open(name, options, this.#entries.has(name) ? 0 : bytesOf(inputs));
-      return opening instanceof Promise ? opening.then(infer) : infer(opening);
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+      if (opening instanceof Promise) opening.then(infer).catch((error: Error) => receiver.fail(error));
+      else infer(opening);
+    });
   }
 
   /**

@@ -1,5 +1,5 @@
 import { computeError } from "../errors.ts";
-import type { InternalRequestOptions, Outputs } from "./pending-request.ts";
+import { answered, deliver, type InternalRequestOptions, type Receiver } from "./pending-request.ts";
 import { invalidOption } from "./options.ts";
 import type { PreparedInputs } from "./request.ts";
 import { SequenceModel } from "./sequence.ts";
@@ -130,14 +130,20 @@ export class ModelEntry {
   }
 
   /** Sends a request to the version that was chosen, and a copy to the one that is compared. */
-  inferOn(model: Servable, prepared: PreparedInputs, options: InferOptions & InternalRequestOptions): Promise<Outputs> {
+  inferOn(
+    model: Servable,
+    prepared: PreparedInputs,
+    options: InferOptions & InternalRequestOptions,
+    receiver: Receiver,
+  ): void {
     const shadow = this.#shadow;
     if (shadow === null || options.version !== undefined || options.sequence !== undefined || !shadow.wants()) {
-      return model.submit(prepared, options);
+      model.submit(prepared, options, receiver);
+      return;
     }
     const copy = copyInputs(prepared);
-    const answer = model.submit(prepared, options);
+    const answer = answered((direct) => model.submit(prepared, options, direct));
     void shadow.mirror(copy, answer);
-    return answer;
+    deliver(answer, receiver);
   }
 }

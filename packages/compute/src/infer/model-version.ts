@@ -7,12 +7,14 @@ import type { BatchLayout } from "./batch-layout.ts";
 import { type BatchPlan, planBatch } from "./batcher.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import type { FairShare } from "./fair-share.ts";
+import { Gathering } from "./gathering.ts";
 import { LatencyController } from "./latency-target.ts";
 import {
   checkRequestOptions,
   type InternalRequestOptions,
   type Outputs,
   type PendingRequest,
+  type Receiver,
 } from "./pending-request.ts";
 import type { RequestQueue } from "./queue.ts";
 import type { PreparedInputs } from "./request.ts";
@@ -67,6 +69,7 @@ export class ModelVersion implements Servable {
   /** Turns of the fair share that were asked for and not given yet. */
   #turns = 0;
   #dispatchPlanned = false;
+  readonly #gathering: Gathering = new Gathering();
   /** The last batch was one request: whoever comes next is likely alone too, and does not wait for others. */
   #lone = true;
   #slowRuns = 0;
@@ -126,29 +129,33 @@ export class ModelVersion implements Servable {
    * @throws INFERENCE_QUEUE_FULL, INFERENCE_DEADLINE_EXCEEDED, INFERENCE_INSTANCE_CRASHED, INFERENCE_FAILED,
    * INFERENCE_RUN_TIMEOUT, MODEL_UNAVAILABLE, or the signal's reason
    */
-  submit(inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs> {
+  submit(inputs: PreparedInputs, options: InternalRequestOptions, receiver: Receiver): void {
     checkRequestOptions(options);
-    if (this.#cache === null) return this.#enqueue(inputs, options);
-    return this.#cached(this.#cache, inputs, options);
+    if (this.#cache === null) this.#enqueue(inputs, options, receiver);
+    else this.#lookUp(this.#cache, inputs, options, receiver);
   }
 
-  async #cached(cache: ResponseCache, inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs> {
+  #lookUp(cache: ResponseCache, inputs: PreparedInputs, options: InternalRequestOptions, receiver: Receiver): void {
     const key = cache.keyOf(inputs);
     const known = cache.get(key);
     this.#init.statistics.looked(known !== undefined);
-    if (known !== undefined) return known;
-    const outputs = await this.#enqueue(inputs, options);
-    cache.set(key, outputs);
-    return outputs;
+    if (known !== undefined) {
+      receiver.succeed(known);
+      return;
+    }
+    const succeed = (outputs: Outputs): void => {
+      cache.set(key, outputs);
+      receiver.succeed(outputs);
+    };
+    this.#enqueue(inputs, options, { succeed, fail: (error) => receiver.fail(error) });
   }
 
-  #enqueue(inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs> {
+  #enqueue(inputs: PreparedInputs, options: InternalRequestOptions, receiver: Receiver): void {
     if (this.#pool.lost) throw this.#unavailable();
     const now = this.#init.clock.monotonic();
-    const request = this.#admission.admit(inputs, options, now);
+    this.#admission.admit(inputs, options, now, receiver);
     this.#latency?.observeArrival(now);
     this.#planDispatch();
-    return request.answer;
   }
 
   drain(): Promise<void> {
@@ -190,6 +197,11 @@ export class ModelVersion implements Servable {
   }
 
   readonly #onDispatch = (): void => {
+    const joins = this.layout !== null && !this.#lone && this.#pool.kind === "inline";
+    if (joins && this.#gathering.goesOn(this.#queue, this.maxBatchRows)) {
+      setImmediate(this.#onDispatch);
+      return;
+    }
     this.#dispatchPlanned = false;
     this.#dispatch();
     this.#admission.followThoseThatWait();
@@ -293,7 +305,11 @@ export class ModelVersion implements Servable {
     if (!this.#isGuarded(runner)) this.#pool.release(runner);
     if (shared) this.#init.share.finished(this, computeMicros);
     this.#moveWhenSlow(runner, computeMicros);
-    if (this.#queue.size > 0) this.#dispatch();
+    if (this.#queue.size > 0) {
+      // Inline a turn of the event loop is no loss, and brings those who have just been answered.
+      if (runner.kind === "inline") this.#planDispatch();
+      else this.#dispatch();
+    }
     this.#settleDrain();
   }
 

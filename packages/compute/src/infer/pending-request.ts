@@ -27,6 +27,25 @@ export interface InternalRequestOptions extends RequestOptions {
   readonly caller?: Caller;
 }
 
+/** Takes the answer of a request: one of the two is called, once. Neither throws. */
+export interface Receiver {
+  succeed(outputs: Outputs): void;
+  fail(error: Error): void;
+}
+
+/** Gives a receiver away; what it gets as a promise. */
+export function answered(submit: (receiver: Receiver) => void): Promise<Outputs> {
+  return new Promise((succeed, fail) => submit({ succeed, fail }));
+}
+
+/** Passes an answer on. */
+export function deliver(answer: Promise<Outputs>, receiver: Receiver): void {
+  answer.then(
+    (outputs) => receiver.succeed(outputs),
+    (error: unknown) => receiver.fail(error as Error),
+  );
+}
+
 /** @throws INFERENCE_OPTION_INVALID */
 export function checkRequestOptions({ priority, deadlineMs }: RequestOptions): void {
   if (priority !== undefined && (!Number.isInteger(priority) || priority < 1 || priority > 9)) {
@@ -37,7 +56,7 @@ export function checkRequestOptions({ priority, deadlineMs }: RequestOptions): v
   }
 }
 
-/** An accepted request with the promise of its answer. It is settled once: by its answer, an error, time, or abort. */
+/** An accepted request and who waits for its answer. It is settled once: by its answer, an error, time, or abort. */
 export class PendingRequest implements PreparedInputs {
   readonly tensors: readonly Tensor[];
   readonly rows: number;
@@ -47,7 +66,6 @@ export class PendingRequest implements PreparedInputs {
   readonly priority: number;
   /** Monotonic milliseconds. */
   readonly acceptedAt: number;
-  readonly answer: Promise<Outputs>;
   /** True once its time in the queue was over and it lets the others go first. */
   overdue = false;
   /** Asked for its signal when the request has to wait. */
@@ -55,8 +73,7 @@ export class PendingRequest implements PreparedInputs {
   /** True once it has left the queue to be run. */
   taken = false;
   #settled = false;
-  #resolve!: (outputs: Outputs) => void;
-  #reject!: (error: Error) => void;
+  readonly #receiver: Receiver;
   #signal: AbortSignal | undefined;
   #onAbort: (() => void) | undefined;
   #onSettled: ((request: PendingRequest, failed: boolean) => void) | null;
@@ -67,6 +84,7 @@ export class PendingRequest implements PreparedInputs {
     inputs: PreparedInputs,
     priority: number,
     acceptedAt: number,
+    receiver: Receiver,
     onSettled: (request: PendingRequest, failed: boolean) => void,
   ) {
     this.tensors = inputs.tensors;
@@ -76,11 +94,8 @@ export class PendingRequest implements PreparedInputs {
     this.body = inputs.body ?? null;
     this.priority = priority;
     this.acceptedAt = acceptedAt;
+    this.#receiver = receiver;
     this.#onSettled = onSettled;
-    this.answer = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
   }
 
   get settled(): boolean {
@@ -97,14 +112,14 @@ export class PendingRequest implements PreparedInputs {
   succeed(outputs: Outputs): boolean {
     if (this.#settled) return false;
     this.#settle(false);
-    this.#resolve(outputs);
+    this.#receiver.succeed(outputs);
     return true;
   }
 
   fail(error: Error): void {
     if (this.#settled) return;
     this.#settle(true);
-    this.#reject(error);
+    this.#receiver.fail(error);
   }
 
   /** Listens to the caller's signal; an aborted one fails the request at once. */

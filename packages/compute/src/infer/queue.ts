@@ -15,10 +15,16 @@ export interface Queued {
  */
 export class RequestQueue<Request extends Queued> {
   #waiting: Request[] = [];
+  #rows = 0;
   readonly #byPriority = new Float64Array(10);
 
   get size(): number {
     return this.#waiting.length;
+  }
+
+  /** Of all requests that wait. */
+  get rows(): number {
+    return this.#rows;
   }
 
   get first(): Request | undefined {
@@ -86,10 +92,12 @@ export class RequestQueue<Request extends Queued> {
     const all = this.#waiting;
     this.#waiting = [];
     this.#byPriority.fill(0);
+    this.#rows = 0;
     return all;
   }
 
-  #count({ priority }: Request, by: number): void {
+  #count({ priority, rows }: Request, by: 1 | -1): void {
+    this.#rows += by * rows;
     this.#byPriority[priority] = (this.#byPriority[priority] ?? 0) + by;
   }
 }

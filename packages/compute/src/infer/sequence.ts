@@ -4,7 +4,7 @@ import { computeError } from "../errors.ts";
 import type { ModelVersion } from "./model-version.ts";
 import type { SequenceOptions } from "./model-settings.ts";
 import { invalidOption } from "./options.ts";
-import type { InternalRequestOptions, Outputs } from "./pending-request.ts";
+import { answered, deliver, type InternalRequestOptions, type Outputs, type Receiver } from "./pending-request.ts";
 import { type PreparedInputs, prepareInputs } from "./request.ts";
 import type { ExecutionKind } from "./runner.ts";
 import type { Servable } from "./servable.ts";
@@ -101,7 +101,8 @@ export class SequenceModel implements Servable {
   submit(
     inputs: PreparedInputs,
     options: InternalRequestOptions & { readonly sequence?: SequencePosition },
-  ): Promise<Outputs> {
+    receiver: Receiver,
+  ): void {
     const { sequence: position, ...rest } = options;
     if (position === undefined) throw this.#invalid("", "no sequence is named", "each request of it belongs to one");
     const sequence = this.#open(position);
@@ -109,7 +110,7 @@ export class SequenceModel implements Servable {
     const turn = sequence.tail.then(() => this.#run(sequence, inputs, rest));
     // A failed request leaves the state as it was before it.
     sequence.tail = turn.catch(() => {}).finally(() => this.#close(position, sequence));
-    return turn;
+    deliver(turn, receiver);
   }
 
   #open({ id, start }: SequencePosition): Sequence {
@@ -138,7 +139,7 @@ export class SequenceModel implements Servable {
     (options.signal ?? options.caller?.signal)?.throwIfAborted();
     const named = this.signature.inputs.map(({ name }, index) => [name, inputs.tensors[index] as Tensor] as const);
     const prepared = prepareInputs(this.#model, { ...Object.fromEntries(named), ...sequence.states });
-    const results = await this.#model.submit(prepared, options);
+    const results = await answered((receiver) => this.#model.submit(prepared, options, receiver));
     const outputs: Outputs = {};
     for (const { name } of this.signature.outputs) outputs[name] = results[name] as Outputs[string];
     sequence.states = Object.fromEntries(

@@ -1,4 +1,4 @@
-import type { InternalRequestOptions, Outputs } from "./pending-request.ts";
+import type { InternalRequestOptions, Receiver } from "./pending-request.ts";
 import type { PreparedInputs, RequestTarget } from "./request.ts";
 import type { EnsembleOptions } from "./model-settings.ts";
 import type { ExecutionKind } from "./runner.ts";
@@ -15,7 +15,8 @@ export interface Servable extends RequestTarget {
   readonly ensemble: EnsembleOptions | null;
   /** Requests that wait. */
   readonly queued: number;
-  submit(inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs>;
+  /** Throws what is wrong at once; what comes of the request later goes to the receiver. */
+  submit(inputs: PreparedInputs, options: InternalRequestOptions, receiver: Receiver): void;
   /** Answers everything that was accepted, then ends. */
   drain(): Promise<void>;
   /** Refuses what waits, lets the batches that run finish, then ends. */

@@ -1,4 +1,4 @@
-import type { Outputs } from "./pending-request.ts";
+import { answered, type Outputs } from "./pending-request.ts";
 import type { PreparedInputs } from "./request.ts";
 import type { Servable } from "./servable.ts";
 import type { NumericTensorData, Tensor, TypedTensor } from "./tensor.ts";
@@ -71,7 +71,7 @@ export class Shadow {
     try {
       const [expected, given] = await Promise.allSettled([
         answer,
-        Promise.resolve().then(() => this.target.submit(inputs, { priority: 9 })),
+        answered((receiver) => this.target.submit(inputs, { priority: 9 }, receiver)),
       ]);
       if (given.status === "rejected") {
         this.#failures++;

@@ -21,11 +21,13 @@ export interface ProtocolReply {
   readonly headers: Readonly<Record<string, string>>;
   /** Several pieces where they are large: then nobody has to copy them. */
   readonly body: string | Uint8Array<ArrayBuffer> | readonly Uint8Array<ArrayBuffer>[];
+  /** The body is text of ASCII alone, whose bytes nobody has to count. */
+  readonly ascii?: boolean;
 }
 
 /** In bytes. */
-export function bodyLength(body: ProtocolReply["body"]): number {
-  if (typeof body === "string") return Buffer.byteLength(body);
+export function bodyLength({ body, ascii }: ProtocolReply): number {
+  if (typeof body === "string") return ascii === true ? body.length : Buffer.byteLength(body);
   if (body instanceof Uint8Array) return body.byteLength;
   return body.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
@@ -42,8 +44,8 @@ export function jsonReply(value: unknown, status = 200): ProtocolReply {
 }
 
 /** JSON that is text already. */
-export function jsonTextReply(body: string): ProtocolReply {
-  return { status: 200, headers: jsonHeaders, body };
+export function jsonTextReply(body: string, ascii = false): ProtocolReply {
+  return { status: 200, headers: jsonHeaders, body, ascii };
 }
 
 /** `{ "error": message }` with the status of the error; a client is told when it is worth trying again. */

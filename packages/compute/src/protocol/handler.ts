@@ -2,7 +2,7 @@ import type { WorkerInferenceServer } from "../infer/inference-server.ts";
 import { wholeBody } from "./exchange.ts";
 import { fromFetch } from "./fetch-request.ts";
 import { bodyRules, type ProtocolOptions, resolveProtocolOptions } from "./options.ts";
-import { createRouter } from "./router.ts";
+import { createRouter, replyOf } from "./router.ts";
 
 /**
  * The Open Inference Protocol v2 over HTTP with Triton's extensions, as a fetch-shaped handler. A client that goes away
@@ -22,7 +22,7 @@ export function createProtocolHandler(
   const rules = bodyRules(resolved, server.buffers);
   const answer = createRouter(server, resolved);
   return async (request) => {
-    const reply = await answer(fromFetch(request, rules));
+    const reply = await replyOf(answer, fromFetch(request, rules));
     const { status, headers } = reply;
     return new Response(request.method === "HEAD" ? null : wholeBody(reply), { status, headers });
   };

@@ -5,6 +5,7 @@ import { writeBinaryData } from "./binary-data.ts";
 import { datatypeOf } from "./datatypes.ts";
 import { jsonTextReply, type ProtocolReply } from "./exchange.ts";
 import type { RequestedOutput } from "./infer-request.ts";
+import { quote } from "./json.ts";
 import { writeJsonData } from "./json-data.ts";
 
 export interface InferAnswer {
@@ -23,20 +24,24 @@ export interface InferAnswer {
 export function writeInferResponse(answer: InferAnswer): ProtocolReply {
   const binary: Uint8Array<ArrayBuffer>[] = [];
   let binaryBytes = 0;
+  let ascii = true;
   const outputs = answer.requested.map(({ name, binary: asBinary }) => {
     const tensor = answer.outputs[name] as TypedTensor;
     const datatype = datatypeOf(tensor.type);
-    const head = `"name":${JSON.stringify(name)},"shape":[${tensor.shape.join(",")}],"datatype":"${datatype}"`;
-    if (!asBinary) return `{${head},"data":${writeJsonData(name, datatype, tensor.data)}}`;
+    const head = `"name":${quote(name)},"shape":[${tensor.shape.join(",")}],"datatype":"${datatype}"`;
+    if (!asBinary) {
+      if (datatype === "BYTES") ascii = false;
+      return `{${head},"data":${writeJsonData(name, datatype, tensor.data)}}`;
+    }
     const bytes = writeBinaryData(datatype, tensor.data);
     binary.push(bytes);
     binaryBytes += bytes.byteLength;
     return `{${head},"parameters":{"binary_data_size":${bytes.byteLength}}}`;
   });
-  const id = answer.id === null ? "" : `"id":${JSON.stringify(answer.id)},`;
-  const names = `"model_name":${JSON.stringify(answer.model)},"model_version":${JSON.stringify(answer.version)}`;
+  const id = answer.id === null ? "" : `"id":${quote(answer.id)},`;
+  const names = `"model_name":${quote(answer.model)},"model_version":${quote(answer.version)}`;
   const json = `{${names},${id}"outputs":[${outputs.join(",")}]}`;
-  if (binary.length === 0) return jsonTextReply(json);
+  if (binary.length === 0) return jsonTextReply(json, ascii);
 
   const header = utf8.encode(json);
   const pieces = [header, ...binary];

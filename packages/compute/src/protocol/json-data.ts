@@ -103,8 +103,9 @@ export function writeJsonData(name: string, datatype: Datatype, data: TensorData
   if (datatype === "FP16") throw unsupported(`The output "${name}" is FP16, and JSON for it`);
   if (datatype === "BOOL") return `[${Array.from(data as Uint8Array, (value) => value !== 0).join(",")}]`;
   if (datatype === "FP32" || datatype === "FP64") {
-    const bad = (data as Float32Array).find((value) => !Number.isFinite(value));
-    if (bad !== undefined) throw unsupported(`The output "${name}" holds ${bad}, and JSON for it`);
+    for (const value of data as Float32Array) {
+      if (!Number.isFinite(value)) throw unsupported(`The output "${name}" holds ${value}, and JSON for it`);
+    }
   }
   return `[${(data as Float32Array).join(",")}]`;
 }

@@ -3,7 +3,7 @@ import { computeError } from "../errors.ts";
 import { collectBody } from "./body.ts";
 import { wholeBody } from "./exchange.ts";
 import { bodyRules, type ProtocolOptions, resolveProtocolOptions } from "./options.ts";
-import { createRouter } from "./router.ts";
+import { createRouter, replyOf } from "./router.ts";
 
 /** The part of an event of payload format 2.0 that is read: API Gateway HTTP APIs and function URLs send it. */
 export interface LambdaEvent {
@@ -41,7 +41,7 @@ export function lambdaHandler(server: WorkerInferenceServer, options: ProtocolOp
     const headers = lowerCased(event.headers ?? {});
     const bytes = Buffer.from(event.body ?? "", event.isBase64Encoded === true ? "base64" : "utf8");
     const deadline = deadlineOf(event, context?.getRemainingTimeInMillis?.());
-    const reply = await answer({
+    const reply = await replyOf(answer, {
       method: event.requestContext.http.method,
       path: event.rawPath,
       header: (name) => headers.get(name),

@@ -4,7 +4,7 @@ import type { WorkerInferenceServer } from "../infer/inference-server.ts";
 import { type BodyCollector, type BodyRules, type BodySource, collectBody } from "./body.ts";
 import { bodyLength, jsonHeaders, type ProtocolReply, type ProtocolRequest } from "./exchange.ts";
 import { bodyRules, type InternalProtocolOptions, resolveProtocolOptions } from "./options.ts";
-import { createRouter, type Router } from "./router.ts";
+import { createRouter, replyOf, type Router } from "./router.ts";
 
 /**
  * The protocol as a request listener of `node:http`: `createServer(server.listener())`. It answers what the
@@ -24,7 +24,8 @@ export function nodeListener(server: WorkerInferenceServer, options: InternalPro
 export function listenerOf(answer: Router, rules: BodyRules): RequestListener {
   return (request, response) => {
     const exchange = new NodeExchange(request, response, rules);
-    answer(exchange).then(
+    // By a promise, so that what follows the response runs in the asynchronous context of its request.
+    replyOf(answer, exchange).then(
       (reply) => exchange.send(reply),
       () => response.destroy(),
     );
@@ -93,10 +94,11 @@ class NodeExchange implements ProtocolRequest, BodySource {
     this.#request.removeAllListeners("data").removeAllListeners("end").resume();
   }
 
-  send({ status, headers, body }: ProtocolReply): void {
+  send(reply: ProtocolReply): void {
+    const { status, headers, body } = reply;
     const response = this.#response;
     if (response.destroyed) return;
-    const length = bodyLength(body);
+    const length = bodyLength(reply);
     // `node:http` writes a list as it stands, and looks each name of an object up.
     const list = headers === jsonHeaders ? ["Content-Type", "application/json"] : Object.entries(headers).flat();
     list.push("Content-Length", String(length));

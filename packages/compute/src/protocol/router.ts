@@ -34,17 +34,22 @@ export interface RouterContext {
   readonly codec: Codec;
 }
 
-/** Answers requests of the protocol. What it gives never rejects: an error is an answer too. */
-export type Router = (request: ProtocolRequest) => Promise<ProtocolReply>;
+/** Answers requests of the protocol, each once: an error is an answer too. */
+export type Router = (request: ProtocolRequest, respond: (reply: ProtocolReply) => void) => void;
 
 export function createRouter(server: WorkerInferenceServer, options: ResolvedProtocolOptions): Router {
   const context = { server, options, codec: new Codec(options, server.buffers) };
-  return (request) => {
+  return (request, respond) => {
     // Nearly all requests are of this form; the others take their time.
     const plain = request.method === "POST" ? /^\/v2\/models\/([\w.-]+)\/infer$/.exec(request.path)?.[1] : undefined;
-    const reply = plain === undefined ? route(context, request) : answerInfer(context, request, plain, undefined);
-    return reply.catch(errorReply);
+    if (plain === undefined) void route(context, request).catch(errorReply).then(respond);
+    else answerInfer(context, request, { name: plain, version: undefined }, respond);
   };
+}
+
+/** The answer as a promise, which never rejects. */
+export function replyOf(answer: Router, request: ProtocolRequest): Promise<ProtocolReply> {
+  return new Promise((respond) => answer(request, respond));
 }
 
 async function route(context: RouterContext, request: ProtocolRequest): Promise<ProtocolReply> {
@@ -91,7 +96,9 @@ async function routeModel(
   const version = versioned ? decode(parts[5] ?? "") : undefined;
   const action = parts.slice(versioned ? 6 : 4).join("/");
   if (request.method === "POST") {
-    if (action === "infer") return answerInfer(context, request, model, version);
+    if (action === "infer") {
+      return new Promise((respond) => answerInfer(context, request, { name: model, version }, respond));
+    }
     if (action === "generate" || action === "generate_stream") {
       return answerGenerate(context, request, model, version, action === "generate_stream");
     }

@@ -11,7 +11,7 @@ import { deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { scale } from "../../test/onnx-models.ts";
+import { identityOf, scale } from "../../test/onnx-models.ts";
 import { createInferenceServer, type InferenceServer } from "../infer/index.ts";
 import type { ProtocolOptions } from "./options.ts";
 
@@ -42,6 +42,7 @@ async function listen(listener: Listener): Promise<number> {
 beforeAll(async () => {
   server = createInferenceServer();
   await server.load("scale", { onnx: scale(2), version: "7" });
+  await server.load("words", { onnx: identityOf(8) });
   await server.load("wide", { onnx: scale(3), batching: { maxBatchRows: 200_000 } });
   await server.load("held", { onnx: scale(2), batching: { maxDelayMs: 60_000 } });
   for (const way of everyWay) {
@@ -102,6 +103,22 @@ describe.each(everyWay)("as %s", (way) => {
       const served = await fetch(`http://127.0.0.1:${portOf(way)}${path}`, init);
       expect([served.status, await served.text()]).toEqual([direct.status, await direct.text()]);
       expect(served.headers.get("content-type")).toBe(direct.headers.get("content-type"));
+    }
+  });
+
+  test("letters of any language come back whole, and with the length that they have", async () => {
+    const id = 'Grüße \u007f \ud83d\ude00 \u2028 "\\ \n';
+    const words = { name: "x", datatype: "BYTES", shape: [1, 2], data: ["straße", "漢字"] };
+    for (const [model, sent] of [
+      ["scale", input],
+      ["words", words],
+    ] as const) {
+      const answer = await post(model, JSON.stringify({ id, inputs: [sent] }));
+      const bytes = Buffer.from(await answer.arrayBuffer());
+      expect(Number(answer.headers.get("content-length"))).toBe(bytes.byteLength);
+      const { model_name: name, id: given, outputs } = JSON.parse(bytes.toString());
+      expect([name, given]).toEqual([model, id]);
+      if (model === "words") expect(outputs[0].data).toEqual(words.data);
     }
   });
 
