@@ -319,18 +319,22 @@ export class ModelVersion implements Servable {
     const options = { copies: runner.copies, repeatable: hedgeAfterMs !== null, buffers };
     if (this.#isGuarded(runner)) {
       const join = (): readonly Tensor[] => joinRequests(this.signature, this.layout, batch, options);
-      return runGuarded({ model: this.name, pool: this.#pool, clock, hedgeAfterMs, runTimeoutMs }, runner, join);
+      const onSpent = (inputs: readonly Tensor[]): void => this.#giveBack(inputs, batch);
+      const limits = { hedgeAfterMs, runTimeoutMs, onSpent };
+      return runGuarded({ model: this.name, pool: this.#pool, clock, ...limits }, runner, join);
     }
     const inputs = joinRequests(this.signature, this.layout, batch, options);
     const result = runner.run(inputs);
-    return inputs === batch[0]?.tensors ? result : this.#returning(result, inputs);
+    if (inputs === batch[0]?.tensors) return result;
+    return result.then((done) => {
+      this.#giveBack(inputs, batch);
+      return done;
+    });
   }
 
-  /** Gives the buffers of joined inputs back after their run. */
-  async #returning(running: Promise<RunResult>, inputs: readonly Tensor[]): Promise<RunResult> {
-    const result = await running;
-    giveBack(inputs, this.#init.buffers);
-    return result;
+  /** Gives the buffers of joined inputs back after their run; those of a lone request are its own. */
+  #giveBack(inputs: readonly Tensor[], [first]: readonly PendingRequest[]): void {
+    if (inputs !== first?.tensors) giveBack(inputs, this.#init.buffers);
   }
 
   /** Then the guard gives the instance back. */

@@ -11,6 +11,8 @@ export interface RunGuard {
   readonly clock: Clock;
   readonly hedgeAfterMs: number | null;
   readonly runTimeoutMs: number | null;
+  /** Takes the inputs of a run back when it has come to its end. */
+  readonly onSpent: (inputs: readonly Tensor[]) => void;
 }
 
 /**
@@ -47,7 +49,7 @@ async function hedge(
 }
 
 async function runLimited(
-  { model, clock, pool, runTimeoutMs }: RunGuard,
+  { model, clock, pool, runTimeoutMs, onSpent }: RunGuard,
   runner: Runner,
   inputs: readonly Tensor[],
 ): Promise<RunResult> {
@@ -59,7 +61,9 @@ async function runLimited(
   };
   if (runTimeoutMs !== null) clock.sleep(runTimeoutMs, { signal: ended.signal }).then(giveUp, () => {});
   try {
-    return await runner.run(inputs);
+    const result = await runner.run(inputs);
+    onSpent(inputs);
+    return result;
   } catch (error) {
     if (!timedOut || runTimeoutMs === null) throw error;
     throw computeError("INFERENCE_RUN_TIMEOUT", { model, runTimeoutMs }, { cause: error });

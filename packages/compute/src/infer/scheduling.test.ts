@@ -2,6 +2,7 @@ import { manualClock } from "@ashlar/core/memory";
 import { afterEach, describe, expect, test } from "vitest";
 
 import { loop, product, scale, square } from "../../test/onnx-models.ts";
+import type { WorkerInferenceServer } from "./inference-server.ts";
 import { createInferenceServer, type InferenceServer, type InferenceServerOptions } from "./index.ts";
 
 let server: InferenceServer;
@@ -122,6 +123,19 @@ describe("sharing", () => {
     expect(firstHalf).toBeGreaterThan(0);
     expect(order.length).toBe(8);
   });
+
+  test.each([{}, { runTimeoutMs: 60_000 }, { hedgeAfterMs: 60_000 }])(
+    "the buffers of a joined batch are used again, under %j too",
+    async (guard) => {
+      const options = { execution: "worker", batching: { maxBatchRows: 8000 }, ...guard } as const;
+      await serve().load("scale", { onnx: scale(2), ...options });
+      const { buffers } = server as WorkerInferenceServer;
+      const x = { data: new Float32Array(6000).fill(1), shape: [3000, 2] };
+      const answers = await Promise.all([server.infer("scale", { x }), server.infer("scale", { x })]);
+      expect(answers.map(({ y }) => y?.data.at(-1))).toEqual([2, 2]);
+      expect(buffers.bytes).toBe(65_536);
+    },
+  );
 
   test("hedging runs a slow batch once more on a free instance; the first answer counts", async () => {
     await serve().load("product", { onnx: product, instances: 2, hedgeAfterMs: 1 });
