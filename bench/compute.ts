@@ -430,6 +430,7 @@ async function eventLoop({ pair }: Bench): Promise<void> {
   for (const [ours, peer, ourName, peerName] of [
     ["served", "same thread", name, "session.run on the same thread"],
     ["served", "alone", name, alone],
+    ["small", "alone", `${name}, tensors of one number`, alone],
     ["given away", "alone", `${name}, inputs given away and outputs freed`, alone],
   ] as const) {
     await pair({
