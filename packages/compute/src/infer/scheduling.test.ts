@@ -124,6 +124,17 @@ describe("sharing", () => {
     expect(order.length).toBe(8);
   });
 
+  test("an inline run takes in what the turns of the event loop bring while it is put together", async () => {
+    await serve({ inlineBelowMicros: 1e9 }).load("scale", { onnx: scale(2) });
+    // After a batch of two nobody is taken for a lone caller.
+    await Promise.all([server.infer("scale", row), server.infer("scale", row)]);
+    const first = server.infer("scale", row);
+    await turn();
+    const answers = await Promise.all([first, server.infer("scale", row)]);
+    expect(answers.map(({ y }) => y?.data[0])).toEqual([2, 2]);
+    expect(server.statistics()["scale"]?.batchSizes).toMatchObject([{ rows: 2, batches: 2 }]);
+  });
+
   test.each([{}, { runTimeoutMs: 60_000 }, { hedgeAfterMs: 60_000 }])(
     "the buffers of a joined batch are used again, under %j too",
     async (guard) => {
