@@ -30,11 +30,19 @@ export async function startPostgres(): Promise<PostgresServer> {
 
   const start = async (): Promise<void> => {
     const settings = ["-c", "listen_addresses=127.0.0.1", "-c", `unix_socket_directories=${data}`];
-    server = spawn(join(folder, "postgres"), ["-D", data, "-p", String(port), ...settings], {
-      ...user,
-      stdio: "ignore",
-    });
-    await answering(server, url);
+    for (let attempt = 0; attempt < 100; attempt++) {
+      server = spawn(join(folder, "postgres"), ["-D", data, "-p", String(port), ...settings], {
+        ...user,
+        stdio: ["ignore", "ignore", "pipe"],
+      });
+      const words = lastWords(server);
+      if (await answering(server, url)) return;
+      const said = await words;
+      // Sessions of a killed server notice its end by themselves, and hold its memory until then.
+      if (!said.includes("shared memory block")) throw new Error(`postgres ended with ${server.exitCode}: ${said}`);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    throw new Error("the sessions of the killed postgres did not end");
   };
   const end = async (signal: "SIGKILL" | "SIGINT"): Promise<void> => {
     if (server.exitCode !== null || server.signalCode !== null) return;
@@ -68,15 +76,23 @@ export async function startPostgres(): Promise<PostgresServer> {
 
 const idOf = (which: "-u" | "-g"): number => Number(execFileSync("id", [which, "postgres"], { encoding: "utf8" }));
 
-async function answering(server: ChildProcess, url: string): Promise<void> {
+/** What a process wrote to its standard error last, once it has ended. */
+function lastWords(server: ChildProcess): Promise<string> {
+  let words = "";
+  server.stderr?.on("data", (chunk) => (words = `${words}${chunk}`.slice(-2_000)));
+  return new Promise((resolve) => server.once("close", () => resolve(words)));
+}
+
+/** Waits until the server answers; false when it ended instead. */
+async function answering(server: ChildProcess, url: string): Promise<boolean> {
   for (let attempt = 0; attempt < 300; attempt++) {
-    if (server.exitCode !== null) throw new Error(`postgres ended with ${server.exitCode}`);
+    if (server.exitCode !== null) return false;
     const client = new Client({ connectionString: url });
     client.on("error", () => undefined);
     try {
       await client.connect();
       await client.end();
-      return;
+      return true;
     } catch {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
