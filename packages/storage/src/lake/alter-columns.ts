@@ -1,7 +1,7 @@
 import { Schema, type Field } from "apache-arrow";
 import { storageError } from "../errors.ts";
 import { type ColumnType, sameType, typeText } from "../parquet/column-type.ts";
-import { isFeedColumn } from "./change-data.ts";
+import { nameProblem } from "./column-name.ts";
 import { mapColumns, mappingModeKey, maxColumnIdKey } from "./column-mapping.ts";
 import { typeChangesKey } from "./features.ts";
 import { expectationOf, renamedExpectations } from "./kept-expectations.ts";
@@ -30,7 +30,7 @@ export function addColumns(table: string, altered: AlteredTable, fields: readonl
   for (const [index, column] of added.entries()) {
     if (!column.nullable)
       throw invalid(table, `the new column "${column.name}" must be nullable: there are rows without it`);
-    assertName(table, { ...altered, columns: [...altered.columns, ...added.slice(0, index)] }, column.name);
+    assertName(table, { ...altered, columns: [...altered.columns, ...added.slice(0, index)] }, column);
   }
   if (!isMapped(altered)) return { ...altered, columns: [...altered.columns, ...added] };
   // A name of its own: a column of the same display name may have been dropped, and its values are still in the files.
@@ -47,11 +47,11 @@ export function renameColumns(
 ): AlteredTable {
   let next = isMapped(altered) ? altered : enableMapping(altered);
   for (const { from, to } of renames) {
-    columnOf(next, from);
-    assertName(table, { ...next, columns: next.columns.filter((column) => column.name !== from) }, to);
+    const renamed = { ...columnOf(next, from), name: to };
+    assertName(table, { ...next, columns: next.columns.filter((column) => column.name !== from) }, renamed);
     next = {
       ...next,
-      columns: next.columns.map((column) => (column.name === from ? { ...column, name: to } : column)),
+      columns: next.columns.map((column) => (column.name === from ? renamed : column)),
       partitionBy: next.partitionBy.map((name) => (name === from ? to : name)),
       configuration: renamedExpectations(next.configuration, from, to),
     };
@@ -117,15 +117,13 @@ function columnOf({ columns }: AlteredTable, name: string): TableColumn {
   throw storageError("COLUMN_UNKNOWN", { column: name, known: columns.map((known) => known.name) });
 }
 
-/** Without column mapping names stand in Parquet, where some characters do not travel. */
-function assertName(table: string, altered: AlteredTable, name: string): void {
-  const shown = JSON.stringify(name);
-  const twin = altered.columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
+function assertName(table: string, altered: AlteredTable, column: TableColumn): void {
+  const { name } = column;
+  const twin = altered.columns.find((other) => other.name.toLowerCase() === name.toLowerCase());
   if (twin !== undefined) throw invalid(table, `there is a column "${twin.name}" (letter case does not count)`);
-  if (name === "" || isFeedColumn(name)) throw invalid(table, `${shown} cannot name a column`);
-  if (!isMapped(altered) && /[ ,;{}()\n\t=]/.test(name)) {
-    throw invalid(table, `the name ${shown} has a character that needs column mapping (delta.columnMapping.mode)`);
-  }
+  if (name === "") throw invalid(table, "a column has no name");
+  const problem = nameProblem(column, isMapped(altered));
+  if (problem !== undefined) throw invalid(table, problem);
 }
 
 const invalid = (table: string, problem: string): Error => storageError("ALTER_INVALID", { table, problem });

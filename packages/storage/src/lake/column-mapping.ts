@@ -1,4 +1,4 @@
-import { type ColumnType, isNested, type StructType, typesWithin } from "../parquet/column-type.ts";
+import { type ColumnType, isNested, type StructField, type StructType, typesWithin } from "../parquet/column-type.ts";
 import { mapFields } from "./schema-type.ts";
 import type { TableColumn } from "./schema.ts";
 
@@ -30,15 +30,15 @@ export function mapColumns(
     if (columnIdKey in column.metadata) return column;
     id += 1;
     const metadata = { ...column.metadata, [columnIdKey]: id, [physicalNameKey]: nameOf(column) };
-    return { ...column, metadata, type: withNumbers(column.type, () => (id += 1)) };
+    return { ...column, metadata, type: withNumbers(column.type, () => (id += 1), nameOf) };
   });
   return { columns: mapped, maxColumnId: id };
 }
 
-/** The fields within a column are numbered, too; in files they keep their names. */
-function withNumbers(type: ColumnType, next: () => number): ColumnType {
+/** The fields within a column are numbered and named, too. */
+function withNumbers(type: ColumnType, next: () => number, nameOf: (field: StructField) => string): ColumnType {
   return mapFields(type, (field) => {
-    const metadata = { ...field.metadata, [columnIdKey]: next(), [physicalNameKey]: field.name };
+    const metadata = { ...field.metadata, [columnIdKey]: next(), [physicalNameKey]: nameOf(field) };
     return { ...field, metadata };
   });
 }

@@ -4,7 +4,7 @@ import { arrowField, columnTypeOf } from "../parquet/arrow-type.ts";
 import { batchOf, constantData } from "../parquet/batch.ts";
 import type { Action, Metadata } from "./actions.ts";
 import { isFeedColumn, keepsChanges } from "./change-data.ts";
-import { columnsFromArrow, schemaString, type TableColumn } from "./schema.ts";
+import { newColumns, schemaString, type TableColumn } from "./schema.ts";
 import type { Definition } from "./state.ts";
 import { widened, widens } from "./widen.ts";
 
@@ -31,7 +31,7 @@ export function evolved(table: string, definition: Definition | undefined, schem
     const problem = `the column "${added[0]?.name}" is new, and the table maps its columns: add it with alter first`;
     throw storageError("SCHEMA_MISMATCH", { table, problem });
   }
-  return columnsFromArrow(table, new Schema(added), "always");
+  return newColumns(table, new Schema(added), "always");
 }
 
 /** A batch with all columns of the table: narrower values widened, and nulls for nullable columns that it lacks. */

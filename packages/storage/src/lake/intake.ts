@@ -13,7 +13,7 @@ import { expectationProperties } from "./kept-expectations.ts";
 import { assertOneOf } from "./option-check.ts";
 import { assertPartitionable } from "./partition.ts";
 import { commitQuarantine, quarantineStage } from "./quarantine.ts";
-import { arrange, columnsFromArrow } from "./schema.ts";
+import { arrange, newColumns } from "./schema.ts";
 import { Stage } from "./stage.ts";
 import type { TableState } from "./state.ts";
 import { transfer } from "./transfer.ts";
@@ -117,9 +117,7 @@ function newDefinition(target: IntakeTarget, given: Schema | undefined): NewTabl
     throw storageError("SCHEMA_MISMATCH", { table: name, problem: "there is no batch to learn the columns from" });
   }
   const columns =
-    schema === undefined
-      ? columnsFromArrow(name, given ?? new Schema(), "always")
-      : columnsFromArrow(name, schema, "as given");
+    schema === undefined ? newColumns(name, given ?? new Schema(), "always") : newColumns(name, schema, "as given");
   assertPartitionable(name, columns, partitionBy);
   const declared = { expect, ...(onViolation === undefined ? {} : { onViolation }) };
   return { columns, partitionBy, configuration: expectationProperties(declared) };

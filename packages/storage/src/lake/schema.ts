@@ -3,6 +3,7 @@ import { storageError } from "../errors.ts";
 import { arrowField, columnTypeOf } from "../parquet/arrow-type.ts";
 import { batchOf } from "../parquet/batch.ts";
 import { type ColumnType, type StructField, typesWithin, typeText } from "../parquet/column-type.ts";
+import { nameProblem } from "./column-name.ts";
 import { fitsColumn, forbiddenNull, inUtc, isRecord, mapType, parseFields } from "./schema-type.ts";
 
 export { isRecord } from "./schema-type.ts";
@@ -36,6 +37,16 @@ export function columnsFromArrow(table: string, schema: Schema, given: "as given
       metadata,
     };
   });
+}
+
+/** The columns that rows bring to a table which does not map its columns. @throws SCHEMA_MISMATCH, TYPE_UNSUPPORTED */
+export function newColumns(table: string, schema: Schema, given: "as given" | "always"): TableColumn[] {
+  const columns = columnsFromArrow(table, schema, given);
+  for (const column of columns) {
+    const problem = nameProblem(column, false);
+    if (problem !== undefined) throw mismatch(table, problem);
+  }
+  return columns;
 }
 
 /** The table features that columns need beyond reader version 1 and writer version 2: "Table Features" of the protocol. */
