@@ -8,6 +8,9 @@ export interface Clock {
   sleep(milliseconds: number, options?: { readonly signal?: AbortSignal }): Promise<void>;
 }
 
+/** The longest delay of a timer, almost 25 days; Node takes a longer one for 1 ms. */
+const longestTimer = 2 ** 31 - 1;
+
 /** The clock of this machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -16,14 +19,26 @@ export const systemClock: Clock = {
     new Promise((resolve, reject) => {
       const signal = options?.signal;
       if (signal?.aborted) return reject(signal.reason as Error);
+      let left = milliseconds;
+      let timer: ReturnType<typeof setTimeout>;
       const onAbort = (): void => {
         clearTimeout(timer);
         reject(signal?.reason as Error);
       };
-      const timer = setTimeout(() => {
+      const onTimer = (): void => {
+        if (left > 0) {
+          begin();
+          return;
+        }
         signal?.removeEventListener("abort", onAbort);
         resolve();
-      }, milliseconds);
+      };
+      const begin = (): void => {
+        const next = Math.min(left, longestTimer);
+        left -= next;
+        timer = setTimeout(onTimer, next);
+      };
+      begin();
       signal?.addEventListener("abort", onAbort, { once: true });
     }),
 };

@@ -29,6 +29,9 @@ export interface RunnerHost {
   readonly threads: ThreadPool;
 }
 
+/** Node takes a longer delay of a timer for 1 ms. */
+const longestTimer = 2 ** 31 - 1;
+
 interface Waiting {
   readonly resolve: (result: RunResult) => void;
   readonly reject: (error: Error) => void;
@@ -69,7 +72,7 @@ export function startRemoteRunner(
     remote.kill();
     lose(reason);
   };
-  const timer = setTimeout(() => abandon(`it was not ready after ${timeoutMs} ms`), timeoutMs);
+  const timer = setTimeout(() => abandon(`it was not ready after ${timeoutMs} ms`), Math.min(timeoutMs, longestTimer));
   void remote.exited.then(lose);
 
   const settle = (action: (request: Waiting) => void): void => {

@@ -102,6 +102,13 @@ describe("queue policy", () => {
     expect(order).toEqual(expected);
   });
 
+  test("a deadline beyond what one timer holds is far off, and so is a limit for loading", async () => {
+    const year = 365 * 24 * 3600 * 1000;
+    await serve().load("scale", { onnx: scale(3), loadTimeoutMs: year, batching: { maxDelayMs: 30 } });
+    const { y } = await server.infer("scale", row, { deadlineMs: year });
+    expect(y?.data[0]).toBe(3);
+  });
+
   test("a batch of a preferred size does not wait for its delay", async () => {
     const clock = manualClock();
     const batching = { maxDelayMs: 60_000, preferredBatchRows: [2], maxBatchRows: 8 };
