@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   assertObjectKey,
   type Clock,
@@ -11,6 +12,7 @@ import { storageError } from "../errors.ts";
 import type { ParquetCodec } from "../parquet/port.ts";
 import { CheckpointQueue } from "./checkpoint-queue.ts";
 import { LatestStates } from "./latest-states.ts";
+import { declarationProblem } from "./declared.ts";
 import { preferredCodec } from "./preferred-codec.ts";
 import { DeltaTable, type LakeTable, type TableOptions } from "./table.ts";
 
@@ -53,7 +55,11 @@ export interface LakeOptions {
 
 /** Delta Lake tables in an object store. */
 export interface Lake extends AsyncDisposable {
-  /** A table, whether it exists yet or not. @throws TABLE_NAME_INVALID, SCHEMA_MISMATCH, PARTITION_INVALID, LOG_CORRUPT */
+  /**
+   * A table, whether it exists yet or not. What is said of one that exists is held against it.
+   *
+   * @throws TABLE_NAME_INVALID, SCHEMA_MISMATCH, PARTITION_INVALID, TYPE_UNSUPPORTED, LOG_CORRUPT
+   */
   table(name: string, options?: TableOptions): Promise<LakeTable>;
   /**
    * Resolves when no checkpoint is being written in the background, as they are after every tenth commit to a table of
@@ -105,15 +111,12 @@ async function assertAgrees(table: DeltaTable, { schema, partitionBy }: TableOpt
   if (schema === undefined && partitionBy === undefined) return;
   const found = await definitionOf(table);
   if (found === undefined) return;
-  if (partitionBy !== undefined && partitionBy.join() !== found.partitionBy.join()) {
+  if (partitionBy !== undefined && !isDeepStrictEqual([...partitionBy], [...found.partitionBy])) {
     const problem = `it exists, partitioned by [${found.partitionBy.join(", ")}]`;
     throw storageError("PARTITION_INVALID", { table: table.name, problem });
   }
-  const expected = schema?.fields.map((field) => field.name).join();
-  if (expected !== undefined && expected !== found.columns.map((column) => column.name).join()) {
-    const problem = `it exists, with the columns ${found.columns.map((column) => column.name).join(", ")}`;
-    throw storageError("SCHEMA_MISMATCH", { table: table.name, problem });
-  }
+  const problem = schema && declarationProblem(schema, found.columns);
+  if (problem !== undefined) throw storageError("SCHEMA_MISMATCH", { table: table.name, problem });
 }
 
 async function definitionOf(table: DeltaTable): Promise<Awaited<ReturnType<DeltaTable["state"]>>["definition"]> {

@@ -168,7 +168,10 @@ export interface LakeTable extends Omit<LakeTableView, "scan" | "snapshot"> {
 }
 
 export interface TableOptions {
-  /** The columns, for a table that does not exist yet. @default those of the first batch, all nullable */
+  /**
+   * The columns of a table that does not exist yet. One that exists must have them, of these names in this order: of the
+   * same types or wider ones, and nullable where these are. @default those of the first batch, all nullable
+   */
   readonly schema?: Schema;
   /** Partition columns, for a table that does not exist yet. @default [] */
   readonly partitionBy?: readonly string[];
