@@ -185,7 +185,7 @@ async function inferMessage(
   const raw = (request["raw_input_contents"] ?? []) as readonly Uint8Array[];
   const bytes = raw.reduce((sum, { byteLength }) => sum + byteLength, 0);
   const entry = await server.open(name, { caller }, bytes);
-  const message = readInferMessage(request, entry.require(version).signature);
+  const message = readInferMessage(request, entry.signatureOf(version));
   const own = message.deadlineMs ?? Number.POSITIVE_INFINITY;
   const limited =
     deadlineMs === undefined ? message : { ...message, deadlineMs: Math.max(0, Math.min(own, deadlineMs)) };

@@ -5,6 +5,7 @@ import type { PreparedInputs } from "./request.ts";
 import { SequenceModel } from "./sequence.ts";
 import type { Servable } from "./servable.ts";
 import type { InferOptions } from "./server.ts";
+import type { ModelSignature } from "./signature.ts";
 import { copyInputs, Shadow, type ShadowOptions, type ShadowReport } from "./shadow.ts";
 import type { StatisticsRecorder } from "./statistics.ts";
 import { TrafficSplit } from "./traffic-split.ts";
@@ -118,15 +119,35 @@ export class ModelEntry {
     throw computeError("MODEL_NOT_FOUND", { model: `"${this.name}" version ${version}`, loaded });
   }
 
+  /** What a version takes and gives; one that is ending has sequences that go on. @throws MODEL_NOT_FOUND */
+  signatureOf(version: string | undefined): ModelSignature {
+    const ending = [...this.#retiring].find((model) => model instanceof SequenceModel && model.version === version);
+    const known = version === undefined || this.versions.has(version) ? undefined : ending;
+    return (known ?? this.require(version)).signature;
+  }
+
   /** The version that answers a request. @throws MODEL_NOT_FOUND */
   choose({ version, sequence }: InferOptions): Servable {
     if (sequence !== undefined && sequence.start !== true) {
-      for (const model of [...this.#retiring, ...this.versions.values()]) {
-        if (model instanceof SequenceModel && model.has(sequence.id)) return model;
-      }
+      const model = this.#beganLast(sequence.id, version);
+      if (model !== null) return model;
     }
     if (version !== undefined || this.#split === null) return this.require(version);
     return this.require(this.#split.next());
+  }
+
+  /** Of the versions that a sequence of this name has begun with, the last: a client that begins anew means that one. */
+  #beganLast(id: string, version: string | undefined): SequenceModel | null {
+    let last: SequenceModel | null = null;
+    let lastAt = Number.NEGATIVE_INFINITY;
+    for (const model of [...this.#retiring, ...this.versions.values()]) {
+      if (!(model instanceof SequenceModel) || (version ?? model.version) !== model.version) continue;
+      const at = model.beganAt(id);
+      if (at === undefined || at < lastAt) continue;
+      last = model;
+      lastAt = at;
+    }
+    return last;
   }
 
   /** Sends a request to the version that was chosen, and a copy to the one that is compared. */

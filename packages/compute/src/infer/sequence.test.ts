@@ -121,6 +121,30 @@ describe("sequences of a voice detector", () => {
     await expect(ask("old", chunk(0, 2))).rejects.toMatchObject({ code: "SEQUENCE_INVALID" });
   });
 
+  test("a sequence that begins anew after a swap goes on with the new version, and each version has its own", async () => {
+    const settings = {
+      onnx,
+      warmup: false,
+      sequence: { states: [{ input: "state", output: "stateN" }] },
+      batchAxes: { state: 1, stateN: 1, sr: null },
+    };
+    await serve();
+    await ask("a", chunk(0, 0), { start: true });
+    const swap = server.swap("vad", settings);
+    await expect.poll(() => server.models()[0]?.version, { timeout: 20_000 }).toBe("2");
+    // The client has lost its connection and begins again, with another recording.
+    await ask("a", chunk(1, 0), { start: true });
+    const other = await byHand(1, 3);
+    expect(await ask("a", chunk(1, 1))).toBeCloseTo(other[1] ?? 0, 4);
+
+    const first = await byHand(0, 2);
+    const named = { sequence: { id: "a", end: true }, version: "1" };
+    const answer = await server.infer("vad", { input: { data: chunk(0, 1), shape: [1, 512] }, sr }, named);
+    expect(Number(answer["output"]?.data[0])).toBeCloseTo(first[1] ?? 0, 4);
+    expect(await ask("a", chunk(1, 2), { end: true })).toBeCloseTo(other[2] ?? 0, 4);
+    await swap;
+  });
+
   test("states that the model does not have are refused", async () => {
     server = createInferenceServer();
     const load = (settings: Partial<LoadOptions>) => server.load("vad", { onnx, warmup: false, ...settings });

@@ -24,6 +24,8 @@ export interface SequencePosition {
 
 interface Sequence {
   states: Readonly<Record<string, Tensor>>;
+  /** Monotonic milliseconds. */
+  readonly beganAt: number;
   /** Ends with the request before: those of a sequence run one after another. */
   tail: Promise<unknown>;
   lastAt: number;
@@ -93,8 +95,9 @@ export class SequenceModel implements Servable {
     return this.#sequences.size;
   }
 
-  has(id: string): boolean {
-    return this.#sequences.has(id);
+  /** When a sequence that goes on has begun here, in monotonic milliseconds. */
+  beganAt(id: string): number | undefined {
+    return this.#sequences.get(id)?.beganAt;
   }
 
   /** @throws SEQUENCE_INVALID, SEQUENCE_LIMIT_REACHED, and what the model throws */
@@ -125,12 +128,9 @@ export class SequenceModel implements Servable {
       throw computeError("SEQUENCE_LIMIT_REACHED", { model: this.name, maxSequences: this.#options.maxSequences });
     }
     const states = Object.fromEntries(this.#stateSpecs.map((spec) => [spec.name, zeros(spec)]));
-    const sequence: Sequence = {
-      states,
-      tail: known?.tail ?? Promise.resolve(),
-      lastAt: this.#clock.monotonic(),
-      open: 0,
-    };
+    const now = this.#clock.monotonic();
+    const tail = known?.tail ?? Promise.resolve();
+    const sequence: Sequence = { states, beganAt: now, tail, lastAt: now, open: 0 };
     this.#sequences.set(id, sequence);
     return sequence;
   }

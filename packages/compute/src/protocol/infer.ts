@@ -79,7 +79,7 @@ class InferExchange implements Receiver {
   }
 
   #read(entry: ModelEntry, body: Uint8Array, jsonLength: number | null): void {
-    const { signature } = entry.require(this.#target.version);
+    const signature = entry.signatureOf(this.#target.version);
     this.#after(this.#context.codec.read(body, jsonLength, signature), (message) => this.#submit(entry, message));
   }
 
