@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 
-import { addOne, product, scale } from "../../test/onnx-models.ts";
+import { addOne, product, scale, square } from "../../test/onnx-models.ts";
 import { createInferenceServer, type EnsembleOptions, type InferenceServer } from "./index.ts";
 
 let server: InferenceServer;
@@ -49,6 +49,20 @@ describe("ensembles", () => {
     );
     expect(answers.map(({ left }) => left?.data[0])).toEqual([1, 11, 21, 31, 41, 51, 61, 71]);
     expect(server.statistics()["scale"]?.batches).toBeLessThan(8);
+  });
+
+  test("a step does not give away what another one waits with for its turn", async () => {
+    server = createInferenceServer({ execution: "worker" });
+    await server.load("busy", { onnx: product });
+    await server.load("free", { onnx: product });
+    const step = (model: string, c: string) => ({ model, inputs: { a: "x", b: "y" }, outputs: { c } });
+    const steps = [step("busy", "p"), step("free", "q")];
+    await server.load("both", { ensemble: { inputs: ["x", "y"], outputs: ["p", "q"], steps } });
+    const running = server.infer("busy", { a: square(1500), b: square(1500) });
+    await new Promise((resolve) => setImmediate(resolve));
+    const { p, q } = await server.infer("both", { x: square(300), y: square(300) }, { transfer: true });
+    expect([p?.data[0], q?.data[0]]).toEqual([300, 300]);
+    await running;
   });
 
   test("a failing step, a deadline and an abort end the request", async () => {

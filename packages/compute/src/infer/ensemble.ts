@@ -42,7 +42,7 @@ export interface EnsembleInit {
 
 /**
  * A graph of models that answers like one. Each step runs as soon as its tensors are there, several at a time where
- * the graph allows it. A tensor goes from step to step without a copy: the last step that needs it gets its buffer.
+ * the graph allows it. A tensor goes from step to step without a copy: the step that is left alone with it gets its buffer.
  */
 export class Ensemble implements Servable {
   readonly name: string;
@@ -121,14 +121,13 @@ export class Ensemble implements Servable {
     const runStep = async (step: EnsembleStep): Promise<void> => {
       const target = this.#init.find(step.model, step.version);
       const named = Object.entries(step.inputs).map(([input, name]) => [input, tensors.get(name) as Tensor] as const);
-      const owned = Object.values(step.inputs).map((name) => {
-        const left = (uses.get(name) ?? 1) - 1;
-        uses.set(name, left);
-        return left === 0;
-      });
-      const prepared = prepareInputs(target, Object.fromEntries(named), owned.every(Boolean));
+      const own = useCounts({ steps: [step], outputs: [] });
+      // A step that began before may still wait for its turn with these tensors.
+      const owned = [...own].every(([name, count]) => uses.get(name) === count);
+      const prepared = prepareInputs(target, Object.fromEntries(named), owned);
       const remaining = this.#remaining(options, began);
       const results = await answered((receiver) => target.submit(prepared, remaining, receiver));
+      for (const [name, count] of own) uses.set(name, (uses.get(name) ?? count) - count);
       for (const [output, name] of Object.entries(step.outputs)) tensors.set(name, results[output] as Tensor);
     };
 
@@ -154,7 +153,7 @@ export class Ensemble implements Servable {
 }
 
 /** How often each tensor is needed: once by each input of a step, and by an output of the ensemble. */
-function useCounts({ steps, outputs }: EnsembleOptions): Map<string, number> {
+function useCounts({ steps, outputs }: Pick<EnsembleOptions, "steps" | "outputs">): Map<string, number> {
   const uses = new Map<string, number>();
   for (const name of [...outputs, ...steps.flatMap((step) => Object.values(step.inputs))]) {
     uses.set(name, (uses.get(name) ?? 0) + 1);
