@@ -83,6 +83,19 @@ describe("hostile models", () => {
     expect(server.models()).toMatchObject([{ instances: 1, execution: "process" }]);
   });
 
+  test("a run in a thread that takes too long is left to its end, and the process lives on", async () => {
+    await serve().load("limited", { onnx: product, execution: "worker", runTimeoutMs: 20 });
+    await server.load("free", { onnx: product, execution: "worker" });
+    const big = { a: square(1200), b: square(1200) };
+    for (let round = 0; round < 3; round++) {
+      await expect(server.infer("limited", big)).rejects.toMatchObject({ code: "INFERENCE_RUN_TIMEOUT" });
+      // It takes as long as what was given up.
+      expect((await server.infer("free", big))["c"]?.data[0]).toBe(1200);
+    }
+    const lives = () => server.models().map(({ instances }) => instances);
+    await expect.poll(lives, { timeout: 20_000 }).toEqual([1, 1]);
+  });
+
   test("a request's own deadline ends its wait for such a run, and those after it get their answers", async () => {
     await serve().load("loop", { onnx: loop("endless"), execution: "process", runTimeoutMs: 1000, instances: 2 });
     const stuck = server.infer("loop", number(1), { deadlineMs: 50 });

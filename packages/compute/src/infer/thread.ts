@@ -25,6 +25,8 @@ export class Thread {
   readonly #ended: Promise<void>;
   #lease: Lease | null = null;
   #gone = false;
+  /** It ends as soon as it can, and serves no other model. */
+  #condemned = false;
 
   constructor({ maxHeapMb, runtime }: RunnerStart) {
     this.#maxHeapMb = maxHeapMb;
@@ -67,9 +69,7 @@ export class Thread {
         lease.listener = listener;
       },
       kill: () => {
-        if (this.#lease !== lease) return;
-        this.#worker.unref();
-        void this.#worker.terminate();
+        if (this.#lease === lease) this.#giveUp();
       },
     };
   }
@@ -80,6 +80,19 @@ export class Thread {
     this.#worker.ref();
     this.#post({ kind: "end" }, []);
     await this.#ended;
+  }
+
+  /** Ends the thread, behind the run that it may be in. */
+  #giveUp(): void {
+    if (this.#condemned) return;
+    this.#condemned = true;
+    this.#worker.unref();
+    if (isInterruptible(this.#runtime)) {
+      void this.#worker.terminate();
+      return;
+    }
+    this.#post({ kind: "stop" }, []);
+    this.#post({ kind: "end" }, []);
   }
 
   #post(message: ToRunner, transfer: readonly ArrayBuffer[]): void {
@@ -96,6 +109,14 @@ export class Thread {
     this.#lease = null;
     this.#worker.unref();
     lease?.exit("it was stopped");
-    lease?.onStopped();
+    if (!this.#condemned) lease?.onStopped();
   }
+}
+
+/**
+ * Whether a thread may be terminated in the middle of a run. Native code goes on to the end of the run, and what it gives back
+ * to a thread that is being terminated is an error that ends the whole process; WebAssembly stops at once.
+ */
+function isInterruptible(runtime: string): boolean {
+  return runtime.includes("onnxruntime-web");
 }

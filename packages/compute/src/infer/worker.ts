@@ -87,7 +87,8 @@ function received(port: MessagePort): ToRunner | undefined {
 }
 
 async function serveProcess(start: RunnerStart): Promise<void> {
-  const reply = (message: FromRunner): void => void process.send?.(message);
+  // Who gave a run up may have gone before its answer.
+  const reply = (message: FromRunner): void => void process.send?.(message, () => {});
   const opened = await openSession(start);
   if ("stage" in opened) {
     reply({ kind: "failed", ...opened });
