@@ -1,4 +1,5 @@
 import type { NumberAccumulator } from "./accumulator.ts";
+import { between } from "./between.ts";
 import type { Measure } from "./measure.ts";
 
 /** The values of each key in order, and where each row's value stands among those of its key. */
@@ -51,17 +52,17 @@ export class Quantile implements NumberAccumulator {
   size = 0;
   readonly #ranks: Ranks;
   readonly #q: number;
-  readonly #between: boolean;
+  readonly #isBetween: boolean;
   #tree = new Uint32Array(0);
   #length = 1;
   #start = 0;
   #top = 0;
 
-  /** @param between whether to interpolate linearly between the closest ranks, or to take the lower */
-  constructor(ranks: Ranks, q: number, between: boolean) {
+  /** @param isBetween whether to interpolate linearly between the closest ranks, or to take the lower */
+  constructor(ranks: Ranks, q: number, isBetween: boolean) {
     this.#ranks = ranks;
     this.#q = q;
-    this.#between = between;
+    this.#isBetween = isBetween;
   }
   reset(start: number, end: number): void {
     this.size = 0;
@@ -82,9 +83,9 @@ export class Quantile implements NumberAccumulator {
     const below = Math.floor(at);
     const low = this.#nth(below);
     const part = at - below;
-    if (part === 0 || !this.#between) return low;
+    if (part === 0 || !this.#isBetween) return low;
     const high = this.#nth(below + 1);
-    return low === high ? low : low + (high - low) * part;
+    return between(low, high, part);
   }
   get integer(): bigint {
     return BigInt(Math.round(this.value));

@@ -236,10 +236,15 @@ function histogramOf(sorted: Float64Array, bins: number): NumericProfile["histog
   const high = sorted.at(-1);
   if (low === undefined || high === undefined) return { edges: [], shares: [] };
   if (low === high) return { edges: [low, high], shares: [1] };
-  const edges = Array.from({ length: bins + 1 }, (_, i) => (i === bins ? high : low + ((high - low) * i) / bins));
+  // Where the range is no double, or many times it is none, everything is taken times a power of two, which loses nothing of it.
+  const scale = high / 2 - low / 2 > 2 ** 900 ? 2 ** -600 : 1;
+  const from = low * scale;
+  const range = high * scale - from;
+  const between = Array.from({ length: bins - 1 }, (_, i) => (from + (range * (i + 1)) / bins) / scale);
+  const edges = [low, ...between, high];
   const counts = new Float64Array(bins);
   for (const value of sorted) {
-    const bin = Math.min(bins - 1, Math.floor(((value - low) / (high - low)) * bins));
+    const bin = Math.min(bins - 1, Math.floor(((value * scale - from) / range) * bins));
     counts[bin] = (counts[bin] as number) + 1;
   }
   return { edges, shares: Array.from(counts, (counted) => counted / sorted.length) };
