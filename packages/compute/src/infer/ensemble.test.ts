@@ -65,6 +65,18 @@ describe("ensembles", () => {
     await running;
   });
 
+  test("steps that sleep are woken, and are no reason not to be ready", async () => {
+    server = createInferenceServer();
+    for (const [name, onnx] of [["scale", scale(3)] as const, ["add", addOne()] as const]) {
+      server.addLazy(name, { load: async () => ({ onnx }), idleUnloadMs: 20 });
+    }
+    await server.load("both", { ensemble: diamond });
+    await expect.poll(() => server.models().map(({ name }) => name), { timeout: 20_000 }).toEqual(["both"]);
+    expect(server.models()).toMatchObject([{ ready: true }]);
+    const { left, right } = await server.infer("both", { x: { data: Float32Array.of(2, 4), shape: [1, 2] } });
+    expect([left?.data, right?.data]).toEqual([Float32Array.of(7, 13), Float32Array.of(3, 5)]);
+  });
+
   test("a failing step, a deadline and an abort end the request", async () => {
     await serve();
     await server.load("both", { ensemble: diamond });

@@ -9,9 +9,10 @@ import {
   type Outputs,
   type Receiver,
 } from "./pending-request.ts";
-import { type PreparedInputs, prepareInputs } from "./request.ts";
+import { bytesOf, type PreparedInputs, prepareInputs } from "./request.ts";
 import type { ExecutionKind } from "./runner.ts";
 import type { Servable } from "./servable.ts";
+import type { InferOptions } from "./server.ts";
 import { describeSpec, type ModelSignature } from "./signature.ts";
 import type { StatisticsRecorder } from "./statistics.ts";
 import type { Tensor, TensorSpec } from "./tensor.ts";
@@ -27,14 +28,30 @@ export interface EnsembleStep {
   readonly outputs: Readonly<Record<string, string>>;
 }
 
-/** Finds a model that is served. @throws MODEL_NOT_FOUND */
-export type FindModel = (name: string, version?: string) => Servable;
+/** A request as an ensemble and its steps get it. */
+type StepOptions = InternalRequestOptions & Pick<InferOptions, "version" | "sequence">;
+
+/** The models that there are for steps. */
+export interface StepModels {
+  /** Finds one that is served. @throws MODEL_NOT_FOUND */
+  find(name: string, version?: string): Servable;
+  /**
+   * Who answers a request whose inputs have so many bytes; a promise when the model has to be woken first.
+   *
+   * @throws MODEL_NOT_FOUND, INFERENCE_QUEUE_FULL
+   */
+  open(name: string, options: StepOptions, bytes: number): Servable | Promise<Servable>;
+  /** Whether the model is loaded by its next request. */
+  sleeps(name: string): boolean;
+}
 
 export interface EnsembleInit {
   readonly name: string;
   readonly version: string;
   readonly options: EnsembleOptions;
-  readonly find: FindModel;
+  /** The model of each step, as it is when the ensemble is loaded. */
+  readonly targets: readonly Servable[];
+  readonly models: StepModels;
   readonly statistics: StatisticsRecorder;
   readonly monotonic: () => number;
   readonly now: () => number;
@@ -58,25 +75,28 @@ export class Ensemble implements Servable {
   readonly #running: Set<Promise<unknown>> = new Set();
   #closed = false;
 
-  /** @throws INFERENCE_OPTION_INVALID for a graph that does not fit together, MODEL_NOT_FOUND */
+  /** @throws INFERENCE_OPTION_INVALID for a graph that does not fit together */
   constructor(init: EnsembleInit) {
     this.name = init.name;
     this.version = init.version;
     this.ensemble = init.options;
     this.#init = init;
-    this.signature = ensembleSignature(init.options, init.find);
+    this.signature = ensembleSignature(init.options, init.targets);
   }
 
   get liveInstances(): number {
-    const { options, find } = this.#init;
+    const { options, models } = this.#init;
     try {
-      return Math.min(...options.steps.map(({ model, version }) => find(model, version).liveInstances));
+      // A model that sleeps is ready to be asked.
+      const live = ({ model, version }: EnsembleStep): number =>
+        models.sleeps(model) ? 1 : models.find(model, version).liveInstances;
+      return Math.min(...options.steps.map(live));
     } catch {
       return 0;
     }
   }
 
-  submit(inputs: PreparedInputs, options: InternalRequestOptions, receiver: Receiver): void {
+  submit(inputs: PreparedInputs, options: StepOptions, receiver: Receiver): void {
     checkRequestOptions(options);
     if (this.#closed) throw computeError("MODEL_UNAVAILABLE", { model: this.name, reason: "it is being unloaded" });
     const answer = this.#answer(inputs, options);
@@ -95,7 +115,7 @@ export class Ensemble implements Servable {
     return this.drain();
   }
 
-  async #answer(inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs> {
+  async #answer(inputs: PreparedInputs, options: StepOptions): Promise<Outputs> {
     const { statistics, monotonic, now } = this.#init;
     const began = monotonic();
     try {
@@ -110,7 +130,7 @@ export class Ensemble implements Servable {
     }
   }
 
-  async #runGraph(inputs: PreparedInputs, options: InternalRequestOptions, began: number): Promise<Outputs> {
+  async #runGraph(inputs: PreparedInputs, options: StepOptions, began: number): Promise<Outputs> {
     const { steps, outputs } = this.#init.options;
     const given = this.signature.inputs.map(({ name }, index) => [name, inputs.tensors[index] as Tensor] as const);
     const tensors = new Map<string, Tensor>(given);
@@ -119,12 +139,15 @@ export class Ensemble implements Servable {
     if (!inputs.owned) for (const [name] of given) uses.set(name, Number.POSITIVE_INFINITY);
 
     const runStep = async (step: EnsembleStep): Promise<void> => {
-      const target = this.#init.find(step.model, step.version);
-      const named = Object.entries(step.inputs).map(([input, name]) => [input, tensors.get(name) as Tensor] as const);
+      const named = Object.fromEntries(
+        Object.entries(step.inputs).map(([input, name]) => [input, tensors.get(name) as Tensor] as const),
+      );
+      const opening = this.#open(step, named, this.#remaining(options, began));
+      const target = opening instanceof Promise ? await opening : opening;
       const own = useCounts({ steps: [step], outputs: [] });
       // A step that began before may still wait for its turn with these tensors.
       const owned = [...own].every(([name, count]) => uses.get(name) === count);
-      const prepared = prepareInputs(target, Object.fromEntries(named), owned);
+      const prepared = prepareInputs(target, named, owned);
       const remaining = this.#remaining(options, began);
       const results = await answered((receiver) => target.submit(prepared, remaining, receiver));
       for (const [name, count] of own) uses.set(name, (uses.get(name) ?? count) - count);
@@ -141,8 +164,19 @@ export class Ensemble implements Servable {
     return Object.fromEntries(outputs.map((name) => [name, tensors.get(name)])) as Outputs;
   }
 
+  #open(
+    { model, version }: EnsembleStep,
+    inputs: Readonly<Record<string, Tensor>>,
+    options: StepOptions,
+  ): Servable | Promise<Servable> {
+    const { models } = this.#init;
+    const { version: _, ...rest } = options;
+    const wanted = version === undefined ? rest : { ...rest, version };
+    return models.open(model, wanted, models.sleeps(model) ? bytesOf(inputs) : 0);
+  }
+
   /** A step gets what is left of the deadline; an aborted request ends between two steps. */
-  #remaining(options: InternalRequestOptions, began: number): InternalRequestOptions {
+  #remaining(options: StepOptions, began: number): StepOptions {
     (options.signal ?? options.caller?.signal)?.throwIfAborted();
     const { deadlineMs } = options;
     if (deadlineMs === undefined) return options;
@@ -162,7 +196,7 @@ function useCounts({ steps, outputs }: Pick<EnsembleOptions, "steps" | "outputs"
 }
 
 /** Checks the graph: every tensor is made once, none is missing or goes in a circle, and types agree. */
-function ensembleSignature({ inputs, outputs, steps }: EnsembleOptions, find: FindModel): ModelSignature {
+function ensembleSignature({ inputs, outputs, steps }: EnsembleOptions, targets: readonly Servable[]): ModelSignature {
   const specs = new Map<string, TensorSpec>();
   const made = new Set<string>(inputs);
   if (made.size < inputs.length) throw graphError(inputs.join(", "), "inputs of different names");
@@ -174,7 +208,7 @@ function ensembleSignature({ inputs, outputs, steps }: EnsembleOptions, find: Fi
       throw graphError(`the tensor "${missing}"`, "an input of the ensemble or made by a step before it is needed");
     }
     for (const step of ready)
-      for (const name of addStep(step, find(step.model, step.version), specs)) {
+      for (const name of addStep(step, targets[steps.indexOf(step)] as Servable, specs)) {
         if (made.has(name)) throw graphError(`the tensor "${name}"`, "made once");
         made.add(name);
       }

@@ -11,6 +11,7 @@ import { type ConnectionListener, connectionListener, type ConnectionOptions } f
 import { nodeListener } from "../protocol/node-listener.ts";
 import type { ProtocolOptions } from "../protocol/options.ts";
 import { BufferPool } from "./buffer-pool.ts";
+import type { StepModels } from "./ensemble.ts";
 import { FairShare } from "./fair-share.ts";
 import { LazyModels } from "./lazy-models.ts";
 import { loadModel } from "./load-model.ts";
@@ -227,6 +228,11 @@ export class WorkerInferenceServer implements InferenceServer {
     return this.#entries.has(name) || this.#lazy.has(name);
   }
 
+  /** Whether a model is loaded by its next request. */
+  sleeps(name: string): boolean {
+    return !this.#entries.has(name) && this.#lazy.has(name);
+  }
+
   entry(name: string): ModelEntry | undefined {
     return this.#entries.get(name);
   }
@@ -337,11 +343,18 @@ export class WorkerInferenceServer implements InferenceServer {
   #start(name: string, version: string, options: LoadOptions, statistics: StatisticsRecorder): Promise<Servable> {
     const { onnx, version: _, ...settings } = options;
     const resolved = resolveSettings(this.#defaults, settings);
-    const find = (model: string, wanted?: string): Servable => this.#entry(model).require(wanted);
+    const models: StepModels = {
+      find: (model, wanted) => this.#entry(model).require(wanted),
+      open: (model, wanted, bytes) => {
+        const opening = this.open(model, wanted, bytes);
+        return opening instanceof Promise ? opening.then((entry) => entry.follow(wanted)) : opening.follow(wanted);
+      },
+      sleeps: (model) => this.sleeps(model),
+    };
     const context = {
       runtime: this.#runtime,
       share: this.#share,
-      find,
+      models,
       logger: this.#logger,
       clock: this.#clock,
       buffers: this.buffers,

@@ -2,7 +2,7 @@ import type { Clock, Logger } from "@ashlar/core";
 
 import { batchLayout } from "./batch-layout.ts";
 import type { BufferPool } from "./buffer-pool.ts";
-import { Ensemble, type FindModel } from "./ensemble.ts";
+import { Ensemble, type StepModels } from "./ensemble.ts";
 import { externalDataOf } from "../onnx/external-data.ts";
 import { computeError } from "../errors.ts";
 import type { FairShare } from "./fair-share.ts";
@@ -21,7 +21,7 @@ import type { ThreadPool } from "./thread-pool.ts";
 export interface LoadContext {
   readonly runtime: string;
   readonly share: FairShare;
-  readonly find: FindModel;
+  readonly models: StepModels;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly buffers: BufferPool;
@@ -45,13 +45,19 @@ export interface ModelSource {
  */
 export async function loadModel(source: ModelSource, context: LoadContext): Promise<Servable> {
   const { name, version, settings, statistics } = source;
-  const { clock, find } = context;
+  const { clock, models } = context;
   requireName("the model name", name);
   requireName("version", version);
   if (settings.ensemble !== undefined) {
     if (source.onnx !== undefined) throw invalidOption("ensemble", "given with onnx", "alone: it has no file");
+    // Those that sleep are woken, because only who is loaded knows its signature.
+    const targets = await Promise.all(
+      settings.ensemble.steps.map(async ({ model, version }) =>
+        models.open(model, version === undefined ? {} : { version }, 0),
+      ),
+    );
     const time = { monotonic: () => clock.monotonic(), now: () => clock.now() };
-    return new Ensemble({ name, version, options: settings.ensemble, find, statistics, ...time });
+    return new Ensemble({ name, version, options: settings.ensemble, targets, models, statistics, ...time });
   }
   const model = await startModelVersion(source, context);
   if (settings.sequence === undefined) return model;

@@ -127,13 +127,18 @@ export class ModelEntry {
   }
 
   /** The version that answers a request. @throws MODEL_NOT_FOUND */
-  choose({ version, sequence }: InferOptions): Servable {
-    if (sequence !== undefined && sequence.start !== true) {
-      const model = this.#beganLast(sequence.id, version);
-      if (model !== null) return model;
-    }
-    if (version !== undefined || this.#split === null) return this.require(version);
-    return this.require(this.#split.next());
+  choose(options: InferOptions): Servable {
+    if (this.#split === null || options.version !== undefined) return this.follow(options);
+    return this.#goingOn(options) ?? this.require(this.#split.next());
+  }
+
+  /** The same without a split of the traffic. @throws MODEL_NOT_FOUND */
+  follow(options: Pick<InferOptions, "version" | "sequence">): Servable {
+    return this.#goingOn(options) ?? this.require(options.version);
+  }
+
+  #goingOn({ version, sequence }: Pick<InferOptions, "version" | "sequence">): SequenceModel | null {
+    return sequence === undefined || sequence.start === true ? null : this.#beganLast(sequence.id, version);
   }
 
   /** Of the versions that a sequence of this name has begun with, the last: a client that begins anew means that one. */

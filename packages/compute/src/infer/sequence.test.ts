@@ -129,7 +129,19 @@ describe("sequences of a voice detector", () => {
       batchAxes: { state: 1, stateN: 1, sr: null },
     };
     await serve();
+    await server.load("voice", {
+      ensemble: {
+        inputs: ["input", "sr"],
+        outputs: ["p"],
+        steps: [{ model: "vad", inputs: { input: "input", sr: "sr" }, outputs: { output: "p" } }],
+      },
+    });
+    const askEnsemble = async (index: number, position: { start?: boolean; end?: boolean }) => {
+      const inputs = { input: { data: chunk(2, index), shape: [1, 512] }, sr };
+      return Number((await server.infer("voice", inputs, { sequence: { id: "e", ...position } }))["p"]?.data[0]);
+    };
     await ask("a", chunk(0, 0), { start: true });
+    await askEnsemble(0, { start: true });
     const swap = server.swap("vad", settings);
     await expect.poll(() => server.models()[0]?.version, { timeout: 20_000 }).toBe("2");
     // The client has lost its connection and begins again, with another recording.
@@ -137,6 +149,7 @@ describe("sequences of a voice detector", () => {
     const other = await byHand(1, 3);
     expect(await ask("a", chunk(1, 1))).toBeCloseTo(other[1] ?? 0, 4);
 
+    expect(await askEnsemble(1, { end: true })).toBeCloseTo((await byHand(2, 2))[1] ?? 0, 4);
     const first = await byHand(0, 2);
     const named = { sequence: { id: "a", end: true }, version: "1" };
     const answer = await server.infer("vad", { input: { data: chunk(0, 1), shape: [1, 512] }, sr }, named);
