@@ -65,6 +65,15 @@ const count = { name: "count", datatype: "INT64", shape: [1] };
 const wide = "9223372036854775807";
 
 describe("the Open Inference Protocol over gRPC", () => {
+  test("a model that sleeps is ready, and is not woken by the question", async () => {
+    server.addLazy("lazy", { load: async () => ({ onnx: scale(2) }) });
+    expect(await call("ModelReady", { name: "lazy" })).toEqual({ ready: true });
+    expect(await call("ModelStatistics", { name: "lazy" })).toEqual({ model_stats: [] });
+    expect(server.models().map(({ name }) => name)).not.toContain("lazy");
+    expect(await call("ModelMetadata", { name: "lazy" })).toMatchObject({ name: "lazy", versions: ["1"] });
+    await server.unload("lazy");
+  });
+
   test("health, metadata, configuration and statistics", async () => {
     expect(await call("ServerLive", {})).toEqual({ live: true });
     expect(await call("ServerReady", {})).toEqual({ ready: true });

@@ -7,7 +7,7 @@ import { modelConfiguration } from "../protocol/configuration.ts";
 import { inferAnswer, inferOptions } from "../protocol/infer.ts";
 import { type ProtocolOptions, resolveProtocolOptions, type ResolvedProtocolOptions } from "../protocol/options.ts";
 import { loadModel, repositoryIndex, requireControl } from "../protocol/repository-extension.ts";
-import { metadata, protocolExtensions } from "../protocol/router.ts";
+import { describedModel, isReady, metadata, protocolExtensions } from "../protocol/router.ts";
 import { modelStatistics } from "../protocol/statistics-extension.ts";
 import { plain, readInferMessage, writeInferMessage } from "./infer-messages.ts";
 import * as messages from "./messages.ts";
@@ -127,18 +127,19 @@ function answers(context: {
   readonly options: ResolvedProtocolOptions;
 }): Readonly<Record<string, Answer>> {
   const { server, options } = context;
-  const named = async (request: Message): ReturnType<WorkerInferenceServer["find"]> =>
-    server.find(String(request["name"] ?? ""), textOf(request["version"]));
+  const named = (request: Message): ReturnType<WorkerInferenceServer["find"]> =>
+    describedModel(server, String(request["name"] ?? ""), textOf(request["version"]));
   return {
     ServerLive: () => ({ live: true }),
     ServerReady: () => ({ ready: server.models().every((model) => model.ready) }),
     // A model that is not there is not ready; that is an answer, as Triton has it.
-    ModelReady: async (request) => {
-      const model = await named(request).catch((error: unknown) => {
-        if (isAshlarError(error, "MODEL_NOT_FOUND")) return null;
+    ModelReady: (request) => {
+      try {
+        return { ready: isReady(server, String(request["name"] ?? ""), textOf(request["version"])) };
+      } catch (error) {
+        if (isAshlarError(error, "MODEL_NOT_FOUND")) return { ready: false };
         throw error;
-      });
-      return { ready: model !== null && model.liveInstances > 0 };
+      }
     },
     ServerMetadata: () => ({
       name: options.serverName,
@@ -152,10 +153,10 @@ function answers(context: {
       return inferMessage(server, request, caller, Number.isFinite(deadline) ? deadline : undefined);
     },
     ModelConfig: async (request) => ({ config: configMessage(modelConfiguration(await named(request))) }),
-    ModelStatistics: async (request) => {
-      const name = textOf(request["name"]);
-      if (name !== undefined) await named(request);
-      return modelStatistics(server.figures(), name, textOf(request["version"]));
+    ModelStatistics: (request) => {
+      const [name, version] = [textOf(request["name"]), textOf(request["version"])];
+      if (name !== undefined) server.peek(name, version);
+      return modelStatistics(server.figures(), name, version);
     },
     RepositoryIndex: async (request) => {
       const models = await repositoryIndex(context, request["ready"] === true);

@@ -223,6 +223,16 @@ export class WorkerInferenceServer implements InferenceServer {
     return (await this.open(name, {})).require(version);
   }
 
+  /** The same without waking it, and without keeping it awake; `null` while it sleeps. @throws MODEL_NOT_FOUND */
+  peek(name: string, version?: string): Servable | null {
+    return this.sleeps(name) ? null : this.#entry(name).require(version);
+  }
+
+  /** Whether a stateful model has sequences that go on. */
+  hasSequences(name: string): boolean {
+    return this.#entries.get(name)?.hasSequences ?? false;
+  }
+
   /** Every name that a request may use, loaded or sleeping. */
   knows(name: string): boolean {
     return this.#entries.has(name) || this.#lazy.has(name);

@@ -19,7 +19,11 @@ interface LazyModel extends LazyOptions {
 /** What loads a model, and takes it away without forgetting it. */
 interface LazyHost extends Pick<InferenceServer, "load"> {
   sleep(name: string): Promise<void>;
+  hasSequences(name: string): boolean;
 }
+
+/** How often a model whose sequences go on is looked at again, in milliseconds at least. */
+const sequencePause = 100;
 
 /** Models that are loaded by their first request, and put to sleep again when none has come for a while. */
 export class LazyModels {
@@ -119,8 +123,10 @@ export class LazyModels {
     model.lastAt = this.#clock.monotonic();
     for (;;) {
       const left = model.lastAt + idleUnloadMs - this.#clock.monotonic();
-      if (left <= 0) break;
-      const awake = await this.#clock.sleep(left, { signal: watch.signal }).then(
+      // With the model a sequence would lose its state.
+      if (left <= 0 && !this.#server.hasSequences(name)) break;
+      const pause = left > 0 ? left : Math.max(idleUnloadMs, sequencePause);
+      const awake = await this.#clock.sleep(pause, { signal: watch.signal }).then(
         () => true,
         () => false,
       );

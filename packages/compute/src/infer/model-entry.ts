@@ -52,6 +52,10 @@ export class ModelEntry {
     return this.#shadow?.report ?? null;
   }
 
+  get hasSequences(): boolean {
+    return [...this.versions.values()].some((model) => model instanceof SequenceModel && model.openSequences > 0);
+  }
+
   statisticsOf(version: string): StatisticsRecorder {
     return this.#versionStatistics.get(version) ?? this.statistics;
   }

@@ -1,3 +1,4 @@
+import { manualClock } from "@ashlar/core/memory";
 import { afterEach, describe, expect, test } from "vitest";
 
 import { addOne, scale } from "../../test/onnx-models.ts";
@@ -185,6 +186,24 @@ describe("scale from zero", () => {
     await expect(held).rejects.toMatchObject({ code: "MODEL_UNAVAILABLE" });
     expect(server.models()).toEqual([]);
     await expect(ask()).rejects.toMatchObject({ code: "MODEL_NOT_FOUND" });
+  });
+
+  test("probes neither keep a model awake nor wake it", async () => {
+    const clock = manualClock();
+    serve({ clock }).addLazy("scale", { load: async () => ({ onnx: scale(2) }), idleUnloadMs: 1000 });
+    const handler = server.handler();
+    const probe = async (path: string) => (await handler(new Request(`http://x/v2/models/scale${path}`))).status;
+    expect(await probe("/ready")).toBe(200);
+    expect(await probe("/stats")).toBe(200);
+    expect(server.models()).toEqual([]);
+    expect(await ask()).toBe(2);
+    clock.advance(900);
+    for (const path of ["", "/ready", "/versions/1/ready", "/stats", "/config"]) expect(await probe(path)).toBe(200);
+    clock.advance(100);
+    await expect.poll(() => server.models().length, { timeout: 20_000 }).toBe(0);
+    expect(await probe("/ready")).toBe(200);
+    expect(server.models()).toEqual([]);
+    expect(await ask()).toBe(2);
   });
 
   test("an idle model is put to sleep and woken by the next request", async () => {

@@ -158,6 +158,24 @@ describe("sequences of a voice detector", () => {
     await swap;
   });
 
+  test("a model that idles is not put to sleep before its sequences have ended", async () => {
+    const clock = manualClock();
+    server = createInferenceServer({ clock });
+    const sequence = { states: [{ input: "state", output: "stateN" }] };
+    server.addLazy("vad", { load: async () => ({ onnx, warmup: false, sequence }), idleUnloadMs: 1000 });
+    const turns = async () => {
+      for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await ask("a", chunk(0, 0), { start: true });
+    await turns();
+    clock.advance(1500);
+    await turns();
+    expect(await ask("a", chunk(0, 1), { end: true })).toBeCloseTo((await byHand(0, 2))[1] ?? 0, 4);
+    await turns();
+    clock.advance(1500);
+    await expect.poll(() => (clock.advance(100), server.models().length), { timeout: 20_000 }).toBe(0);
+  });
+
   test("states that the model does not have are refused", async () => {
     server = createInferenceServer();
     const load = (settings: Partial<LoadOptions>) => server.load("vad", { onnx, warmup: false, ...settings });

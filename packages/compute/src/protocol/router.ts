@@ -107,23 +107,29 @@ async function routeModel(
   if (model === "stats" && action === "") return jsonReply(modelStatistics(await figuresOf(context)));
   switch (action) {
     case "":
-      return jsonReply(metadata(server, await server.find(model, version)));
+      return jsonReply(metadata(server, await describedModel(server, model, version)));
     case "ready": {
-      // A sleeping model is ready to be asked, and a probe is no reason to wake it.
-      if (version === undefined && server.knows(model) && server.entry(model) === undefined) {
-        return jsonReply({ name: model, ready: true });
-      }
-      const ready = (await server.find(model, version)).liveInstances > 0;
+      const ready = isReady(server, model, version);
       return jsonReply({ name: model, ready }, ready ? 200 : 503);
     }
     case "stats":
-      await server.find(model, version);
+      server.peek(model, version);
       return jsonReply(modelStatistics(await figuresOf(context), model, version));
     case "config":
-      return jsonReply(modelConfiguration(await server.find(model, version)));
+      return jsonReply(modelConfiguration(await describedModel(server, model, version)));
     default:
       return notFound(request);
   }
+}
+
+/** A model that sleeps is ready to be asked. A probe neither wakes a model nor keeps it awake. @throws MODEL_NOT_FOUND */
+export function isReady(server: WorkerInferenceServer, name: string, version?: string): boolean {
+  return (server.peek(name, version)?.liveInstances ?? 1) > 0;
+}
+
+/** To be described: only a model that sleeps is woken for it. @throws MODEL_NOT_FOUND */
+export async function describedModel(server: WorkerInferenceServer, name: string, version?: string): Promise<Servable> {
+  return server.peek(name, version) ?? server.find(name, version);
 }
 
 export function metadata(server: WorkerInferenceServer, model: Servable): unknown {
