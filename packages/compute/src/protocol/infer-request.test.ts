@@ -55,3 +55,27 @@ test("a tensor of many bytes is not copied: it is moved within its body at most"
     expect(read?.buffer).toBe(body.buffer);
   }
 });
+
+const pair = { name: "x", type: "float32", shape: [null] } as const;
+const pairs = { inputs: [pair], outputs: [pair], batchable: true };
+const readText = (json: string) => readInferRequest(new TextEncoder().encode(json), null, pairs);
+
+test("the ids of sequences keep all their digits, whatever the model takes", () => {
+  const request = (id: string): string =>
+    `{"parameters":{"sequence_id": ${id}},"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[0.25]}]}`;
+  for (const id of ["9007199254740993", "18446744073709551615", "7"]) {
+    expect(readText(request(id)).sequence).toMatchObject({ id });
+  }
+});
+
+test("what a client writes as null it has not set", () => {
+  const input = { name: "x", datatype: "FP32", shape: [1], parameters: { shared_memory_region: null }, data: [1] };
+  const message = { id: null, parameters: null, inputs: [input], outputs: [{ name: "x", parameters: null }] };
+  const plain = { id: null, outputs: [{ name: "x", binary: false, classes: null }], sequence: null };
+  expect(readText(JSON.stringify(message))).toMatchObject(plain);
+  const parameters = { timeout: null, priority: null, sequence_id: null, binary_data_output: null };
+  expect(readText(JSON.stringify({ ...message, parameters, outputs: null }))).toMatchObject(plain);
+  const outputs = [{ name: "x", parameters: { binary_data: null, classification: null } }];
+  const binary = readText(JSON.stringify({ ...message, parameters: { binary_data_output: true }, outputs }));
+  expect(binary.outputs).toEqual([{ name: "x", binary: true, classes: null }]);
+});

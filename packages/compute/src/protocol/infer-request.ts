@@ -45,7 +45,8 @@ export function readInferRequest(body: Uint8Array, jsonLength: number | null, si
     throw invalid(`Inference-Header-Content-Length is ${jsonLength}`, `the body has ${body.byteLength} bytes`);
   }
   const header = jsonLength ?? body.byteLength;
-  const message = object("the request", parseJson(decodeText(body.subarray(0, header)), needsDigits(signature)));
+  const text = decodeText(body.subarray(0, header));
+  const message = object("the request", parseJson(text, needsDigits(signature) || longSequenceId.test(text)));
   const parameters = parametersOf("the request", message);
   const binary = new BinaryCursor(body, header);
   const inputs = readInputs(message, signature, binary);
@@ -80,6 +81,9 @@ function readSequence(parameters: Readonly<Record<string, unknown>>): SequencePo
   }
   return { id: String(id), start: start === true, end: end === true };
 }
+
+/** Sequences are told apart by whole numbers of 64 bits too. */
+const longSequenceId = /"sequence_id"\s*:\s*\d{16}/;
 
 /** Only whole numbers of 64 bits have digits that a JavaScript number loses. */
 function needsDigits({ inputs }: ModelSignature): boolean {
@@ -138,7 +142,8 @@ function readInput(
   const { name } = spec;
   const size = wholeNumber("binary_data_size", parameters["binary_data_size"]);
   if (size === null) return { name, shape, data: readJsonData(name, datatype, shape, input["data"]) };
-  if (input["data"] !== undefined) throw invalid(`"${name}" has data and binary_data_size`, "a tensor has one of them");
+  if ((input["data"] ?? null) !== null)
+    throw invalid(`"${name}" has data and binary_data_size`, "a tensor has one of them");
   return { name, shape, data: readBinaryData(name, datatype, shape, binary.take(name, size, alignmentOf(datatype))) };
 }
 
@@ -164,7 +169,7 @@ export function checkInput(
   if (!isShape(shape)) {
     throw invalid(`the shape of "${spec.name}" is ${show(shape)}`, "a shape lists up to 32 whole lengths");
   }
-  if (parameters["shared_memory_region"] !== undefined) {
+  if ((parameters["shared_memory_region"] ?? null) !== null) {
     throw unsupported("Shared memory", "Send the tensor in the request.");
   }
   return { spec, datatype, shape };
@@ -206,8 +211,8 @@ function readOutputs(
     const output = object("an output", entry);
     const parameters = parametersOf("an output", output);
     const requested = readOutputRequest(signature, output["name"], parameters);
-    const binary = parameters["binary_data"];
-    return { ...requested, binary: binary === undefined ? binaryByDefault : binary === true };
+    const binary = parameters["binary_data"] ?? binaryByDefault;
+    return { ...requested, binary: binary === true };
   });
   if (new Set(outputs.map((output) => output.name)).size < outputs.length) {
     throw invalid("an output is asked for twice", "each output is asked for once");
@@ -226,7 +231,8 @@ export function readOutputRequest(
     const known = signature.outputs.map((candidate) => `"${candidate.name}"`).join(", ");
     throw invalid(`the output ${show(name)} is asked for`, `the model's outputs are ${known}`);
   }
-  if (parameters["shared_memory_region"] !== undefined) throw unsupported("Shared memory", "Read the response body.");
+  if ((parameters["shared_memory_region"] ?? null) !== null)
+    throw unsupported("Shared memory", "Read the response body.");
   const classes = wholeNumber("classification", parameters["classification"]);
   if (classes !== null && spec.type === "string") throw invalid(`"${spec.name}" is text`, "classes are numbers");
   return { name: spec.name, classes: classes === 0 ? null : classes };
@@ -251,8 +257,9 @@ function wholeNumber(name: string, value: unknown): number | null {
   throw invalid(`the parameter ${name} is ${String(value)}`, "it is a whole number of 0 or more");
 }
 
-function parametersOf(what: string, holder: JsonObject): JsonObject {
-  return holder["parameters"] === undefined ? noParameters : object(`"parameters" of ${what}`, holder["parameters"]);
+/** Clients that write what they do not set as `null` mean nothing by it. */
+function parametersOf(what: string, { parameters }: JsonObject): JsonObject {
+  return (parameters ?? null) === null ? noParameters : object(`"parameters" of ${what}`, parameters);
 }
 
 function object(what: string, value: unknown): JsonObject {
