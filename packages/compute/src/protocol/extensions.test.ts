@@ -68,10 +68,25 @@ describe("Triton's extensions", () => {
         },
       ],
     });
+    const long = { type: "uint64", shape: [2], data: BigUint64Array.of(2n ** 60n, 2n ** 60n + 1n) } as const;
+    expect(classify(long, 1, [], false).data).toEqual(["1152921504606846977:1"]);
+    // 0.5, -2, NaN, 65504 and the smallest above zero.
+    const halves = {
+      type: "float16",
+      shape: [5],
+      data: Uint16Array.of(0x3800, 0xc000, 0x7e00, 0x7bff, 0x0001),
+    } as const;
+    expect(classify(halves, 9, [], false).data).toEqual([
+      "65504.000000:3",
+      "0.500000:0",
+      "0.000000:4",
+      "-2.000000:1",
+      "NaN:2",
+    ]);
     const whole = { type: "int64", shape: [3], data: BigInt64Array.of(5n, 7n, 7n) } as const;
     expect(classify(whole, 9, [], false)).toMatchObject({
       shape: [3],
-      data: ["7.000000:1", "7.000000:2", "5.000000:0"],
+      data: ["7:1", "7:2", "5:0"],
     });
   });
 
