@@ -17,7 +17,7 @@ export function directoryModels(path: string): ModelSource {
   };
 
   const readModel = async (name: string): Promise<StoredModel> => {
-    const folders = await readdir(join(path, name), { withFileTypes: true });
+    const folders = await readdir(join(path, name), { withFileTypes: true }).catch(unlessAbsent([]));
     const versions = folders.map(async ({ name: version }) => {
       const file = versionName.test(version) ? await fileOf(name, version) : undefined;
       return file === undefined ? [] : [{ version, stamp: await stampOf(file) }];
@@ -30,8 +30,16 @@ export function directoryModels(path: string): ModelSource {
     async list() {
       const entries = await readdir(path, { withFileTypes: true });
       const names = entries.filter((entry) => !entry.isFile() && modelName.test(entry.name)).map(({ name }) => name);
-      const models = await Promise.all(names.sort().map(readModel));
-      return models.filter(({ versions, settingsStamp }) => versions.length > 0 || settingsStamp !== "");
+      const models = await Promise.all(
+        names.sort().map((name) =>
+          readModel(name).catch((error: Error): StoredModel => {
+            return { name, settingsStamp: "", versions: [], unreadable: error };
+          }),
+        ),
+      );
+      return models.filter(({ versions, settingsStamp, unreadable }) => {
+        return versions.length > 0 || settingsStamp !== "" || unreadable !== undefined;
+      });
     },
     async read(name, version) {
       return readFile((await fileOf(name, version)) ?? join(path, name, version, modelFiles[0]));
@@ -45,6 +53,14 @@ export function directoryModels(path: string): ModelSource {
 
 /** Empty when there is no such file. */
 async function stampOf(file: string): Promise<string> {
-  const info = await stat(file).catch(() => null);
+  const info = await stat(file).catch(unlessAbsent(null));
   return info?.isFile() === true ? `${info.mtimeMs}/${info.size}/${info.ino}` : "";
+}
+
+/** What a disk cannot read at the moment is not gone. */
+function unlessAbsent<Value>(value: Value): (error: NodeJS.ErrnoException) => Value {
+  return (error) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return value;
+    throw error;
+  };
 }

@@ -57,8 +57,13 @@ export function registeredModels(
       });
       return Promise.all(rows);
     },
-    async read(name) {
+    async read(name, version) {
       const found = await find(name);
+      const present = String(found.version.number);
+      if (present !== version) {
+        const reason = `version ${version} was to be read, and its reference has moved to ${present} meanwhile`;
+        throw computeError("MODEL_INVALID", { model: name, reason });
+      }
       const files = found.version.files.map((file) => file.name);
       const wanted = known.get(name)?.file;
       const [only, second] = files.filter((file) => (wanted === undefined ? file.endsWith(".onnx") : file === wanted));

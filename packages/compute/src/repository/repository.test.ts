@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -107,6 +107,8 @@ describe.each(Object.keys(places))("a repository in a %s", (kind) => {
     await place.put("torn/settings.json", "{");
     const failures = await repository.refresh();
     expect(failures.map(({ name }) => name)).toEqual(["bad", "odd", "torn"]);
+    expect(failures[2]?.error).toMatchObject({ code: "MODEL_INVALID", status: 400 });
+    expect(failures[2]?.error.message).toContain('"torn" cannot be loaded: its settings could not be read');
     expect([versions(), await ask("good")]).toEqual([["good/1*"], 3]);
     const index = await repository.index();
     expect(index.map(({ name, state }) => [name, state])).toEqual([
@@ -148,6 +150,31 @@ describe.each(Object.keys(places))("a repository in a %s", (kind) => {
   });
 });
 
+describe("a directory on a disk", () => {
+  test("links are followed, what is no folder is passed over, and what cannot be read is not taken for gone", async () => {
+    const place = (path: string) => join(folder, path);
+    await mkdir(place("kept/1"), { recursive: true });
+    await writeFile(place("kept/1/model.onnx"), scale(2));
+    await mkdir(place("elsewhere"));
+    await writeFile(place("elsewhere/model.onnx"), scale(3));
+    await mkdir(place("linked"));
+    await symlink(place("elsewhere"), place("linked/1"));
+    await symlink(place("absent"), place("dangling"));
+    await symlink(place("elsewhere/model.onnx"), place("file"));
+    const repository = openModelRepository(server, directoryModels(folder));
+    expect(await repository.refresh()).toEqual([]);
+    expect([versions(), await ask("linked")]).toEqual([["kept/1*", "linked/1*"], 3]);
+
+    await rm(place("kept/1/model.onnx"));
+    await symlink("model.onnx", place("kept/1/model.onnx"));
+    await writeFile(place("elsewhere/model.onnx"), scale(4));
+    expect(await repository.refresh()).toMatchObject([{ name: "kept", error: { code: "MODEL_INVALID" } }]);
+    expect([await ask("kept"), await ask("linked")]).toEqual([2, 4]);
+    await rm(place("kept/1/model.onnx"));
+    expect([await repository.refresh(), versions()]).toEqual([[], ["linked/1*"]]);
+  });
+});
+
 describe("models of a registry", () => {
   test("are served by alias, held to a digest, and follow the alias when it moves", async () => {
     const registered = [scale(1), scale(2)].map((onnx, index) => ({
@@ -171,6 +198,10 @@ describe("models of a registry", () => {
     champion = 1;
     await repository.refresh();
     expect([await ask("scale"), versions()]).toEqual([2, ["fixed/2*", "scale/2*"].toSorted().toReversed()]);
+    // The alias moves between the list and the file.
+    const moving = registeredModels(registry, { moving: "scale@champion" });
+    await moving.list();
+    await expect(moving.read("moving", "1")).rejects.toMatchObject({ code: "MODEL_INVALID" });
     const wrong = openModelRepository(
       server,
       registeredModels(registry, { other: { reference: "scale/1", digest: "sha256:2" } }),

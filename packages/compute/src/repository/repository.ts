@@ -1,3 +1,5 @@
+import { isAshlarError } from "@ashlar/core";
+
 import { computeError } from "../errors.ts";
 import type { EnsembleOptions, ModelSettings } from "../infer/model-settings.ts";
 import type { InferenceServer, LoadOptions } from "../infer/server.ts";
@@ -118,9 +120,10 @@ class SourceRepository implements ModelRepository {
 
   /** Makes the server serve what is stored of a model. What is served already stays until its successor is ready. */
   async #bring(model: StoredModel, override?: unknown): Promise<void> {
-    const { name } = model;
+    const { name, unreadable } = model;
     try {
-      const settings = override ?? (await this.#source.settings(name)) ?? {};
+      if (unreadable !== undefined) throw notRead(name, "its folder", unreadable);
+      const settings = override ?? (await reading(name, "its settings", this.#source.settings(name))) ?? {};
       checkSettings(settings);
       const wanted = wantedVersions(model, settings);
       const before = this.#served.get(name);
@@ -149,7 +152,9 @@ class SourceRepository implements ModelRepository {
     const options: LoadOptions & { readonly version: string } = {
       ...settings,
       version,
-      ...(settings.ensemble === undefined ? { onnx: await this.#source.read(name, version) } : {}),
+      ...(settings.ensemble === undefined
+        ? { onnx: await reading(name, `version ${version}`, this.#source.read(name, version)) }
+        : {}),
     };
     if (served.length === 0) await this.#server.load(name, options);
     else if (known === undefined) await this.#server.add(name, options);
@@ -184,6 +189,20 @@ function wantedVersions(model: StoredModel, settings: ModelSettings): string[] {
 
 function stampOf(model: StoredModel, version: string): string {
   return model.versions.find((stored) => stored.version === version)?.stamp ?? "";
+}
+
+/** What the disk or the store says of a model becomes an error that names it. */
+async function reading<Value>(model: string, what: string, value: Promise<Value>): Promise<Value> {
+  try {
+    return await value;
+  } catch (error) {
+    throw isAshlarError(error) ? error : notRead(model, what, error);
+  }
+}
+
+function notRead(model: string, what: string, cause: unknown): Error {
+  const reason = `${what} could not be read (${cause instanceof Error ? cause.message : String(cause)})`;
+  return computeError("MODEL_INVALID", { model, reason }, { cause });
 }
 
 function notStored(name: string): Error {

@@ -11,6 +11,8 @@ export interface StoredModel {
   /** Changes when the settings do; empty without any. */
   readonly settingsStamp: string;
   readonly versions: readonly StoredVersion[];
+  /** What was in the way of finding its versions: what is served of it stays. */
+  readonly unreadable?: Error;
 }
 
 /** Where models come from. Implement it to serve models from somewhere else. */
