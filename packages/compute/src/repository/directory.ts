@@ -22,8 +22,8 @@ export function directoryModels(path: string): ModelSource {
       const file = versionName.test(version) ? await fileOf(name, version) : undefined;
       return file === undefined ? [] : [{ version, stamp: await stampOf(file) }];
     });
-    const settingsStamp = await stampOf(join(path, name, settingsFile));
-    return { name, settingsStamp, versions: (await Promise.all(versions)).flat() };
+    const [settingsStamp, found] = await Promise.all([stampOf(join(path, name, settingsFile)), Promise.all(versions)]);
+    return { name, settingsStamp, versions: found.flat() };
   };
 
   return {
