@@ -64,6 +64,7 @@ export class DuckdbJoin implements AsyncDisposable {
       yield {
         rows: columns.rows,
         columnNames: columns.names,
+        readsAlike: columns.readsAlike,
         column: async (name) => columns.column(name),
         async *batches() {
           yield* columns.batches();

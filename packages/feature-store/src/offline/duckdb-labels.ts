@@ -23,6 +23,8 @@ export interface DuckdbLabels extends AsyncDisposable {
 /** A part of the labels in JavaScript. */
 export interface LabelColumns extends LabelRange {
   readonly names: readonly string[];
+  /** Whether all columns can be read, in every part. */
+  readonly readsAlike: boolean;
   /** Epoch microseconds, by label. */
   readonly time: Float64Array;
   column(name: string): ColumnData;
@@ -70,7 +72,8 @@ async function fileLabels(
           return columns.get(name) as ColumnData;
         };
         const times = labelTimes(column(time), source, time, first);
-        yield { first, rows, names, time: times, column, batches: () => recordBatches(columns, rows) };
+        const batches = (): Iterable<RecordBatch> => recordBatches(columns, rows);
+        yield { first, rows, names, readsAlike: true, time: times, column, batches };
       }
     },
     async [Symbol.asyncDispose]() {},
@@ -151,5 +154,5 @@ function batchColumns(
   };
   const time = labelTimes(column(timeName), source, timeName, first);
   const names = batches[0]?.schema.fields.map((field) => field.name) ?? [];
-  return { first, rows: time.length, names, time, column, batches: () => batches };
+  return { first, rows: time.length, names, readsAlike: false, time, column, batches: () => batches };
 }

@@ -44,6 +44,11 @@ export interface LabelOptions extends EngineOptions {
 export interface LabelPart {
   readonly rows: number;
   readonly columnNames: readonly string[];
+  /**
+   * True where `column` gives a column of every part if it does of one. Elsewhere one value can be what no column may hold.
+   * Default false.
+   */
+  readonly readsAlike?: boolean;
   /** A column of the labels, in their order. @throws COLUMN_MISSING */
   column(name: string): Promise<ColumnData>;
   /** The labels as they came, in order. Can be read again, and for ever. */

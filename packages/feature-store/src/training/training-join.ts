@@ -37,7 +37,7 @@ export class TrainingJoin {
   readonly #join: JoinOptions;
   readonly #selection: ResolvedSelection;
   readonly #requests: readonly ViewRequests[];
-  readonly #digest = new RowsDigest();
+  #digest: RowsDigest;
   readonly #leak: LeakCount | undefined;
   #source: TableSource | undefined;
   #labelColumns: readonly string[] = [];
@@ -48,6 +48,7 @@ export class TrainingJoin {
     this.#engine = engine;
     this.#options = options;
     this.#join = joinOptions(options);
+    this.#digest = new RowsDigest(this.#join.time, true);
     this.#selection = resolveSelection(views, options.features);
     this.#leak = options.leakReport === true ? new LeakCount() : undefined;
     const { knownAt, strict, onTie } = this.#join;
@@ -64,6 +65,7 @@ export class TrainingJoin {
     const { signal, labels, timezone } = this.#options;
     const { time } = this.#join;
     const source = labelSource(labels, timezone);
+    this.#digest = new RowsDigest(time, rowsPerPart === undefined);
     this.#source = source;
     for await (const part of this.#engine.labels(source, { time, signal, rowsPerPart })) {
       signal?.throwIfAborted();
