@@ -337,6 +337,34 @@ describe("as a Lambda handler", () => {
     expect(live).toMatchObject({ statusCode: 200, body: '{"live":true}' });
   });
 
+  test("reads what REST APIs, load balancers and named stages send", async () => {
+    const lambda = server.lambda();
+    const { body: bytes, headers } = binary(1, [0.5, -2]);
+    const sent = Buffer.from(bytes).toString("base64");
+    const length = headers["inference-header-content-length"] as string;
+    const proxy = { httpMethod: "POST", path: "/v2/models/scale/infer", body: sent, isBase64Encoded: true };
+    const rest = await lambda({ ...proxy, headers: { "Inference-Header-Content-Length": length } });
+    const lists = { "inference-header-content-length": [length], accept: ["*/*", "text/plain"] };
+    const balanced = await lambda({ ...proxy, multiValueHeaders: lists });
+    for (const answer of [rest, balanced]) {
+      expect([
+        answer.statusCode,
+        Buffer.from(answer.body, "base64").readFloatLE(Buffer.from(answer.body, "base64").length - 4),
+      ]).toEqual([200, -4]);
+    }
+    expect(rest.multiValueHeaders).toBeUndefined();
+    expect(balanced.multiValueHeaders).toMatchObject({ "content-type": ["application/octet-stream"] });
+    const live = await lambda({ httpMethod: "GET", path: "/v2/health/live", headers: null, body: null });
+    expect(live).toMatchObject({ statusCode: 200, body: '{"live":true}' });
+    const staged = (rawPath: string, stage: string) =>
+      lambda({ rawPath, requestContext: { http: { method: "GET" }, stage } });
+    expect((await staged("/prod/v2/health/live", "prod")).statusCode).toBe(200);
+    expect((await staged("/v2/health/live", "$default")).statusCode).toBe(200);
+    expect((await staged("/v2/v2", "v2")).statusCode).toBe(200);
+    expect((await staged("/product/v2", "prod")).statusCode).toBe(404);
+    await expect(lambda({ Records: [] } as never)).rejects.toMatchObject({ code: "PROTOCOL_REQUEST_INVALID" });
+  });
+
   test("gives up before the platform ends it, and refuses bodies that are too large", async () => {
     const held = { ...event(body, false), rawPath: "/v2/models/held/infer" };
     const ended = await server.lambda()(held, { getRemainingTimeInMillis: () => 150 });
