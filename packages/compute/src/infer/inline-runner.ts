@@ -17,7 +17,8 @@ export async function startInlineRunner(model: string, start: RunnerStart): Prom
   const { runtime, session, signature, cost } = opened;
   const { promise: exited, resolve: exit } = Promise.withResolvers<string>();
   let running: Promise<unknown> | null = null;
-  // The runtime runs in an immediate of its own, the next one: what the event loop does until then is no part of it.
+  // The native runtime runs in an immediate of its own, the next one: what the event loop does until then is no part of it.
+  // That of WebAssembly has run before.
   let began = 0;
   const begin = (): void => {
     began = performance.now();
@@ -40,6 +41,7 @@ export async function startInlineRunner(model: string, start: RunnerStart): Prom
     exited,
     copies: () => true,
     run(inputs) {
+      begin();
       setImmediate(begin);
       const result = runSession(runtime, session, signature, inputs).then(succeed, fail);
       running = result;

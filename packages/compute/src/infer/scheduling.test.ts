@@ -45,6 +45,22 @@ describe("execution", () => {
     expect((await server.infer("scale", row))["y"]?.data[0]).toBe(2);
   });
 
+  test("a runtime of WebAssembly stays on the event loop, however far its runs are apart", async () => {
+    const info = await serve({ ort: import.meta.resolve("onnxruntime-web") }).load("scale", {
+      onnx: scale(2),
+      inlineBelowMicros: 5000,
+    });
+    expect(info.execution).toBe("inline");
+    const began = performance.now();
+    for (let run = 0; run < 10; run++) {
+      expect((await server.infer("scale", row))["y"]?.data[0]).toBe(2);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    // The pauses are no part of it.
+    expect(server.statistics()["scale"]?.computeMicros).toBeLessThan((performance.now() - began - 200) * 1000);
+    expect(server.models()[0]?.execution).toBe("inline");
+  });
+
   test("a model that turns out slow is moved from the event loop to a worker, and loses no request", async () => {
     const info = await serve().load("loop", { onnx: loop("counted"), inlineBelowMicros: 2000 });
     expect(info.execution).toBe("inline");
