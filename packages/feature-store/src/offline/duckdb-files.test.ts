@@ -10,7 +10,7 @@ import {
   Vector,
   vectorFromArray,
 } from "apache-arrow";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, expectTypeOf, it, onTestFinished } from "vitest";
@@ -20,6 +20,7 @@ import {
   createFeatureStore,
   entity,
   featureView,
+  fromBatches,
   fromTable,
   sum,
   type TableSource,
@@ -187,4 +188,77 @@ it("joins a source that its memory does not hold, whole and in parts, to what it
 it("takes the real library through its interface", () => {
   expectTypeOf<typeof library>().toExtend<DuckdbLibrary>();
   expect(duckdb({ lib: library }).name).toBe("duckdb");
+});
+
+/** Writes a file of one row, with columns whose names DuckDB could not write side by side. */
+async function fileOf(path: string, columns: string, names: Readonly<Record<string, string>>): Promise<string> {
+  const instance = await library.DuckDBInstance.create(":memory:");
+  const connection = await instance.connect();
+  await connection.run(`COPY (SELECT ${columns}) TO '${path}' (FORMAT parquet)`);
+  connection.closeSync();
+  instance.closeSync();
+  let bytes = await readFile(path, "latin1");
+  for (const [from, to] of Object.entries(names)) bytes = bytes.replaceAll(from, to);
+  await writeFile(path, bytes, "latin1");
+  return path;
+}
+
+it("tells columns of files that differ by letter case apart, as Arrow does", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "ashlar-files-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const columns = `make_timestamptz(1) AS "time", 'a' AS id, 'b' AS "1d", 1 AS note, 2 AS "2ote"`;
+  const file = await fileOf(join(folder, "rows.parquet"), columns, { "1d": "ID", "2ote": "NOTE" });
+  const memory = arrowTable({
+    time: ["timestamp", [1]],
+    id: ["string", ["a"]],
+    ID: ["string", ["b"]],
+    note: ["int64", [1n]],
+    NOTE: ["int64", [2n]],
+  });
+  const rows: TableSource = { ...fromTable("rows", memory), localFiles: async () => [file] };
+  const answer = async (offline: OfflineEngine) => {
+    const view = (name: string, id: string, value: string) =>
+      featureView({
+        name,
+        entities: [entity({ name, key: { [id]: "string" } })],
+        source: rows,
+        eventTime: "time",
+        ttl: "forever",
+        features: { last: column(value, "int64") },
+      });
+    await using store = createFeatureStore({ views: [view("v", "ID", "NOTE"), view("w", "id", "note")], offline });
+    const set = await store.trainingSet({ labels: rows, features: ["v:last", "w:last"] });
+    return { columns: set.columns, digest: set.digest, rows: String((await set.table()).toArray()) };
+  };
+  const found = await answer(duckdb());
+  expect(found).toEqual(await answer(arrow()));
+  expect(found.columns).toEqual(["time", "id", "ID", "note", "NOTE", "v:last", "w:last"]);
+  expect(JSON.parse(found.rows)).toMatchObject({ ID: "b", "v:last": 2, "w:last": 1 });
+});
+
+it("does not take a column of one file for that of another case in the next", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "ashlar-files-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const file = (name: string, id: string) =>
+    fileOf(join(folder, `${name}.parquet`), `make_timestamptz(1) AS "time", 'a' AS "${id}"`, {});
+  const files = [await file("one", "id"), await file("two", "ID")];
+  const batches = [
+    arrowTable({ time: ["timestamp", [1]], id: ["string", ["a"]] }),
+    arrowTable({ time: ["timestamp", [1]], ID: ["string", ["a"]] }),
+  ].flatMap((table) => table.batches);
+  const rows: TableSource = { ...fromBatches("rows", batches), localFiles: async () => files };
+  const view = featureView({
+    name: "v",
+    entities: [entity({ name: "thing", key: { id: "string" } })],
+    source: rows,
+    eventTime: "time",
+    ttl: "forever",
+    features: { last: column("id", "string") },
+  });
+  const labels = arrowTable({ time: ["timestamp", [1]], id: ["string", ["a"]] });
+  for (const offline of [arrow(), duckdb()]) {
+    await using store = createFeatureStore({ views: [view], offline });
+    const refusal = { code: "COLUMN_MISSING", details: { column: "id" } };
+    await expect(store.trainingSet({ labels, features: ["v:last"] })).rejects.toMatchObject(refusal);
+  }
 });

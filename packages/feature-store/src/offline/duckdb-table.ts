@@ -70,8 +70,9 @@ const list = (files: readonly string[]): string => `[${files.map(literal).join()
 const parquet = (files: readonly string[]): string => `read_parquet(${list(files)})`;
 
 /**
- * Columns of a source's Parquet files. Undefined where it has no files, or they lack a column, or have one of a type that is
- * read batch by batch, as `arrow()` reads it: then what is right and what is an error is the same for both.
+ * Columns of a source's Parquet files. Undefined where it has no files, or they lack a column, have names that differ by letter
+ * case only, or a type that is read batch by batch, as `arrow()` reads it: then what is right and what is an error is the same for
+ * both.
  */
 async function filesRelation(
   connection: DuckdbConnection,
@@ -80,6 +81,7 @@ async function filesRelation(
 ): Promise<RawRelation | undefined> {
   const files = await source.localFiles?.();
   if (files === undefined || files.length === 0) return undefined;
+  if (await haveTwins(connection, files)) return undefined;
   const types = await describeFiles(connection, files);
   const kinds = new Map<string, Kind>();
   const values = new Map<string, string>();
@@ -97,6 +99,12 @@ async function filesRelation(
   });
   const rows = counts.reduce((sum, count) => sum + count, 0);
   return { from: parquet(files), number: rowNumber(counts, types), rows, kinds, values };
+}
+
+/** Whether two names in the files differ by letter case only: DuckDB would call one otherwise, or take one for the other. */
+async function haveTwins(connection: DuckdbConnection, files: readonly string[]): Promise<boolean> {
+  const twins = `SELECT lower(name) FROM parquet_schema(${list(files)}) GROUP BY ALL HAVING count(DISTINCT name) > 1`;
+  return (await numberOf(connection, `SELECT count(*) FROM (${twins})`)) !== 0;
 }
 
 /** The columns of Parquet files and their types in DuckDB. */
