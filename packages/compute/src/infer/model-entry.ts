@@ -71,6 +71,8 @@ export class ModelEntry {
     if (next.version !== before.version) this.remove(before.version);
     this.add(next, statistics);
     this.#primary = next;
+    const shadowed = this.#shadow?.target;
+    if (shadowed !== undefined && this.versions.get(shadowed.version) !== shadowed) this.#shadow = null;
     return before;
   }
 
@@ -109,9 +111,12 @@ export class ModelEntry {
     this.#shadow = target === null || shadow === undefined ? null : new Shadow(target, shadow);
   }
 
-  /** Sends copies to a version that is not served yet; `null` ends that. */
-  shadowWith(shadow: Shadow | null): void {
+  /** Sends copies to a version that is not served yet, until the work is done. */
+  async shadowWith(shadow: Shadow, work: Promise<unknown>): Promise<void> {
+    const before = this.#shadow;
     this.#shadow = shadow;
+    await work;
+    if (this.#shadow === shadow) this.#shadow = before;
   }
 
   /** @throws MODEL_NOT_FOUND */

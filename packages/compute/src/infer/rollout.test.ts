@@ -106,6 +106,23 @@ describe("swap", () => {
     expect(server.models()).toMatchObject([{ version: "2", primary: true }]);
   });
 
+  test("a comparison leaves the shadow of the route, which ends with its version", async () => {
+    await serve().load("scale", { onnx: scale(1) });
+    await server.add("scale", { onnx: scale(5), version: "9" });
+    server.route("scale", { shadow: { version: "9", share: 1 } });
+    await server.swap("scale", { onnx: scale(2), version: "2", shadow: { share: 1, timeoutMs: 20 } });
+    expect(await ask()).toBe(2);
+    await expect
+      .poll(() => server.shadowReport("scale"), { timeout: 20_000 })
+      .toMatchObject({
+        version: "9",
+        compared: 1,
+        maxDifference: { y: 3 },
+      });
+    await server.swap("scale", { onnx: scale(3), version: "9" });
+    expect([await ask(), server.shadowReport("scale")]).toEqual([3, null]);
+  });
+
   test("without requests the comparison ends with its time", async () => {
     await serve().load("scale", { onnx: scale(1) });
     const info = await server.swap("scale", { onnx: scale(2), shadow: { share: 1, timeoutMs: 20 } });

@@ -35,8 +35,7 @@ export async function compareOnLiveRequests(
     const { compared, failures } = shadow.report;
     if (compared + failures >= requests) enough.abort();
   });
-  entry.shadowWith(shadow);
-  await clock.sleep(timeoutMs, { signal: AbortSignal.any([enough.signal, closing]) }).catch(() => {});
-  entry.shadowWith(null);
+  const ended = clock.sleep(timeoutMs, { signal: AbortSignal.any([enough.signal, closing]) }).catch(() => {});
+  await entry.shadowWith(shadow, ended);
   return shadow.report;
 }
