@@ -170,6 +170,7 @@ export class WorkerInferenceServer implements InferenceServer {
     const entry = this.#entry(name);
     if (version === undefined || (entry.versions.size === 1 && entry.versions.has(version))) {
       this.#entries.delete(name);
+      entry.leaveSequences();
       await Promise.all([...entry.versions.values()].map((model) => entry.retire(model)));
       return;
     }

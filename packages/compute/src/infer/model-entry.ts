@@ -87,6 +87,11 @@ export class ModelEntry {
     if (this.#shadow?.target.version === version) this.#shadow = null;
   }
 
+  /** When nobody finds this entry any more. */
+  leaveSequences(): void {
+    for (const model of this.everyVersion()) if (model instanceof SequenceModel) model.leave();
+  }
+
   /** Answers what a version has accepted, sequences to their end, then ends it. */
   async retire(model: Servable): Promise<void> {
     this.#retiring.add(model);

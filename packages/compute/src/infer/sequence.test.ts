@@ -158,6 +158,15 @@ describe("sequences of a voice detector", () => {
     await swap;
   });
 
+  test("unloading answers what has come, and does not wait for sequences that nobody can go on with", async () => {
+    await serve({}, { sequence: { states: [{ input: "state", output: "stateN" }], idleTimeoutMs: 1e9 } });
+    await ask("a", chunk(0, 0), { start: true });
+    const accepted = ask("a", chunk(0, 1));
+    await server.unload("vad");
+    expect(await accepted).toBeCloseTo((await byHand(0, 2))[1] ?? 0, 4);
+    await expect(ask("a", chunk(0, 2))).rejects.toMatchObject({ code: "MODEL_NOT_FOUND" });
+  });
+
   test("a model that idles is not put to sleep before its sequences have ended", async () => {
     const clock = manualClock();
     server = createInferenceServer({ clock });

@@ -51,6 +51,7 @@ export class SequenceModel implements Servable {
   readonly #clock: Clock;
   readonly #stateSpecs: readonly TensorSpec[];
   readonly #sequences: Map<string, Sequence> = new Map();
+  #leaving = false;
 
   /** @throws INFERENCE_OPTION_INVALID when the states are not inputs and outputs of the model */
   constructor(model: ModelVersion, options: SequenceOptions, clock: Clock) {
@@ -155,10 +156,15 @@ export class SequenceModel implements Servable {
   }
 
   #forgetIdle(): void {
-    const oldest = this.#clock.monotonic() - this.#options.idleTimeoutMs;
+    const oldest = this.#leaving ? Number.POSITIVE_INFINITY : this.#clock.monotonic() - this.#options.idleTimeoutMs;
     for (const [id, sequence] of this.#sequences) {
       if (sequence.open === 0 && sequence.lastAt < oldest) this.#sequences.delete(id);
     }
+  }
+
+  /** Nobody can go on with a sequence any more: each is forgotten when what has come of it is answered. */
+  leave(): void {
+    this.#leaving = true;
   }
 
   /** Waits for the sequences to end too, or to be idle for too long: their state is of no use to another version. */
