@@ -32,3 +32,11 @@ test.each([
     for (const { y } of answers) expect(y).toEqual({ type: name, shape: [1, 2], data });
   }
 });
+
+test("a text that the runtime would cut off is refused", async () => {
+  await using server = createInferenceServer();
+  await server.load("text", { onnx: identityOf(8) });
+  const ask = (text: string) => server.infer("text", { x: { data: ["whole", text], shape: [1, 2] } });
+  await expect(ask("safe\0unsafe")).rejects.toMatchObject({ code: "INFERENCE_INPUT_INVALID" });
+  expect((await ask("safe"))["y"]?.data).toEqual(["whole", "safe"]);
+});

@@ -172,10 +172,20 @@ function checkTensor(model: string, spec: TensorSpec, given: Tensor | TensorMatr
     const what = `"${spec.name}" has ${data.length} elements`;
     throw invalid(model, what, `its shape [${shape.join(", ")}] holds ${elementCount(shape)}`);
   }
-  if (spec.type === "string" && (data as readonly unknown[]).some((value) => typeof value !== "string")) {
-    throw invalid(model, `"${spec.name}" holds something that is not a string`, ruleOf(spec));
-  }
+  if (spec.type === "string") requireTexts(model, spec, data as readonly unknown[]);
   return tensor;
+}
+
+function requireTexts(model: string, spec: TensorSpec, values: readonly unknown[]): void {
+  for (const value of values) {
+    if (typeof value !== "string") {
+      throw invalid(model, `"${spec.name}" holds something that is not a string`, ruleOf(spec));
+    }
+    // The model would see the rest of it cut off, and answer something else than it was asked.
+    if (value.includes("\0")) {
+      throw invalid(model, `"${spec.name}" holds a text with U+0000`, "the runtime takes that for the end of a text");
+    }
+  }
 }
 
 function ruleOf(spec: TensorSpec): string {
