@@ -37,5 +37,10 @@ export function quantileOf(sorted: ArrayLike<number>, share: number): number {
   const at = (sorted.length - 1) * share;
   const below = sorted[Math.floor(at)] ?? NaN;
   const above = sorted[Math.ceil(at)] ?? NaN;
-  return at === Math.floor(at) ? below : below + (above - below) * (at - Math.floor(at));
+  const part = at - Math.floor(at);
+  if (part === 0 || below === above) return below;
+  const width = above - below;
+  // So far apart that their distance is no double.
+  const isTooWide = width === Infinity && Number.isFinite(below) && Number.isFinite(above);
+  return isTooWide ? below * (1 - part) + above * part : below + width * part;
 }

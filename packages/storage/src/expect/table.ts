@@ -13,6 +13,7 @@ import {
   severityOf,
   type TableExpectation,
 } from "./expectation.ts";
+import { Moments } from "./moments.ts";
 import { columnIn, isNumeric, quantileOf, toNumber, valuesIn } from "./numbers.ts";
 
 type TableOption = SeverityOption<"fail" | "warn">;
@@ -180,22 +181,4 @@ function statistic(
     },
     ...severityOf(options),
   };
-}
-
-/** Mean and variance in one pass: Welford (1962), Note on a Method for Calculating Corrected Sums. */
-class Moments {
-  mean = 0;
-  #count = 0;
-  #squares = 0;
-
-  add(value: number): void {
-    this.#count += 1;
-    const before = value - this.mean;
-    this.mean += before / this.#count;
-    this.#squares += before * (value - this.mean);
-  }
-
-  get stddev(): number {
-    return this.#count === 1 && !Number.isNaN(this.mean) ? 0 : Math.sqrt(this.#squares / (this.#count - 1));
-  }
 }
