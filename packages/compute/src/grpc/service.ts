@@ -79,7 +79,11 @@ export function grpcService(server: WorkerInferenceServer, options: ProtocolOpti
   );
   const unary = Object.entries(answers(context)).map(([name, answer]) => [name, handler(answer)] as const);
   const stream = (call: StreamCall): void =>
-    serveStream(call, async (request, signal) => inferMessage(server, request, { signal }, undefined));
+    serveStream(call, async (request, signal) => {
+      const broken = request[unreadable];
+      if (broken !== undefined) throw new Error(String(broken));
+      return inferMessage(server, request, { signal }, undefined);
+    });
   return { definition, implementation: { ...Object.fromEntries(unary), ModelStreamInfer: stream } };
 }
 
@@ -199,16 +203,21 @@ async function inferMessage(
 
 class UnaryCaller implements Caller {
   readonly #call: UnaryCall;
+  #gone: AbortController | null = null;
 
   constructor(call: UnaryCall) {
     this.#call = call;
   }
 
+  /** Asked for by each step of an ensemble. */
   get signal(): AbortSignal {
-    const controller = new AbortController();
-    if (this.#call.cancelled) controller.abort();
-    else this.#call.on("cancelled", () => controller.abort());
-    return controller.signal;
+    if (this.#gone === null) {
+      const controller = new AbortController();
+      this.#gone = controller;
+      if (this.#call.cancelled) controller.abort();
+      else this.#call.on("cancelled", () => controller.abort());
+    }
+    return this.#gone.signal;
   }
 }
 

@@ -3,10 +3,11 @@ import type { Message } from "./wire.ts";
 /** The part of a streaming call of `@grpc/grpc-js` that is used. */
 export interface StreamCall {
   on(event: "data", listener: (message: Message) => void): unknown;
-  on(event: "end" | "cancelled" | "error", listener: () => void): unknown;
+  on(event: "end" | "cancelled" | "error" | "drain", listener: () => void): unknown;
   pause(): unknown;
   resume(): unknown;
-  write(message: Message): unknown;
+  /** `false` when it can take no more before `drain`. */
+  write(message: Message): boolean;
   end(): unknown;
 }
 
@@ -15,7 +16,8 @@ const maxUnderWay = 64;
 
 /**
  * Answers each request of a stream as soon as its answer is there. An error is the answer of its request and does not
- * end the stream. A client that goes away takes its waiting requests back.
+ * end the stream. A client that does not read its answers is not read from either, and one that goes away takes its
+ * waiting requests back.
  */
 export function serveStream(
   call: StreamCall,
@@ -24,10 +26,17 @@ export function serveStream(
   const gone = new AbortController();
   let underWay = 0;
   let ended = false;
+  let full = false;
+  const goOn = (): void => {
+    if (underWay < maxUnderWay && !full) call.resume();
+  };
   const finish = (message: Message): void => {
-    if (!gone.signal.aborted) call.write(message);
+    if (!gone.signal.aborted && !call.write(message)) {
+      full = true;
+      call.pause();
+    }
     underWay--;
-    if (underWay < maxUnderWay) call.resume();
+    goOn();
     if (ended && underWay === 0) call.end();
   };
   call.on("data", (request) => {
@@ -44,6 +53,10 @@ export function serveStream(
   call.on("end", () => {
     ended = true;
     if (underWay === 0) call.end();
+  });
+  call.on("drain", () => {
+    full = false;
+    goOn();
   });
   call.on("cancelled", () => gone.abort());
   call.on("error", () => gone.abort());
