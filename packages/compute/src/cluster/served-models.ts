@@ -1,10 +1,13 @@
+import type { Route } from "../infer/model-entry.ts";
 import type { ModelInfo, LoadOptions } from "../infer/server.ts";
 import type { Change } from "./messages.ts";
+
+type RouteChange = Extract<Change, { readonly method: "route" }>;
 
 interface ServedModel {
   readonly versions: Map<string, LoadOptions>;
   primary: string;
-  route: Extract<Change, { readonly method: "route" }> | null;
+  route: RouteChange | null;
 }
 
 /** What every process serves, and the changes that bring a new process there. */
@@ -36,11 +39,13 @@ export class ServedModels {
     }
     if (change.method === "swap") {
       const { shadow: _, ...options } = change.options;
-      versions.set(primary.version, options);
+      // As a swap does, where it is not told how many.
+      const instances = options.instances ?? versions.get(before?.primary ?? "")?.instances;
+      versions.set(primary.version, instances === undefined ? options : { ...options, instances });
     }
     const served = new Set(present.map(({ version }) => version));
     for (const version of versions.keys()) if (!served.has(version)) versions.delete(version);
-    const route = change.method === "route" ? change : change.method === "unload" ? null : (before?.route ?? null);
+    const route = change.method === "route" ? change : routeAfter(change, before, primary.version, served);
     this.#models.set(change.name, { versions, primary: primary.version, route });
   }
 
@@ -55,4 +60,25 @@ export class ServedModels {
       return route === null ? [first, ...rest] : [first, ...rest, route];
     });
   }
+}
+
+/** What a server keeps of a route: the split until a version goes, the shadow until its own goes or is replaced. */
+function routeAfter(
+  change: Change,
+  before: ServedModel | undefined,
+  primary: string,
+  served: ReadonlySet<string>,
+): RouteChange | null {
+  const route = before?.route ?? null;
+  if (route === null) return null;
+  const { split, shadow } = route.route;
+  const swapped = change.method === "swap";
+  const gone = change.method === "unload" || (swapped && primary !== before?.primary);
+  const kept: Route = {
+    ...(split === undefined || gone ? {} : { split }),
+    ...(shadow === undefined || !served.has(shadow.version) || (swapped && primary === shadow.version)
+      ? {}
+      : { shadow }),
+  };
+  return kept.split === undefined && kept.shadow === undefined ? null : { ...route, route: kept };
 }
