@@ -62,3 +62,23 @@ test("a swap that does not say how many instances keeps them", async () => {
   expect(server.models()).toMatchObject([{ version: "2", instances: 2 }]);
   expect(served.changes()).toMatchObject([{ method: "load", options: { version: "2", instances: 2 } }]);
 });
+
+test("an ensemble comes after its models, whichever was loaded last", async () => {
+  const step = { model: name, inputs: { x: "x" }, outputs: { y: "y" } };
+  const ensemble: Change = {
+    method: "load",
+    name: "e",
+    options: { ensemble: { inputs: ["x"], outputs: ["y"], steps: [step] } },
+  };
+  const gone: Change = { method: "unload", name, version: undefined };
+  const served = new ServedModels();
+  await using server = new WorkerInferenceServer({ execution: "inline", warmup: false });
+  for (const change of [load("1"), ensemble, gone, load("1")]) {
+    await apply(server, change);
+    served.made(change, server.models());
+  }
+  expect(served.changes().map((change) => change.name)).toEqual([name, "e"]);
+  await apply(server, gone);
+  served.made(gone, server.models());
+  expect(served.changes()).toEqual([]);
+});

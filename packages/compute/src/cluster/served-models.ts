@@ -1,3 +1,4 @@
+import type { EnsembleStep } from "../infer/ensemble.ts";
 import type { Route } from "../infer/model-entry.ts";
 import type { ModelInfo, LoadOptions } from "../infer/server.ts";
 import type { Change } from "./messages.ts";
@@ -49,9 +50,9 @@ export class ServedModels {
     this.#models.set(change.name, { versions, primary: primary.version, route });
   }
 
-  /** In the order in which the models were loaded, since ensembles need theirs. */
+  /** Ensembles after their models. One that has lost a model cannot answer, and could not be loaded: it is left out. */
   changes(): Change[] {
-    return [...this.#models].flatMap(([name, { versions, primary, route }]) => {
+    return this.#inOrder().flatMap(([name, { versions, primary, route }]) => {
       const first: Change = { method: "load", name, options: { ...versions.get(primary), version: primary } };
       const others = [...versions].filter(([version]) => version !== primary);
       const rest = others.map(([version, options]): Change => {
@@ -59,6 +60,20 @@ export class ServedModels {
       });
       return route === null ? [first, ...rest] : [first, ...rest, route];
     });
+  }
+
+  #inOrder(): [name: string, model: ServedModel][] {
+    const placed = new Map<string, ServedModel>();
+    for (let before = -1; placed.size > before;) {
+      before = placed.size;
+      for (const [name, model] of this.#models) {
+        const needed = [...model.versions.values()].flatMap(({ ensemble }) => ensemble?.steps ?? []);
+        const has = ({ model: step, version }: EnsembleStep): boolean =>
+          placed.has(step) && (version === undefined || placed.get(step)?.versions.has(version) === true);
+        if (!placed.has(name) && needed.every(has)) placed.set(name, model);
+      }
+    }
+    return [...placed];
   }
 }
 
