@@ -158,6 +158,26 @@ describe("sequences of a voice detector", () => {
     await swap;
   });
 
+  test("a deadline and an abort end the wait for a turn, and leave the state as it was", async () => {
+    const clock = manualClock();
+    await serve({ clock }, { batching: { maxDelayMs: 1000 } });
+    const first = ask("a", chunk(0, 0), { start: true });
+    const [deadlineMs, abort] = [10, new AbortController()];
+    const inputs = { input: { data: chunk(0, 3), shape: [1, 512] }, sr };
+    const late = server.infer("vad", inputs, { sequence: { id: "a" }, deadlineMs });
+    const taken = server.infer("vad", inputs, { sequence: { id: "a" }, signal: abort.signal });
+    const last = ask("a", chunk(0, 1), { end: true });
+    abort.abort(new Error("not needed"));
+    await expect(taken).rejects.toThrow("not needed");
+    clock.advance(10);
+    await expect(late).rejects.toMatchObject({ code: "INFERENCE_DEADLINE_EXCEEDED" });
+    const answers: number[] = [];
+    void Promise.all([first, last]).then((both) => answers.push(...both));
+    await expect.poll(() => (clock.advance(1000), answers.length), { timeout: 20_000 }).toBe(2);
+    const expected = await byHand(0, 2);
+    for (const [index, probability] of expected.entries()) expect(answers[index]).toBeCloseTo(probability, 4);
+  });
+
   test("unloading answers what has come, and does not wait for sequences that nobody can go on with", async () => {
     await serve({}, { sequence: { states: [{ input: "state", output: "stateN" }], idleTimeoutMs: 1e9 } });
     await ask("a", chunk(0, 0), { start: true });

@@ -4,7 +4,14 @@ import { computeError } from "../errors.ts";
 import type { ModelVersion } from "./model-version.ts";
 import type { SequenceOptions } from "./model-settings.ts";
 import { invalidOption } from "./options.ts";
-import { answered, deliver, type InternalRequestOptions, type Outputs, type Receiver } from "./pending-request.ts";
+import {
+  answered,
+  checkRequestOptions,
+  deliver,
+  type InternalRequestOptions,
+  type Outputs,
+  type Receiver,
+} from "./pending-request.ts";
 import { type PreparedInputs, prepareInputs } from "./request.ts";
 import type { ExecutionKind } from "./runner.ts";
 import type { Servable } from "./servable.ts";
@@ -109,12 +116,48 @@ export class SequenceModel implements Servable {
   ): void {
     const { sequence: position, ...rest } = options;
     if (position === undefined) throw this.#invalid("", "no sequence is named", "each request of it belongs to one");
+    checkRequestOptions(rest);
+    const cameAt = this.#clock.monotonic();
     const sequence = this.#open(position);
     sequence.open++;
-    const turn = sequence.tail.then(() => this.#run(sequence, inputs, rest));
+    const begun = new AbortController();
+    const turn = sequence.tail.then(() => {
+      begun.abort();
+      return this.#run(sequence, inputs, this.#remaining(rest, cameAt));
+    });
     // A failed request leaves the state as it was before it.
     sequence.tail = turn.catch(() => {}).finally(() => this.#close(position, sequence));
-    deliver(turn, receiver);
+    deliver(sequence.open === 1 ? turn : Promise.race([turn, this.#givenUp(rest, begun.signal)]), receiver);
+  }
+
+  /** Rejects when the time of a request is over, or its caller goes away, before its turn has come. */
+  #givenUp({ deadlineMs, signal, caller }: InternalRequestOptions, begun: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => {
+      if (deadlineMs !== undefined) {
+        this.#clock.sleep(deadlineMs, { signal: begun }).then(
+          () => reject(this.#expired(deadlineMs)),
+          () => {},
+        );
+      }
+      const gone = signal ?? caller?.signal;
+      const onAbort = (): void => reject(gone?.reason as Error);
+      if (gone?.aborted === true) onAbort();
+      gone?.addEventListener("abort", onAbort, { once: true, signal: begun });
+    });
+  }
+
+  /** What the turns before have left of the deadline. */
+  #remaining(options: InternalRequestOptions, cameAt: number): InternalRequestOptions {
+    (options.signal ?? options.caller?.signal)?.throwIfAborted();
+    const { deadlineMs } = options;
+    if (deadlineMs === undefined) return options;
+    const left = deadlineMs - (this.#clock.monotonic() - cameAt);
+    if (left <= 0) throw this.#expired(deadlineMs);
+    return { ...options, deadlineMs: left };
+  }
+
+  #expired(deadlineMs: number): Error {
+    return computeError("INFERENCE_DEADLINE_EXCEEDED", { model: this.name, deadlineMs });
   }
 
   #open({ id, start }: SequencePosition): Sequence {
@@ -137,7 +180,6 @@ export class SequenceModel implements Servable {
   }
 
   async #run(sequence: Sequence, inputs: PreparedInputs, options: InternalRequestOptions): Promise<Outputs> {
-    (options.signal ?? options.caller?.signal)?.throwIfAborted();
     const named = this.signature.inputs.map(({ name }, index) => [name, inputs.tensors[index] as Tensor] as const);
     const prepared = prepareInputs(this.#model, { ...Object.fromEntries(named), ...sequence.states });
     const results = await answered((receiver) => this.#model.submit(prepared, options, receiver));
