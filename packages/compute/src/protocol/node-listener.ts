@@ -103,11 +103,13 @@ class NodeExchange implements ProtocolRequest, BodySource {
     const list = headers === jsonHeaders ? ["Content-Type", "application/json"] : Object.entries(headers).flat();
     list.push("Content-Length", String(length));
     // A body that was not read to its end would be taken for the next request.
-    if (!this.#request.complete) list.push("Connection", "close");
+    const last = !this.#request.complete;
+    if (last) list.push("Connection", "close");
     response.writeHead(status, list);
     if (this.method === "HEAD") response.end();
+    else if (last) this.#sendEarly(reply, length);
     // Text of ASCII alone goes out in one piece with the headers, without being encoded.
-    else if (typeof body === "string") response.end(body, length === body.length ? "latin1" : "utf8");
+    else if (typeof body === "string") response.end(body, encodingOf(body, length));
     else if (body instanceof Uint8Array) response.end(body);
     else {
       response.cork();
@@ -115,4 +117,28 @@ class NodeExchange implements ProtocolRequest, BodySource {
       response.end();
     }
   }
+
+  /**
+   * Answers a client that still sends its body. The connection is not closed under its hands, which would be an error to it
+   * before it has read the answer: the rest of the body is dropped for a while.
+   */
+  #sendEarly({ body }: ProtocolReply, length: number): void {
+    const response = this.#response;
+    if (typeof body === "string") response.write(body, encodingOf(body, length));
+    else for (const piece of body instanceof Uint8Array ? [body] : body) response.write(piece);
+    const end = (): void => {
+      clearTimeout(timer);
+      response.end();
+    };
+    const timer = setTimeout(end, lingerMs).unref();
+    response.once("close", end);
+    this.#request.once("end", end).resume();
+  }
+}
+
+/** For so many milliseconds what comes of a body that was answered before is dropped. */
+const lingerMs = 5000;
+
+function encodingOf(body: string, length: number): "latin1" | "utf8" {
+  return length === body.length ? "latin1" : "utf8";
 }

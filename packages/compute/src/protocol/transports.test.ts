@@ -287,6 +287,22 @@ describe.each(everyWay)("clients that do harm to %s", (way) => {
     await expect.poll(queued, { timeout: 20_000 }).toBe(0);
   });
 
+  test("one that reads its answer only when it has sent all of a body that nobody wants gets it", async () => {
+    const bytes = 10_000_000;
+    const unwanted = ["none", "scale"].map(async (model) => {
+      const client = await open();
+      client.pause();
+      client.write(`POST /v2/models/${model}/infer HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes}\r\n\r\n`);
+      await new Promise<void>((sent, fail) =>
+        client.write(Buffer.alloc(bytes), (error) => ((error ?? null) === null ? sent() : fail(error as Error))),
+      );
+      const [answer] = (await once(client.resume(), "data")) as [Buffer];
+      await once(client, "close");
+      return answer.toString().slice(9, 12);
+    });
+    expect(await Promise.all(unwanted)).toEqual(["404", "413"]);
+  });
+
   test("one that goes away in the middle of its body leaves nothing behind", async () => {
     const socket = await open();
     socket.write(`${head}\r\n{"inp`);
