@@ -185,6 +185,8 @@ const perSecond: Readonly<Record<TimeUnit, number>> = {
   [TimeUnit.NANOSECOND]: 0.001,
 };
 
+const outside = "it lies outside the years 1684 to 2255";
+
 function readTimes(
   vectors: readonly Vector[],
   rows: number,
@@ -195,9 +197,14 @@ function readTimes(
   const invalid = (row: number, rule: string): Error =>
     featureStoreError("TIMESTAMP_INVALID", { column, table, row: firstRow + row, rule });
   if (DataType.isDate(type) && type.unit === 0) {
+    const valid = readValidity(vectors, rows);
     fill(vectors, (days, at) => {
-      for (let i = 0; i < (days as Int32Array).length; i++)
-        values[at + i] = ((days as Int32Array)[i] as number) * 86_400_000_000;
+      for (let i = 0; i < (days as Int32Array).length; i++) {
+        if (valid?.[at + i] === 0) continue;
+        const micros = ((days as Int32Array)[i] as number) * 86_400_000_000;
+        if (!Number.isSafeInteger(micros)) throw invalid(at + i, outside);
+        values[at + i] = micros;
+      }
     });
     return { kind: "time", values, naive: true };
   }
@@ -215,7 +222,7 @@ function readTimes(
         if (nanos % 1000n !== 0n) throw invalid(at + i, "it is finer than a microsecond");
         micros = Number(nanos / 1000n);
       }
-      if (!Number.isSafeInteger(micros)) throw invalid(at + i, "it lies outside the years 1684 to 2255");
+      if (!Number.isSafeInteger(micros)) throw invalid(at + i, outside);
       values[at + i] = micros;
     }
   });

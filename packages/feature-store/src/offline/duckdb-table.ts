@@ -14,7 +14,10 @@ export interface DuckdbTable {
   readonly kinds: ReadonlyMap<string, Kind>;
 }
 
-/** All columns of a source's Parquet files in a temporary table; undefined where it has none that DuckDB reads as they are. */
+/**
+ * All columns of a source's Parquet files in a temporary table; undefined where it has none that DuckDB reads as they are, or a
+ * time that no column may hold: beside the labels it does no harm.
+ */
 export async function loadFiles(
   connection: DuckdbConnection,
   name: string,
@@ -29,7 +32,10 @@ export async function loadFiles(
   await connection.run(
     `CREATE TEMP TABLE ${name} AS SELECT ${[`${number} AS "#"`, ...columns].join(", ")} FROM ${from} AS raw`,
   );
-  await assertTimes(connection, name, kinds, source.name);
+  if ((await timeBeyond(connection, name, kinds)) !== undefined) {
+    await connection.run(`DROP TABLE ${name}`);
+    return undefined;
+  }
   return { name, rows: await countRows(connection, name), kinds };
 }
 
@@ -90,7 +96,7 @@ async function filesRelation(
     if (kind === undefined) return undefined;
     kinds.set(column, kind);
     const given = `raw.${identifier(column)}`;
-    const value = kind.endsWith("time") ? `epoch_us(${given})` : given;
+    const value = kind.endsWith("time") ? microsOf(given, types.get(column)) : given;
     values.set(column, `CAST(${value} AS ${storedAs[kind]})`);
   }
   const counts: number[] = [];
@@ -99,6 +105,17 @@ async function filesRelation(
   });
   const rows = counts.reduce((sum, count) => sum + count, 0);
   return { from: parquet(files), number: rowNumber(counts, types), rows, kinds, values };
+}
+
+/**
+ * DuckDB has no timestamp for a date that is far away, and takes the least and the greatest time for infinities, of which it gives
+ * no microseconds: they become one that is refused.
+ */
+function microsOf(value: string, type: string | undefined): string {
+  const days = `(${value} - DATE '1970-01-01')`;
+  return type === "DATE"
+    ? `CASE WHEN abs(${days}) > 106000 THEN 9223372036854775807 ELSE ${days} * 86400000000 END`
+    : `CASE WHEN isinf(${value}) THEN 9223372036854775807 ELSE epoch_us(${value}) END`;
 }
 
 /** Whether two names in the files differ by letter case only: DuckDB would call one otherwise, or take one for the other. */
@@ -148,13 +165,24 @@ export async function assertTimes(
   kinds: ReadonlyMap<string, Kind>,
   table: string,
 ): Promise<void> {
+  const found = await timeBeyond(connection, name, kinds);
+  const rule = "it lies outside the years 1684 to 2255";
+  if (found !== undefined) throw featureStoreError("TIMESTAMP_INVALID", { ...found, table, rule });
+}
+
+/** The first time of a column that a double would not hold. */
+async function timeBeyond(
+  connection: DuckdbConnection,
+  name: string,
+  kinds: ReadonlyMap<string, Kind>,
+): Promise<{ readonly column: string; readonly row: number } | undefined> {
   for (const [column, kind] of kinds) {
     if (!kind.endsWith("time")) continue;
     const beyond = `abs(${storedName(column)}::DOUBLE) >= 9007199254740992`;
     const row = await numberOf(connection, `SELECT min("#") FROM ${name} WHERE ${beyond}`);
-    const rule = "it lies outside the years 1684 to 2255";
-    if (row !== null) throw featureStoreError("TIMESTAMP_INVALID", { column, table, row, rule });
+    if (row !== null) return { column, row };
   }
+  return undefined;
 }
 
 /** Makes a table of columns that are in memory. */
