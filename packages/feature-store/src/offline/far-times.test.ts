@@ -1,5 +1,5 @@
 import * as library from "@duckdb/node-api";
-import { DateDay, makeData, Table, TimestampMicrosecond, Vector } from "apache-arrow";
+import { type Data, DateDay, makeData, Table, TimestampMicrosecond, Vector } from "apache-arrow";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -78,9 +78,9 @@ describe.each(Object.keys(far) as (keyof typeof far)[])("%s", (name) => {
       for (const labels of [file, memory]) {
         const set = await store.trainingSet({ labels, features: ["v:id"], timezone: "UTC" });
         expect(set.row(0)).toEqual({ "v:id": "a" });
-        const { data } = (await set.table()).getChild("x") as Vector;
-        const stored = BigInt((data[0]?.values as BigInt64Array)[0] ?? 0n);
-        expect(stored * (data[0]?.type instanceof DateDay ? day : 1n)).toBe(far[name][2]);
+        const data = ((await set.table()).getChild("x") as Vector).data[0] as Data;
+        const stored = BigInt((data.values as BigInt64Array)[0] ?? 0n);
+        expect(stored * (data.type instanceof DateDay ? day : 1n)).toBe(far[name][2]);
         digests.add(set.digest);
       }
     }
