@@ -23,6 +23,9 @@ const split = { "1": 1, "2": 1 };
 const load = (version: string): Change => ({ method: "load", name, options: { onnx, version } });
 const add = (version: string): Change => ({ method: "add", name, options: { onnx, version } });
 const swap = (version: string): Change => ({ method: "swap", name, options: { onnx, version } });
+const replace = (version: string): Change => {
+  return { method: "swap", name, options: { onnx, version, maxHeapMb: 64, takeOver: false } };
+};
 const route = (to: Route): Change => ({ method: "route", name, route: to });
 
 test.each([
@@ -35,6 +38,7 @@ test.each([
     { shadow: { version: "2", share } },
   ],
   ["a shadow that took over", [route({ shadow: { version: "2", share } }), swap("2")], undefined],
+  ["a version that was replaced in its place", [route({ split }), replace("2")], { split }],
   ["a split after a promotion", [route({ split }), { method: "promote", name, version: "2" }], { split }],
 ] as const)("a process that starts later comes to what the others serve: %s", async (_, changes, kept) => {
   await using server = new WorkerInferenceServer({ execution: "inline", warmup: false });

@@ -39,10 +39,11 @@ export class ServedModels {
       versions.set(change.options.version ?? primary.version, change.options);
     }
     if (change.method === "swap") {
-      const { shadow: _, ...options } = change.options;
+      const { shadow: _, takeOver, ...options } = change.options;
       // As a swap does, where it is not told how many.
       const instances = options.instances ?? versions.get(before?.primary ?? "")?.instances;
-      versions.set(primary.version, instances === undefined ? options : { ...options, instances });
+      const version = takeOver === false ? (options.version ?? primary.version) : primary.version;
+      versions.set(version, instances === undefined ? options : { ...options, instances });
     }
     const served = new Set(present.map(({ version }) => version));
     for (const version of versions.keys()) if (!served.has(version)) versions.delete(version);
@@ -91,7 +92,9 @@ function routeAfter(
   const gone = change.method === "unload" || (swapped && primary !== before?.primary);
   const kept: Route = {
     ...(split === undefined || gone ? {} : { split }),
-    ...(shadow === undefined || !served.has(shadow.version) || (swapped && primary === shadow.version)
+    ...(shadow === undefined ||
+    !served.has(shadow.version) ||
+    (swapped && shadow.version === (change.options.version ?? primary))
       ? {}
       : { shadow }),
   };

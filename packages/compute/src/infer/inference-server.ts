@@ -124,19 +124,18 @@ export class WorkerInferenceServer implements InferenceServer {
   swapWhen(name: string, options: SwapOptions, gate: Gate): Promise<SwapInfo> {
     return this.#change(name, async () => {
       const entry = this.#entry(name);
-      const { shadow, accept: _, ...load } = options;
+      const { shadow, accept: _, takeOver = true, ...load } = options;
       const version = options.version ?? nextVersion(entry.primary.version);
+      if (!takeOver) entry.require(version);
       const statistics = new StatisticsRecorder(entry.statistics);
       const instances = load.instances ?? Math.max(1, entry.primary.liveInstances);
       const next = await this.#startLike(entry, version, { ...load, instances }, statistics);
       const trial = { entry, next, clock: this.#clock, closing: this.#closing.signal };
       const report = shadow === undefined ? null : await compareOnLiveRequests(trial, shadow);
       await pass(gate, next, report);
-      const beside = entry.versions.get(version);
-      const before = entry.takeOver(next, statistics);
-      const ending = beside === undefined || beside === before ? [before] : [before, beside];
+      const ending = takeOver ? entry.takeOver(next, statistics) : entry.replace(next, statistics);
       await Promise.all(ending.map((model) => entry.retire(model)));
-      return { ...describe(next, true), shadow: report };
+      return { ...describe(next, entry.primary === next), shadow: report };
     });
   }
 

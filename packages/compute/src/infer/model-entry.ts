@@ -65,15 +65,28 @@ export class ModelEntry {
     this.#versionStatistics.set(model.version, statistics);
   }
 
-  /** Makes a version the present one, for every request from now on; the one before is no longer served. */
-  takeOver(next: Servable, statistics: StatisticsRecorder): Servable {
+  /** Makes a version the present one, for every request from now on. Gives those that are no longer served. */
+  takeOver(next: Servable, statistics: StatisticsRecorder): Servable[] {
     const before = this.#primary;
     if (next.version !== before.version) this.remove(before.version);
-    this.add(next, statistics);
+    const beside = this.versions.get(next.version);
+    this.#put(next, statistics);
     this.#primary = next;
+    return beside === undefined || beside === before ? [before] : [before, beside];
+  }
+
+  /** Puts a version in the place of one of the same number. Gives that, which is no longer served. */
+  replace(next: Servable, statistics: StatisticsRecorder): Servable[] {
+    const before = this.require(next.version);
+    this.#put(next, statistics);
+    if (this.#primary === before) this.#primary = next;
+    return [before];
+  }
+
+  #put(next: Servable, statistics: StatisticsRecorder): void {
+    this.add(next, statistics);
     const shadowed = this.#shadow?.target;
     if (shadowed !== undefined && this.versions.get(shadowed.version) !== shadowed) this.#shadow = null;
-    return before;
   }
 
   promote(next: Servable): void {

@@ -106,6 +106,23 @@ describe("swap", () => {
     expect(server.models()).toMatchObject([{ version: "2", primary: true }]);
   });
 
+  test("a version beside the present one is replaced in its place", async () => {
+    await serve().load("scale", { onnx: scale(1) });
+    await server.add("scale", { onnx: scale(2), version: "2" });
+    server.route("scale", { split: { "2": 1 } });
+    const accepted = ask("2");
+    const info = await server.swap("scale", { onnx: scale(3), version: "2", takeOver: false });
+    expect(info).toMatchObject({ version: "2", primary: false });
+    expect([await accepted, await ask(), await ask("1"), await ask("2")]).toEqual([2, 3, 1, 3]);
+    expect(server.models()).toMatchObject([{ version: "1", primary: true }, { version: "2" }]);
+    const absent = server.swap("scale", { onnx: scale(3), version: "7", takeOver: false });
+    await expect(absent).rejects.toMatchObject({ code: "MODEL_NOT_FOUND" });
+    expect(await server.swap("scale", { onnx: scale(4), version: "1", takeOver: false })).toMatchObject({
+      primary: true,
+    });
+    expect(await ask("1")).toBe(4);
+  });
+
   test("a comparison leaves the shadow of the route, which ends with its version", async () => {
     await serve().load("scale", { onnx: scale(1) });
     await server.add("scale", { onnx: scale(5), version: "9" });

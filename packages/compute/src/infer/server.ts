@@ -32,6 +32,8 @@ export interface SwapOptions extends LoadOptions {
   readonly shadow?: number | (ShadowOptions & ShadowLimits);
   /** Decides on what was seen; `false` keeps the present version. Default: the new version takes over. */
   readonly accept?: (report: ShadowReport) => boolean | Promise<boolean>;
+  /** `false` replaces a version that is served beside the present one, which stays that. Default true. */
+  readonly takeOver?: boolean;
 }
 
 export interface ShadowLimits {

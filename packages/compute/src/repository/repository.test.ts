@@ -98,6 +98,21 @@ describe.each(Object.keys(places))("a repository in a %s", (kind) => {
     expect([await repository.refresh(), versions()]).toEqual([[], []]);
   });
 
+  test("what changes of older versions never makes them the present one", async () => {
+    await place.put("scale/settings.json", JSON.stringify({ versionPolicy: "all" }));
+    for (const version of [1, 2]) await place.put(`scale/${version}/model.onnx`, scale(version));
+    await repository.refresh();
+    await place.put("scale/1/model.onnx", scale(1.5));
+    await place.put("scale/settings.json", JSON.stringify({ versionPolicy: "all", weight: 2 }));
+    const seen = new Set<unknown>();
+    let done = false;
+    const refreshed = repository.refresh().finally(() => (done = true));
+    for (let request = 0; !done && request < 1e6; request++) seen.add(await ask("scale"));
+    expect(await refreshed).toEqual([]);
+    expect([...seen]).toEqual([2]);
+    expect([versions().toSorted(), await ask("scale", "1")]).toEqual([["scale/1", "scale/2*"], 1.5]);
+  });
+
   test("a corrupt model, or settings that are wrong, do not hold up the others", async () => {
     await place.put("bad/1/model.onnx", Uint8Array.of(1, 2, 3));
     await place.put("good/1/model.onnx", scale(3));

@@ -158,10 +158,7 @@ class SourceRepository implements ModelRepository {
     };
     if (served.length === 0) await this.#server.load(name, options);
     else if (known === undefined) await this.#server.add(name, options);
-    else {
-      if (!known.primary) this.#server.promote(name, version);
-      await this.#server.swap(name, options);
-    }
+    else await this.#server.swap(name, { ...options, takeOver: known.primary });
   }
 
   async #forget(name: string): Promise<void> {
