@@ -105,9 +105,9 @@ describe.each(Object.keys(places))("a repository in a %s", (kind) => {
     await place.put("scale/1/model.onnx", scale(1.5));
     await place.put("scale/settings.json", JSON.stringify({ versionPolicy: "all", weight: 2 }));
     const seen = new Set<unknown>();
-    let done = false;
-    const refreshed = repository.refresh().finally(() => (done = true));
-    for (let request = 0; !done && request < 1e6; request++) seen.add(await ask("scale"));
+    const done = new AbortController();
+    const refreshed = repository.refresh().finally(() => done.abort());
+    for (let request = 0; !done.signal.aborted && request < 1e6; request++) seen.add(await ask("scale"));
     expect(await refreshed).toEqual([]);
     expect([...seen]).toEqual([2]);
     expect([versions().toSorted(), await ask("scale", "1")]).toEqual([["scale/1", "scale/2*"], 1.5]);
