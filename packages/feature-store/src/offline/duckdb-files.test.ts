@@ -10,7 +10,7 @@ import {
   Vector,
   vectorFromArray,
 } from "apache-arrow";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, expectTypeOf, it, onTestFinished } from "vitest";
@@ -260,5 +260,70 @@ it("does not take a column of one file for that of another case in the next", as
     await using store = createFeatureStore({ views: [view], offline });
     const refusal = { code: "COLUMN_MISSING", details: { column: "id" } };
     await expect(store.trainingSet({ labels, features: ["v:last"] })).rejects.toMatchObject(refusal);
+  }
+});
+
+it.each([
+  ["a text that looks like a number", "p=007", "007"],
+  ["a text that looks like a day", "p=2001-06-01", "2001-06-01"],
+  ["a null", "p=__HIVE_DEFAULT_PARTITION__", null],
+  ["a folder that is no partition", "run=5", "x"],
+])("takes what folders tell from the source, not from DuckDB: %s", async (_, segment, value) => {
+  const root = await mkdtemp(join(tmpdir(), "ashlar-files-"));
+  onTestFinished(() => rm(root, { recursive: true, force: true }));
+  const folder = join(root, segment);
+  await mkdir(folder);
+  const columns = `make_timestamptz(1) AS "time", 'a' AS id, 7 AS "File_Row_Number"`;
+  const file = await fileOf(join(folder, "rows.parquet"), columns, {});
+  const memory = arrowTable({
+    time: ["timestamp", [1]],
+    id: ["string", ["a"]],
+    File_Row_Number: ["int64", [7n]],
+    p: ["string", [value]],
+  });
+  const rows: TableSource = { ...fromTable("rows", memory), localFiles: async () => [file] };
+  const view = featureView({
+    name: "v",
+    entities: [entity({ name: "thing", key: { id: "string" } })],
+    source: rows,
+    eventTime: "time",
+    ttl: "forever",
+    features: { p: column("p", "string"), rows: window("1h", count()) },
+  });
+  const answer = async (offline: OfflineEngine) => {
+    await using store = createFeatureStore({ views: [view], offline });
+    const set = await store.trainingSet({ labels: rows, features: ["v:*"] });
+    return { columns: set.columns, digest: set.digest, row: set.row(0) };
+  };
+  const found = await answer(duckdb());
+  expect(found).toEqual(await answer(arrow()));
+  expect(found.columns).toEqual(["time", "id", "File_Row_Number", "p", "v:p", "v:rows"]);
+  expect(found.row).toEqual({ "v:p": value, "v:rows": 1 });
+});
+
+it("numbers the rows of files whose own columns are called as DuckDB calls numbers", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "ashlar-files-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, "rows.parquet");
+  const columns = `make_timestamptz(1) AS "time", 'a' AS id, 7 AS "File_Row_Number" UNION ALL SELECT make_timestamptz(2), 'b', 7`;
+  const memory = arrowTable({
+    time: ["timestamp", [1, 2]],
+    id: ["string", ["a", "b"]],
+    File_Row_Number: ["int64", [7n, 7n]],
+  });
+  await fileOf(path, columns, {});
+  const rows: TableSource = { ...fromTable("rows", memory), localFiles: async () => [path] };
+  const view = featureView({
+    name: "v",
+    entities: [entity({ name: "thing", key: { id: "string" } })],
+    source: rows,
+    eventTime: "time",
+    ttl: "forever",
+    features: { last: column("File_Row_Number", "int64") },
+  });
+  for (const offline of [arrow(), duckdb()]) {
+    await using store = createFeatureStore({ views: [view], offline });
+    const set = await store.trainingSet({ labels: rows, features: ["v:last"] });
+    expect([set.rows, set.row(0), set.row(1)]).toEqual([2, { "v:last": 7n }, { "v:last": 7n }]);
   }
 });

@@ -73,12 +73,15 @@ export async function rawRelation(
 }
 
 const list = (files: readonly string[]): string => `[${files.map(literal).join()}]`;
-const parquet = (files: readonly string[]): string => `read_parquet(${list(files)})`;
+/** Without the columns that DuckDB would guess from the names of folders, and their types from the look of the values. */
+const parquet = (files: readonly string[]): string => `read_parquet(${list(files)}, hive_partitioning = false)`;
+/** Whether folders tell values that are not in the files: `month=2001-06/`. */
+const havePartitions = (files: readonly string[]): boolean => files.some((file) => /=[^/\\]*[/\\]/.test(file));
 
 /**
- * Columns of a source's Parquet files. Undefined where it has no files, or they lack a column, have names that differ by letter
- * case only, or a type that is read batch by batch, as `arrow()` reads it: then what is right and what is an error is the same for
- * both.
+ * Columns of a source's Parquet files. Undefined where it has no files, or they lack a column (or may lack one, where all are
+ * wanted), have names that differ by letter case only, or a type that is read batch by batch, as `arrow()` reads it: then what is
+ * right and what is an error is the same for both.
  */
 async function filesRelation(
   connection: DuckdbConnection,
@@ -87,6 +90,7 @@ async function filesRelation(
 ): Promise<RawRelation | undefined> {
   const files = await source.localFiles?.();
   if (files === undefined || files.length === 0) return undefined;
+  if (wantedColumns === undefined && havePartitions(files)) return undefined;
   if (await haveTwins(connection, files)) return undefined;
   const types = await describeFiles(connection, files);
   const kinds = new Map<string, Kind>();
@@ -140,7 +144,7 @@ async function describeFiles(
 
 /** The number of a row among those of all files: of its own file and the rows of those before, which all threads know. */
 function rowNumber(counts: readonly number[], types: ReadonlyMap<string, string>): string {
-  if (types.has("file_row_number") || types.has("file_index")) return "row_number() OVER () - 1";
+  if ([...types.keys()].some((name) => /^file_(row_number|index)$/i.test(name))) return "row_number() OVER () - 1";
   if (counts.length === 1) return "raw.file_row_number";
   let before = 0;
   const starts = counts.map((rows) => (before += rows) - rows);
