@@ -1,4 +1,5 @@
-import type { OnnxNode, OnnxTensor } from "../onnx/model.ts";
+import { onnxNode } from "../onnx/build.ts";
+import { elementTypeCodes, type OnnxElementType, type OnnxNode, type OnnxTensor } from "../onnx/model.ts";
 import type { Shape, Tensor } from "./tensor.ts";
 
 /**
@@ -64,4 +65,8 @@ export interface OnnxForm {
 export function operationKey({ name, parameters }: Operation): string {
   const entries = Object.entries(parameters).map(([key, value]) => `${key}=${value}`);
   return entries.length === 0 ? name : `${name}(${entries.join(",")})`;
+}
+
+export function castNode(from: string, to: string, type: OnnxElementType): OnnxNode {
+  return onnxNode("Cast", [from], [to], { to: { int: elementTypeCodes[type] } });
 }

@@ -1,6 +1,5 @@
 import { floatTensor, onnxNode } from "../../onnx/build.ts";
-import { elementTypeCodes, type OnnxNode } from "../../onnx/model.ts";
-import type { GpuForm, GpuStage, OnnxForm, OnnxNames, Operation } from "../operation.ts";
+import { castNode, type GpuForm, type GpuStage, type OnnxForm, type OnnxNames, type Operation } from "../operation.ts";
 import type { Shape, Tensor } from "../tensor.ts";
 
 /**
@@ -89,17 +88,15 @@ function gpuForm(inputs: readonly Shape[], bins: number): GpuForm {
 function onnxForm({ inputs, outputs, fresh }: OnnxNames, bins: number): OnnxForm {
   const [gradients = "", hessians = "", ...columns] = inputs;
   const [gradient = "", hessian = "", zeros = "", empty = ""] = ["gradient", "hessian", "zeros", "empty"].map(fresh);
-  const cast = (from: string, to: string, type: "float64" | "int64"): OnnxNode =>
-    onnxNode("Cast", [from], [to], { to: { int: elementTypeCodes[type] } });
   const nodes = [
-    cast(gradients, gradient, "float64"),
-    cast(hessians, hessian, "float64"),
-    cast(zeros, empty, "float64"),
+    castNode(gradients, gradient, "float64"),
+    castNode(hessians, hessian, "float64"),
+    castNode(zeros, empty, "float64"),
   ];
   const sums: [string[], string[]] = [[], []];
   for (const column of columns) {
     const index = fresh("index");
-    nodes.push(cast(column, index, "int64"));
+    nodes.push(castNode(column, index, "int64"));
     [gradient, hessian].forEach((values, i) => {
       const sum = fresh("sum");
       const add = { axis: { int: 1 }, reduction: { string: "add" } };

@@ -1,6 +1,5 @@
-import { elementTypeCodes } from "../../onnx/model.ts";
-import { onnxNode, int64Tensor } from "../../onnx/build.ts";
-import type { GpuStage, OnnxForm, OnnxNames, Operation } from "../operation.ts";
+import { int64Tensor, onnxNode } from "../../onnx/build.ts";
+import { castNode, type GpuStage, type OnnxForm, type OnnxNames, type Operation } from "../operation.ts";
 import type { Shape, Tensor } from "../tensor.ts";
 
 export type Reduction = "sum" | "mean" | "min" | "max" | "argmax";
@@ -27,8 +26,10 @@ const meanings: Readonly<Record<Reduction, Meaning>> = {
   mean: {
     needsValue: false,
     fold: (data, start, step, count) => total(data, start, step, count) / count,
-    gpu: `let out = 0; for (let i = 0; i < this.constants.count; i++) { out += VALUE; }
-  return out / this.constants.count;`,
+    // Summed from the first value on, so that a line of equal values has exactly that mean.
+    gpu: `const first = FIRST; let out = 0;
+  for (let i = 1; i < this.constants.count; i++) { out += VALUE - first; }
+  return first + out / this.constants.count;`,
     onnx: "ReduceMean",
   },
   min: {
@@ -157,12 +158,16 @@ function onnxForm(reduction: Reduction, operator: string, axis: Axis, names: Onn
   const [output = ""] = names.outputs;
   const axes = names.fresh("axes");
   const initializers = [int64Tensor(axes, [1], [axis])];
-  if (reduction === "sum") {
-    return { nodes: [onnxNode("ReduceSum", [input, axes], [output], { keepdims: { int: 1 } })], initializers };
-  }
-  if (reduction === "mean") {
-    const attributes = { axes: { ints: [axis] }, keepdims: { int: 1 } };
-    return { nodes: [onnxNode("ReduceMean", [input], [output], attributes)] };
+  if (reduction === "sum" || reduction === "mean") {
+    // In float64, as the reference: ONNX Runtime adds one after another, and 2^24 ones and one more are 2^24 in float32.
+    const [wide = "", folded = ""] = ["wide", "folded"].map(names.fresh);
+    const keep = { keepdims: { int: 1 } };
+    const fold =
+      reduction === "sum"
+        ? onnxNode("ReduceSum", [wide, axes], [folded], keep)
+        : onnxNode("ReduceMean", [wide], [folded], { axes: { ints: [axis] }, ...keep });
+    const nodes = [castNode(input, wide, "float64"), fold, castNode(folded, output, "float32")];
+    return reduction === "sum" ? { nodes, initializers } : { nodes };
   }
   // The sum is finite only when every value is: these operators may pass over a NaN.
   const guard = names.fresh("guard");
@@ -170,8 +175,7 @@ function onnxForm(reduction: Reduction, operator: string, axis: Axis, names: Onn
   if (reduction === "argmax") {
     const index = names.fresh("index");
     const argmax = onnxNode("ArgMax", [input], [index], { axis: { int: axis }, keepdims: { int: 1 } });
-    const cast = onnxNode("Cast", [index], [output], { to: { int: elementTypeCodes.int32 } });
-    return { nodes: [argmax, cast, check], initializers, guards: [guard] };
+    return { nodes: [argmax, castNode(index, output, "int32"), check], initializers, guards: [guard] };
   }
   const extremes = onnxNode(operator, [input], [output], { axes: { ints: [axis] }, keepdims: { int: 1 } });
   return { nodes: [extremes, check], initializers, guards: [guard] };

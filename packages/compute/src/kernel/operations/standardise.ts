@@ -1,5 +1,5 @@
 import { floatTensor, onnxNode } from "../../onnx/build.ts";
-import type { Operation } from "../operation.ts";
+import { castNode, type Operation } from "../operation.ts";
 import { emptyMatrix, shapeText, sizeOf, type Matrix, type Shape, type Tensor } from "../tensor.ts";
 
 /** `(x - mean) / deviation` of each column, from one row of means and one of deviations. A deviation of 0 counts as 1. */
@@ -91,14 +91,19 @@ export const deviation: Operation = {
     ],
   }),
   onnx: ({ inputs: [values = "", mean = ""], outputs, fresh }) => {
-    const [centred = "", squared = "", variance = ""] = ["centred", "squared", "variance"].map(fresh);
+    const hints = ["wide", "middle", "centred", "squared", "variance", "root"];
+    const [wide = "", middle = "", centred = "", squared = "", variance = "", root = ""] = hints.map(fresh);
     const over = { axes: { ints: [0] }, keepdims: { int: 1 } };
+    // In float64, as the reference: squares leave the range of float32 long before values do.
     return {
       nodes: [
-        onnxNode("Sub", [values, mean], [centred]),
+        castNode(values, wide, "float64"),
+        castNode(mean, middle, "float64"),
+        onnxNode("Sub", [wide, middle], [centred]),
         onnxNode("Mul", [centred, centred], [squared]),
         onnxNode("ReduceMean", [squared], [variance], over),
-        onnxNode("Sqrt", [variance], outputs),
+        onnxNode("Sqrt", [variance], [root]),
+        castNode(root, outputs[0] ?? "", "float32"),
       ],
     };
   },

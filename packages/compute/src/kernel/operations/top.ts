@@ -1,6 +1,5 @@
 import { int64Tensor, onnxNode } from "../../onnx/build.ts";
-import { elementTypeCodes } from "../../onnx/model.ts";
-import type { Operation } from "../operation.ts";
+import { castNode, type Operation } from "../operation.ts";
 import { distanceBetween, type Metric } from "./distance.ts";
 import { type Shape, sizeOf, type Tensor } from "../tensor.ts";
 
@@ -38,7 +37,7 @@ export function top(k: number, order: "greatest" | "least"): Operation {
       return {
         nodes: [
           onnxNode("TopK", [scores, count], [best, index], largest),
-          onnxNode("Cast", [index], [indices], { to: { int: elementTypeCodes.int32 } }),
+          castNode(index, indices, "int32"),
           // Finite only when every score is: a NaN may go anywhere in the order.
           onnxNode("ReduceSum", [scores, axes], [guard], { keepdims: { int: 1 } }),
         ],
