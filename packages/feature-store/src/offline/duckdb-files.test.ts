@@ -327,3 +327,37 @@ it("numbers the rows of files whose own columns are called as DuckDB calls numbe
     expect([set.rows, set.row(0), set.row(1)]).toEqual([2, { "v:last": 7n }, { "v:last": 7n }]);
   }
 });
+
+it.each([
+  ["one lacks a column", ["", ", 5::BIGINT AS x"], [null, 5n]],
+  ["a later one lacks a column", [", 5::BIGINT AS x", ""], [5n, null]],
+  ["one has a narrower type", [", 5::INTEGER AS x", ", 1099511627776::BIGINT AS x"], [5n, 1n << 40n]],
+] as const)("reads files that are not alike as the source does: %s", async (_, columns, x) => {
+  const folder = await mkdtemp(join(tmpdir(), "ashlar-files-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const files = await Promise.all(
+    columns.map((more, i) => {
+      const time = `make_timestamptz(${i}) AS "time", '${i}' AS id`;
+      return fileOf(join(folder, `${i}.parquet`), `${time}${more}`, {});
+    }),
+  );
+  const memory = arrowTable({ time: ["timestamp", [0, 1]], id: ["string", ["0", "1"]], x: ["int64", x] });
+  const rows: TableSource = { ...fromTable("rows", memory), localFiles: async () => files };
+  const view = featureView({
+    name: "v",
+    entities: [entity({ name: "thing", key: { id: "string" } })],
+    source: rows,
+    eventTime: "time",
+    ttl: "forever",
+    features: { x: column("x", "int64") },
+  });
+  const digests = [];
+  for (const offline of [arrow(), duckdb()]) {
+    await using store = createFeatureStore({ views: [view], offline });
+    const set = await store.trainingSet({ labels: rows, features: ["v:x"] });
+    expect(set.columns).toEqual(["time", "id", "x", "v:x"]);
+    expect([set.row(0)["v:x"], set.row(1)["v:x"]]).toEqual(x);
+    digests.push(set.digest);
+  }
+  expect(digests[0]).toBe(digests[1]);
+});

@@ -80,7 +80,7 @@ const havePartitions = (files: readonly string[]): boolean => files.some((file) 
 
 /**
  * Columns of a source's Parquet files. Undefined where it has no files, or they lack a column (or may lack one, where all are
- * wanted), have names that differ by letter case only, or a type that is read batch by batch, as `arrow()` reads it: then what is
+ * wanted), are not alike, or have a type that is read batch by batch, as `arrow()` reads it: then what is
  * right and what is an error is the same for both.
  */
 async function filesRelation(
@@ -91,7 +91,7 @@ async function filesRelation(
   const files = await source.localFiles?.();
   if (files === undefined || files.length === 0) return undefined;
   if (wantedColumns === undefined && havePartitions(files)) return undefined;
-  if (await haveTwins(connection, files)) return undefined;
+  if (!(await areAlike(connection, files, wantedColumns))) return undefined;
   const types = await describeFiles(connection, files);
   const kinds = new Map<string, Kind>();
   const values = new Map<string, string>();
@@ -122,10 +122,25 @@ function microsOf(value: string, type: string | undefined): string {
     : `CASE WHEN isinf(${value}) THEN 9223372036854775807 ELSE epoch_us(${value}) END`;
 }
 
-/** Whether two names in the files differ by letter case only: DuckDB would call one otherwise, or take one for the other. */
-async function haveTwins(connection: DuckdbConnection, files: readonly string[]): Promise<boolean> {
-  const twins = `SELECT lower(name) FROM parquet_schema(${list(files)}) GROUP BY ALL HAVING count(DISTINCT name) > 1`;
-  return (await numberOf(connection, `SELECT count(*) FROM (${twins})`)) !== 0;
+/**
+ * Whether the files are of one kind: DuckDB reads all by the columns and types of the first. Nor may two names differ by letter case
+ * only, of which it would call one otherwise, or take one for the other.
+ *
+ * @param columns those that it matters for; undefined for all
+ */
+async function areAlike(
+  connection: DuckdbConnection,
+  files: readonly string[],
+  columns: readonly string[] | undefined,
+): Promise<boolean> {
+  const wanted = columns === undefined ? "" : `AND name IN (${["", ...columns].map(literal).join()})`;
+  const kind = "name, type, type_length, converted_type, scale, precision, logical_type::VARCHAR";
+  const problems = `WITH parts AS MATERIALIZED (FROM parquet_schema(${list(files)})),
+    twins AS (SELECT lower(name) FROM parts GROUP BY ALL HAVING count(DISTINCT name) > 1),
+    others AS (SELECT ${kind} FROM parts WHERE coalesce(num_children, 0) = 0 ${wanted}
+      GROUP BY ALL HAVING count(DISTINCT file_name) < ${new Set(files).size})
+    SELECT (SELECT count(*) FROM twins) + (SELECT count(*) FROM others)`;
+  return (await numberOf(connection, problems)) === 0;
 }
 
 /** The columns of Parquet files and their types in DuckDB. */
