@@ -36,7 +36,9 @@ export function collectBody(source: BodySource, rules: BodyRules): Promise<Uint8
   const limit = rules.maxBodyBytes;
   const length = Number(source.contentLength ?? Number.NaN);
   if (length > limit) return Promise.reject(computeError("PROTOCOL_BODY_TOO_LARGE", { limit }));
-  const encoding = source.contentEncoding?.trim().toLowerCase() ?? "";
+  const named = source.contentEncoding?.trim().toLowerCase() ?? "";
+  // RFC 9110, section 8.4.1.3.
+  const encoding = named === "x-gzip" ? "gzip" : named;
   if (encoding === "" || encoding === "identity") return new BodyCollector(source, length, rules).body;
   if (encoding === "gzip" || encoding === "deflate") {
     return new BodyCollector(source, length, rules).body.then((packed) => unpack(packed, encoding, rules));

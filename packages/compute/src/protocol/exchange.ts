@@ -1,5 +1,6 @@
 import { concatBytes, isAshlarError } from "@ashlar/core";
 
+import { computeError } from "../errors.ts";
 import type { Caller } from "../infer/pending-request.ts";
 
 /** One request of the protocol, however it came. */
@@ -57,4 +58,15 @@ export function errorReply(error: unknown): ProtocolReply {
   }
   const reply = jsonReply({ error: error.message }, error.status);
   return error.retryable ? { ...reply, headers: { ...jsonHeaders, "retry-after": "1" } } : reply;
+}
+
+/** A name that stands in a path. @throws PROTOCOL_REQUEST_INVALID */
+export function decodePart(part: string): string {
+  if (!part.includes("%")) return part;
+  try {
+    return decodeURIComponent(part);
+  } catch (error) {
+    const what = `the path holds ${JSON.stringify(part.slice(0, 60))}`;
+    throw computeError("PROTOCOL_REQUEST_INVALID", { what, rule: "it is percent-encoded UTF-8" }, { cause: error });
+  }
 }

@@ -168,6 +168,8 @@ describe("Triton's extensions", () => {
     expect((await change("kept", "load", { "file:1/model.onnx": "AAAA" })).status).toBe(501);
     expect((await change("kept", "unload", { unload_dependents: true })).status).toBe(200);
     expect((await change("kept", "unload")).status).toBe(404);
+    expect((await change("k%65pt", "load")).status).toBe(200);
+    expect((await change("%", "load")).status).toBe(400);
     const closed = server.handler();
     const refused = await askChecked(closed, "/v2/repository/models/kept/load", "/v2/repository/models/{model}/load", {
       method: "POST",

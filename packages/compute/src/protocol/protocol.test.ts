@@ -90,6 +90,7 @@ describe("Open Inference Protocol v2", () => {
     for (const sent of [
       { body, headers },
       { body: gzipSync(body), headers: { ...headers, "content-encoding": "gzip" } },
+      { body: gzipSync(body), headers: { ...headers, "content-encoding": "x-gzip" } },
     ]) {
       const { response } = await infer(new Uint8Array(sent.body), sent.headers);
       const length = Number(response.headers.get("inference-header-content-length"));

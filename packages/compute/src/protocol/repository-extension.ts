@@ -1,6 +1,6 @@
 import { computeError } from "../errors.ts";
 import type { ModelInfo } from "../infer/server.ts";
-import { jsonReply, type ProtocolReply, type ProtocolRequest } from "./exchange.ts";
+import { decodePart, jsonReply, type ProtocolReply, type ProtocolRequest } from "./exchange.ts";
 import { parseJson } from "./json.ts";
 import type { RepositoryControl, RepositoryIndexEntry } from "./options.ts";
 import type { RouterContext } from "./router.ts";
@@ -15,8 +15,9 @@ export async function answerRepository(
     const { ready } = await readObject(request);
     return jsonReply(await repositoryIndex(context, ready === true));
   }
-  const [, , , models, name, action] = parts;
-  if (models !== "models" || name === undefined || parts.length !== 6) return null;
+  const [, , , models, part, action] = parts;
+  if (models !== "models" || part === undefined || parts.length !== 6) return null;
+  const name = decodePart(part);
   const { parameters } = await readObject(request);
   if (action === "load") await loadModel(context, name, asObject(parameters));
   else if (action === "unload") {

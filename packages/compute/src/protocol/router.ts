@@ -1,4 +1,3 @@
-import { computeError } from "../errors.ts";
 import type { WorkerInferenceServer } from "../infer/inference-server.ts";
 import type { ModelFigures } from "../infer/figures.ts";
 import { prometheusMetrics } from "../infer/metrics.ts";
@@ -7,7 +6,7 @@ import type { TensorSpec } from "../infer/tensor.ts";
 import { Codec } from "./codec.ts";
 import { modelConfiguration } from "./configuration.ts";
 import { datatypeOf } from "./datatypes.ts";
-import { errorReply, jsonReply, type ProtocolReply, type ProtocolRequest } from "./exchange.ts";
+import { decodePart, errorReply, jsonReply, type ProtocolReply, type ProtocolRequest } from "./exchange.ts";
 import { answerGenerate } from "./generate.ts";
 import { answerInfer } from "./infer.ts";
 import type { ResolvedProtocolOptions } from "./options.ts";
@@ -91,9 +90,9 @@ async function routeModel(
   read: boolean,
 ): Promise<ProtocolReply> {
   const { server } = context;
-  const model = decode(parts[3] ?? "");
+  const model = decodePart(parts[3] ?? "");
   const versioned = parts[4] === "versions" && parts[5] !== undefined;
-  const version = versioned ? decode(parts[5] ?? "") : undefined;
+  const version = versioned ? decodePart(parts[5] ?? "") : undefined;
   const action = parts.slice(versioned ? 6 : 4).join("/");
   if (request.method === "POST") {
     if (action === "infer") {
@@ -160,14 +159,4 @@ function figuresOf({ server, options }: RouterContext): readonly ModelFigures[] 
 function notFound({ method, path }: ProtocolRequest): ProtocolReply {
   const error = `There is no ${method} ${path.slice(0, 200)} in the Open Inference Protocol. See GET /v2.`;
   return jsonReply({ error }, 404);
-}
-
-function decode(part: string): string {
-  if (!part.includes("%")) return part;
-  try {
-    return decodeURIComponent(part);
-  } catch (error) {
-    const what = `the path holds ${JSON.stringify(part.slice(0, 60))}`;
-    throw computeError("PROTOCOL_REQUEST_INVALID", { what, rule: "it is percent-encoded UTF-8" }, { cause: error });
-  }
 }
