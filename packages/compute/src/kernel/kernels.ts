@@ -159,10 +159,10 @@ function bindTopK(
   const select = { operation: top(kept, metric === "dot" ? "greatest" : "least"), inputs: [2], outputs: [3, 4] };
   const program = createProgram(["queries", "items"], [score, select], [3, 4]);
   return bind("topK", program, [queries, items], ([indices, scores]) => {
-    const found = indices as Tensor;
+    const found = [indices, scores] as readonly [Tensor, Tensor];
     if (metric !== "dot") return rescored(queries, items, found, metric, k);
-    const { data } = scores as Tensor;
-    return { indices: found.data as Int32Array, scores: data as Float32Array, rows: found.rows, k };
+    const [{ data, rows }, best] = found;
+    return { indices: data as Int32Array, scores: best.data as Float32Array, rows, k };
   });
 }
 

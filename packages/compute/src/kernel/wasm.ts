@@ -48,15 +48,20 @@ class WasmEngine implements KernelEngine {
     return operation.reference(inputs);
   }
 
-  /** Undefined when lengths are not finite: differences of infinities then need the definition itself. */
+  /** Undefined when there are lengths whose products float32 does not hold: these need the definition itself. */
   #distance(a: Tensor, b: Tensor, metric: unknown): Matrix | undefined {
     if (metric === "dot") return this.#simd.multiply(a, b, "rows");
     const left = lengths(a);
     const right = lengths(b);
-    if (!left.every(Number.isFinite) || !right.every(Number.isFinite)) return undefined;
+    if (!left.every(isMultipliable) || !right.every(isMultipliable)) return undefined;
     const products = this.#simd.multiply(a, b, "rows");
     if (metric === "cosine") toCosine(products, left, right);
     else toEuclidean(products, left, right);
     return products;
   }
+}
+
+/** Products of two such lengths are far from the ends of float32. */
+function isMultipliable(length: number): boolean {
+  return length === 0 || (length > 1e-15 && length < 1e18);
 }

@@ -144,10 +144,16 @@ function distances(a: Tensor, b: Tensor, metric: Metric): Matrix {
   const out = emptyMatrix({ rows: a.rows, columns: b.rows });
   const depth = a.columns;
   const between = metric === "l2" ? euclidean : dot;
+  const [left, right] = metric === "cosine" ? [lengths(a), lengths(b)] : [];
   for (let i = 0; i < a.rows; i++) {
-    for (let j = 0; j < b.rows; j++) out.data[i * b.rows + j] = between(a.data, i * depth, b.data, j * depth, depth);
+    for (let j = 0; j < b.rows; j++) {
+      const found = between(a.data, i * depth, b.data, j * depth, depth);
+      // Inner products of very long or short rows are outside of float32, their cosines are not.
+      const cosine = (scale: number): number => 1 - (scale === 0 ? 0 : found / scale);
+      out.data[i * b.rows + j] =
+        left === undefined || right === undefined ? found : cosine((left[i] as number) * (right[j] as number));
+    }
   }
-  if (metric === "cosine") toCosine(out, lengths(a), lengths(b));
   return out;
 }
 

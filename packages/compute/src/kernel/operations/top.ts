@@ -82,31 +82,63 @@ function precedes(score: number, other: number): boolean {
   return score > other || (other !== other && score === score);
 }
 
-/** The `k` nearest of the candidates in each row, by the definition of the distance, which a backend's may not be exact to. */
+/**
+ * The `k` nearest in each row, by the definition of the distance, which a backend's may not be exact to: of the candidates,
+ * or of all items where one that is none may be as near for all that the backend's distances tell.
+ */
 export function rescored(
   queries: Tensor,
   items: Tensor,
-  { data, rows, columns }: Tensor,
-  metric: Metric,
+  [candidates, distances]: readonly [Tensor, Tensor],
+  metric: Exclude<Metric, "dot">,
   k: number,
 ): TopKOutput {
+  const { rows, columns } = candidates;
   const indices = new Int32Array(rows * k);
   const scores = new Float32Array(rows * k);
   for (let query = 0; query < rows; query++) {
-    const candidates = Array.from(data.subarray(query * columns, (query + 1) * columns), (item) => ({
-      item,
-      score: Math.fround(distanceBetween(queries, query, items, item, metric)),
-    }));
-    candidates.sort((a, b) => rank(a.score) - rank(b.score) || a.item - b.item);
-    candidates.slice(0, k).forEach(({ item, score }, i) => {
-      indices[query * k + i] = item;
-      scores[query * k + i] = score;
-    });
+    const of = candidates.data.subarray(query * columns, (query + 1) * columns);
+    const furthest = distances.data[(query + 1) * columns - 1] as number;
+    let nearest = nearestOf(queries, query, items, of.toSorted(), metric, k);
+    const worst = nearest.scores[k - 1] as number;
+    if (columns < items.rows && !(furthest > leastPassedOver(queries, query, worst, metric))) {
+      const all = Int32Array.from({ length: items.rows }, (_, item) => item);
+      nearest = nearestOf(queries, query, items, all, metric, k);
+    }
+    indices.set(nearest.indices, query * k);
+    scores.set(nearest.scores, query * k);
   }
   return { indices, scores, rows, k };
 }
 
-/** NaN after everything else. */
-function rank(score: number): number {
-  return score === score ? Math.min(score, Number.MAX_VALUE) : Number.POSITIVE_INFINITY;
+/** @param among rows of `items`, ascending */
+function nearestOf(
+  queries: Tensor,
+  query: number,
+  items: Tensor,
+  among: Tensor["data"],
+  metric: Metric,
+  k: number,
+): { readonly indices: Int32Array; readonly scores: Float32Array } {
+  const data = Float32Array.from(among, (item) => distanceBetween(queries, query, items, item, metric));
+  const [places, scores] = selectTop({ data, rows: 1, columns: data.length }, k, -1);
+  return {
+    indices: Int32Array.from(places.data, (place) => among[place] as number),
+    scores: scores.data as Float32Array,
+  };
+}
+
+/**
+ * Up to which distance, as backends on matrix products of float32 compute it, items may be no further than `worst`: sums
+ * of n products are off by at most n units in the last place of the product of the lengths (Higham, Accuracy and Stability
+ * of Numerical Algorithms, 3.1), and an item within `worst` is no longer than the query and `worst`. NaN: up to any.
+ */
+function leastPassedOver(queries: Tensor, query: number, worst: number, metric: Exclude<Metric, "dot">): number {
+  const units = (queries.columns + 16) * 2 ** -23;
+  if (metric === "cosine") return worst + units;
+  const own = distanceBetween(queries, query, queries, query, "dot");
+  const squares = own + (Math.sqrt(own) + worst) ** 2;
+  // Not where squares overflow, and no closer than where they vanish.
+  if (squares > 1e37) return Number.NaN;
+  return Math.sqrt(worst ** 2 + units * squares + queries.columns * 2 ** -124) * (1 + 2 ** -21);
 }
