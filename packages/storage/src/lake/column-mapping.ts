@@ -7,6 +7,8 @@ export const physicalNameKey = "delta.columnMapping.physicalName";
 export const columnIdKey = "delta.columnMapping.id";
 export const mappingModeKey = "delta.columnMapping.mode";
 export const maxColumnIdKey = "delta.columnMapping.maxColumnId";
+/** In a column's metadata: "Type Widening" of the protocol. */
+export const typeChangesKey = "delta.typeChanges";
 
 /** The name under which a column stands in data files, partition values and statistics. */
 export function physicalName(column: Pick<TableColumn, "name" | "metadata">): string {
@@ -46,6 +48,17 @@ function withNumbers(type: ColumnType, next: () => number, nameOf: (field: Struc
 /** Whether a column, or a field within it, has another name in files. */
 export function isMapped(column: Pick<TableColumn, "name" | "type" | "metadata">): boolean {
   return physicalName(column) !== column.name || structsWithin(column.type).some(({ fields }) => fields.some(isMapped));
+}
+
+/**
+ * A column without what another table has noted of it: its name in that table's files, its number, and the types that it had. With
+ * those a table made by the schema of another could not find its own values.
+ */
+export function withoutPast(column: TableColumn): TableColumn {
+  const kept = Object.entries(column.metadata).filter(
+    ([key]) => key !== typeChangesKey && !key.startsWith("delta.columnMapping."),
+  );
+  return { ...column, type: mapFields(column.type, withoutPast), metadata: Object.fromEntries(kept) };
 }
 
 const structsWithin = (type: ColumnType): StructType[] =>

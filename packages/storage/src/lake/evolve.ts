@@ -4,7 +4,7 @@ import { arrowField, columnTypeOf } from "../parquet/arrow-type.ts";
 import { batchOf, constantData } from "../parquet/batch.ts";
 import type { Action, Metadata } from "./actions.ts";
 import { isFeedColumn, keepsChanges } from "./change-data.ts";
-import { newColumns, schemaString, type TableColumn } from "./schema.ts";
+import { fieldsOf, newColumns, schemaString, type TableColumn } from "./schema.ts";
 import type { Definition } from "./state.ts";
 import { widened, widens } from "./widen.ts";
 
@@ -36,7 +36,7 @@ export function evolved(table: string, definition: Definition | undefined, schem
 
 /** A batch with all columns of the table: narrower values widened, and nulls for nullable columns that it lacks. */
 export function fitted(table: string, columns: readonly TableColumn[], batch: RecordBatch): RecordBatch {
-  const given = new Map(batch.schema.fields.map((field, index) => [field.name, { field, index }]));
+  const given = fieldsOf(table, batch);
   const surplus = [...given.keys()].find((name) => !columns.some((column) => column.name === name));
   if (surplus !== undefined) {
     const problem = `the column "${surplus}" was not among those of the first batch`;

@@ -1,5 +1,5 @@
 import type { Action, Protocol } from "./actions.ts";
-import { mappingModeKey } from "./column-mapping.ts";
+import { mappingModeKey, typeChangesKey } from "./column-mapping.ts";
 import { hasInCommitTimestamps } from "./in-commit-timestamp.ts";
 import { ownProtocol, withFeatures } from "./protocol.ts";
 import { featuresOfColumns } from "./schema.ts";
@@ -19,9 +19,6 @@ export function featuresAtWork({ columns, configuration }: Pick<Definition, "col
     ...(["name", "id"].includes(configuration[mappingModeKey] ?? "") ? ["columnMapping"] : []),
   ];
 }
-
-/** In a column's metadata: "Type Widening" of the protocol. */
-export const typeChangesKey = "delta.typeChanges";
 
 /** The actions with the protocol that their metadata needs, where the table has a lesser one. */
 export function withProtocol(protocol: Protocol | undefined, actions: readonly Action[]): readonly Action[] {

@@ -3,6 +3,7 @@ import { storageError } from "../errors.ts";
 import { arrowField, columnTypeOf } from "../parquet/arrow-type.ts";
 import { batchOf } from "../parquet/batch.ts";
 import { type ColumnType, type StructField, typesWithin, typeText } from "../parquet/column-type.ts";
+import { withoutPast } from "./column-mapping.ts";
 import { nameProblem } from "./column-name.ts";
 import { fitsColumn, forbiddenNull, inUtc, isRecord, mapType, parseFields } from "./schema-type.ts";
 
@@ -23,8 +24,12 @@ export function columnsFromArrow(table: string, schema: Schema, given: "as given
     if (folded === "") throw mismatch(table, "a column has no name");
     if (seen.has(folded)) throw mismatch(table, `the column "${field.name}" comes twice (letter case does not count)`);
     seen.add(folded);
-    const type = columnTypeOf(field);
-    const metadata = Object.fromEntries(field.metadata);
+    const { metadata, type } = withoutPast({
+      name: field.name,
+      type: columnTypeOf(field),
+      nullable: field.nullable,
+      metadata: Object.fromEntries(field.metadata),
+    });
     if (given === "as given") return { name: field.name, type, nullable: field.nullable, metadata };
     return {
       name: field.name,
@@ -75,9 +80,20 @@ export function parseSchemaString(text: string): TableColumn[] | undefined {
   return parseFields(parsed["fields"]);
 }
 
+/** The fields of a batch by their names. @throws SCHEMA_MISMATCH where two have one name */
+export function fieldsOf(
+  table: string,
+  { schema }: RecordBatch,
+): ReadonlyMap<string, { readonly field: Field; readonly index: number }> {
+  const fields = new Map(schema.fields.map((field, index) => [field.name, { field, index }]));
+  if (fields.size === schema.fields.length) return fields;
+  const twice = schema.fields.find(({ name }, index) => fields.get(name)?.index !== index);
+  throw mismatch(table, `the column "${twice?.name}" comes twice`);
+}
+
 /** The batch with the table's columns in the table's order. @throws SCHEMA_MISMATCH */
 export function arrange(table: string, columns: readonly TableColumn[], batch: RecordBatch): RecordBatch {
-  const given = new Map(batch.schema.fields.map((field, index) => [field.name, { field, index }]));
+  const given = fieldsOf(table, batch);
   const surplus = [...given.keys()].filter((name) => !columns.some((column) => column.name === name));
   if (surplus.length > 0) throw mismatch(table, `it has no column ${surplus.map((name) => `"${name}"`).join(", ")}`);
   const picked = columns.map((column) => {
