@@ -7,9 +7,10 @@ const tensorBytes = 256 * 1024;
 
 /**
  * Words of the control block. `sent` counts what came for the thread and `answered` its answers; each is a word to wait
- * at. `batch` and `result` are 1 while one lies in the area.
+ * at. `batch` and `result` are 1 while one lies in the area, and `busy` from the moment on that the thread is given something
+ * to do until it is done.
  */
-const word = { sent: 0, answered: 1, batch: 2, result: 3 } as const;
+const word = { sent: 0, answered: 1, batch: 2, result: 3, busy: 4 } as const;
 const words = 16;
 const microsOffset = words * Int32Array.BYTES_PER_ELEMENT;
 const areaOffset = microsOffset + Float64Array.BYTES_PER_ELEMENT;
@@ -40,6 +41,12 @@ class Mailbox {
     this.area = new TensorArea(memory, areaOffset);
   }
 
+  /** All that the thread was given is done, or was not given after all. */
+  rest(): void {
+    Atomics.store(this.control, word.busy, 0);
+    Atomics.notify(this.control, word.busy);
+  }
+
   protected count(at: number): void {
     Atomics.add(this.control, at, 1);
     Atomics.notify(this.control, at);
@@ -60,6 +67,16 @@ export class SenderMailbox extends Mailbox {
     Atomics.store(this.control, word.result, 0);
   }
 
+  /** To be called before the thread is given something to do in native code. */
+  occupy(): void {
+    Atomics.store(this.control, word.busy, 1);
+  }
+
+  /** Blocks for so many milliseconds at most until the thread has nothing to do. */
+  waitUntilIdle(milliseconds: number): void {
+    Atomics.wait(this.control, word.busy, 1, milliseconds);
+  }
+
   /** Whether a batch goes through the mailbox, which leaves its buffers as they are. */
   fits(inputs: readonly Tensor[]): boolean {
     return this.area.fits(inputs);
@@ -77,6 +94,7 @@ export class SenderMailbox extends Mailbox {
   send(inputs: readonly Tensor[]): Promise<void> {
     const before = Atomics.load(this.control, word.answered);
     this.area.write(inputs);
+    this.occupy();
     Atomics.store(this.control, word.batch, 1);
     this.count(word.sent);
     return this.#answered(before);

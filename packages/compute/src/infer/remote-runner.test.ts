@@ -112,6 +112,11 @@ test("a thread that waits or runs does not hold up the end of the process", asyn
   expect(code).toBe(7);
 });
 
+test("a process that exits in the middle of a run waits for it, and is not aborted by what it gives back", async () => {
+  const child = fork(new URL("../../test/busy-child.ts", import.meta.url), { execArgv: process.execArgv });
+  expect(await once(child, "exit")).toEqual([7, null]);
+});
+
 test("a run after the stop fails, and the thread's next model sees nothing of it", async () => {
   const threads = new ThreadPool();
   const host = { loadTimeoutMs: 60_000, buffers: new BufferPool(), threads };

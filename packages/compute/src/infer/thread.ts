@@ -59,12 +59,15 @@ export class Thread {
     const lease: Lease = { listener: null, exit, onStopped };
     this.#lease = lease;
     this.#worker.ref();
-    this.#post({ kind: "start", start }, []);
+    this.#give({ kind: "start", start }, []);
     return {
       kind: "worker",
       mailbox: this.#mailbox,
       exited,
-      post: (message, transfer) => this.#post(message, transfer),
+      post: (message, transfer) => {
+        if (message.kind === "run") this.#give(message, transfer);
+        else this.#post(message, transfer);
+      },
       onMessage: (listener) => {
         lease.listener = listener;
       },
@@ -72,6 +75,19 @@ export class Thread {
         if (this.#lease === lease) this.#giveUp();
       },
     };
+  }
+
+  /** Resolves when the thread is gone. */
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  /**
+   * Blocks this thread until the other is in no run, for so many milliseconds at most: native code that comes back to a
+   * thread which ends with its process aborts that.
+   */
+  waitUntilIdle(milliseconds: number): void {
+    if (!this.#gone && !isInterruptible(this.#runtime)) this.#mailbox.waitUntilIdle(milliseconds);
   }
 
   /** Ends a thread that serves no model. */
@@ -93,6 +109,17 @@ export class Thread {
     }
     this.#post({ kind: "stop" }, []);
     this.#post({ kind: "end" }, []);
+  }
+
+  /** Posts what keeps the thread busy; throws when a buffer of it is gone. */
+  #give(message: ToRunner, transfer: readonly ArrayBuffer[]): void {
+    this.#mailbox.occupy();
+    try {
+      this.#post(message, transfer);
+    } catch (error) {
+      this.#mailbox.rest();
+      throw error;
+    }
   }
 
   #post(message: ToRunner, transfer: readonly ArrayBuffer[]): void {

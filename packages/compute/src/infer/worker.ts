@@ -43,6 +43,7 @@ async function serveModel(port: MessagePort, mailbox: ReceiverMailbox, start: Ru
   };
   const opened = await openSession(start);
   if ("stage" in opened) {
+    mailbox.rest();
     reply({ kind: "failed", ...opened });
     return;
   }
@@ -50,12 +51,14 @@ async function serveModel(port: MessagePort, mailbox: ReceiverMailbox, start: Ru
   const shortWait = new ShortWait();
   let runMs = 0;
   mailbox.open(signature);
+  mailbox.rest();
   reply({ kind: "ready", signature, cost });
   for (let stopping = false; ;) {
     const { sent } = mailbox;
     if (mailbox.isFull) {
       const answer = await answerOf(opened, () => mailbox.receive());
       const mailed = answer.kind === "result" && mailbox.fits(answer.outputs) ? answer : null;
+      mailbox.rest();
       // First this: who has the answer through the port may send the next batch at once.
       mailbox.answer(mailed);
       if (mailed === null) reply(...withOwnBuffers(answer, []));
@@ -69,6 +72,7 @@ async function serveModel(port: MessagePort, mailbox: ReceiverMailbox, start: Ru
     if (message?.kind === "run") {
       const { inputs } = message;
       const answer = await answerOf(opened, () => inputs);
+      mailbox.rest();
       reply(...withOwnBuffers(answer, buffersOf(inputs).filter(isReusable)));
     }
     if (message !== undefined) continue;
