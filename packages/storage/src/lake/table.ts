@@ -10,13 +10,13 @@ import { append, type AppendOptions, type AppendResult } from "./append.ts";
 import type { IntakeTarget, Rows } from "./intake.ts";
 import { VersionTimes } from "./in-commit-timestamp.ts";
 import { TableLog } from "./log.ts";
-import { isMapped } from "./column-mapping.ts";
 import { changes, type ChangesOptions } from "./change-feed.ts";
 import { dataKey } from "./data-file.ts";
 import { deleteRows, type DeleteOptions, type DeleteResult } from "./delete.ts";
 import { merge, type MergeOptions, type MergeResult } from "./merge.ts";
 import { optimize, type OptimizeOptions, type OptimizeResult } from "./optimize.ts";
 import { overwrite, type OverwriteOptions, type OverwriteResult } from "./overwrite.ts";
+import { arePlain } from "./plain-files.ts";
 import { restore, type RestoreOptions, type RestoreResult } from "./restore.ts";
 import { countRows } from "./rewrite.ts";
 import { scan, type ScanOptions } from "./scan.ts";
@@ -67,8 +67,8 @@ export interface LakeTableView {
   snapshot(): Promise<Snapshot>;
   /**
    * The absolute paths of the Parquet files, when the object store keeps files and the files are the rows: not where
-   * deletion vectors or mapped column names make them something else. Else undefined. Partition columns are not in the
-   * files: their values stand in the paths, `month=2001-06/`.
+   * deletion vectors, mapped, added or widened columns make them something else. Else undefined. Partition columns are not
+   * in the files: their values stand in the paths, `month=2001-06/`.
    */
   localFiles(): Promise<readonly string[] | undefined>;
   /** Names this state of the table: `flights@3`. */
@@ -259,10 +259,9 @@ export class DeltaTable implements LakeTable {
   }
 
   async localFiles(version?: number): Promise<readonly string[] | undefined> {
-    const { files, definition } = await this.state(version);
-    const mapped = definition?.columns.some(isMapped);
-    if (mapped === true || [...files.values()].some((file) => file.deletionVector !== undefined)) return undefined;
-    const paths = [...files.values()].map((file) => pathInStore(this.#context.objects, dataKey(this.name, file)));
+    const state = await this.state(version);
+    if (state.definition === undefined || !arePlain(state, state.definition)) return undefined;
+    const paths = [...state.files.values()].map((file) => pathInStore(this.#context.objects, dataKey(this.name, file)));
     return paths.every((path) => path !== undefined) ? paths : undefined;
   }
 
