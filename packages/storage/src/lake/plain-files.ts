@@ -22,8 +22,9 @@ export function arePlain({ files }: Pick<TableState, "files">, definition: Defin
   const told = toldColumns(definition).map(({ name }) => `${JSON.stringify(name)}:`);
   return [...files.values()].every((file) => {
     if (file.deletionVector !== undefined || !namesPartitions(file, partitionBy)) return false;
-    const nulls = file.stats?.slice(file.stats.indexOf('"nullCount"'));
-    return nulls?.startsWith('"nullCount"') !== true || told.every((name) => nulls.includes(name));
+    const { stats = "" } = file;
+    const nulls = stats.indexOf('"nullCount"');
+    return nulls < 0 || told.every((name) => stats.includes(name, nulls));
   });
 }
 
