@@ -20,6 +20,11 @@ export interface ClusterOptions {
    * to use: the place for checks of your own. Default: none.
    */
   readonly wrapper?: URL;
+  /**
+   * Milliseconds after which a process that answers nothing, such as one that a debugger has stopped, is ended and started
+   * again. Default: 30 000.
+   */
+  readonly unresponsiveMs?: number;
   /** Default: silent. */
   readonly logger?: Logger;
 }
@@ -35,7 +40,7 @@ export interface InferenceCluster
   connectionListener(): (socket: Socket) => void;
   /** Lets clients load and unload models through this repository of the cluster; `null` forbids it again. */
   allowRepository(repository: RepositoryControl | null): void;
-  /** Of all processes together, by version. */
+  /** Of all processes together, by version, with what those that died had counted in the seconds before. */
   figures(): Promise<readonly ModelFigures[]>;
   /** The same in the Prometheus text format 0.0.4, with the names and meanings of Triton's `nv_*` metrics. */
   metrics(): Promise<string>;

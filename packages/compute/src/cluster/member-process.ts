@@ -10,6 +10,9 @@ import type { Ask, Answer, Change, FromMember, MemberStart, ToMember } from "./m
 
 const entry = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
 
+/** Milliseconds that a process has for ending by itself: its connections have five seconds of them. */
+const endMs = 10_000;
+
 /** A change under way in one process. */
 interface ChangeUnderWay {
   /** Resolves when the change only waits for the decision, or has been made. */
@@ -24,7 +27,10 @@ export class MemberProcess {
   readonly #started: PromiseWithResolvers<void> = Promise.withResolvers();
   readonly #changes: Map<number, ChangeUnderWay> = new Map();
   readonly #counts: Map<number, PromiseWithResolvers<readonly ModelSnapshot[]>> = new Map();
+  /** What becomes of connections that have not gone out. */
+  readonly #leaving: Map<Socket, () => void> = new Map();
   readonly #onAsk: (ask: Ask) => Promise<Answer>;
+  #lastCounted: readonly ModelSnapshot[] = [];
   #gone: string | null = null;
 
   constructor(start: MemberStart, onAsk: (ask: Ask) => Promise<Answer>) {
@@ -73,8 +79,14 @@ export class MemberProcess {
     this.#send({ kind: "decide", id, go });
   }
 
+  /** What it has counted when it last told. */
+  get lastCounted(): readonly ModelSnapshot[] {
+    return this.#lastCounted;
+  }
+
+  /** What it has counted; what it last told when it is gone. */
   count(id: number): Promise<readonly ModelSnapshot[]> {
-    if (this.#gone !== null) return Promise.resolve([]);
+    if (this.#gone !== null) return Promise.resolve(this.#lastCounted);
     const counted = Promise.withResolvers<readonly ModelSnapshot[]>();
     this.#counts.set(id, counted);
     this.#send({ kind: "count", id });
@@ -87,14 +99,19 @@ export class MemberProcess {
 
   /** Hands a connection over; `onLost` is called when the process cannot take it any more. */
   connect(socket: Socket, onLost: () => void): void {
+    // One goes out after another, each when the process has taken the one before; Node forgets those that wait when it dies.
+    this.#leaving.set(socket, onLost);
     this.#child.send({ kind: "connection" } satisfies ToMember, socket, (error) => {
-      if (error !== null) onLost();
+      if (this.#leaving.delete(socket) && error !== null) onLost();
     });
   }
 
+  /** Lets it end what it does, and ends it when it does not. */
   async stop(): Promise<void> {
     if (this.#gone === null) this.#send({ kind: "stop" });
+    const latest = setTimeout(() => this.kill(), endMs);
     await this.exited;
+    clearTimeout(latest);
   }
 
   kill(): void {
@@ -127,6 +144,7 @@ export class MemberProcess {
         this.#fail(message.id, unpackError(message.error));
         break;
       case "counted":
+        this.#lastCounted = message.figures;
         this.#counts.get(message.id)?.resolve(message.figures);
         this.#counts.delete(message.id);
         break;
@@ -158,8 +176,11 @@ export class MemberProcess {
     this.#started.reject(this.#lost());
     this.#started.promise.catch(() => {});
     for (const id of this.#changes.keys()) this.#fail(id, this.#lost());
-    for (const counted of this.#counts.values()) counted.resolve([]);
+    for (const counted of this.#counts.values()) counted.resolve(this.#lastCounted);
     this.#counts.clear();
+    const leaving = [...this.#leaving.values()];
+    this.#leaving.clear();
+    for (const onLost of leaving) onLost();
   }
 
   #lost(): Error {

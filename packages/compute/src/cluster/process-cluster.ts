@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
 import { availableParallelism } from "node:os";
 
-import { type Logger, silentLogger } from "@ashlar/core";
+import { isAshlarError, type Logger, silentLogger } from "@ashlar/core";
 
 import { computeError } from "../errors.ts";
 import type { Route } from "../infer/model-entry.ts";
-import { addUp, type ModelFigures } from "../infer/figures.ts";
+import { addUp, type ModelFigures, type ModelSnapshot } from "../infer/figures.ts";
 import { prometheusMetrics } from "../infer/metrics.ts";
 import { invalidOption, requirePositiveInteger } from "../infer/options.ts";
 import type { LoadOptions, ModelInfo, SwapInfo, SwapOptions } from "../infer/server.ts";
@@ -13,12 +13,17 @@ import type { ShadowReport } from "../infer/shadow.ts";
 import type { RepositoryControl } from "../protocol/options.ts";
 import { loadedIndex, requireControl } from "../protocol/repository-extension.ts";
 import type { ClusterOptions, InferenceCluster } from "./cluster.ts";
+import { LeftFigures } from "./left-figures.ts";
 import { MemberProcess } from "./member-process.ts";
 import type { Answer, Ask, Change, MemberStart } from "./messages.ts";
 import { ServedModels } from "./served-models.ts";
+import { watch } from "./watch.ts";
 
 /** Milliseconds before a dead process is started again; twice as many after each attempt that failed. */
 const restart = { firstPauseMs: 50, longestPauseMs: 5000 } as const;
+
+/** Milliseconds that a process has for telling its figures; after them those that it last told are used. */
+const countMs = 1000;
 
 /** Connections that may wait for a process; more are closed. */
 const heldConnections = 1024;
@@ -28,10 +33,12 @@ export class ProcessCluster implements InferenceCluster {
   readonly #start: MemberStart;
   readonly #count: number;
   readonly #logger: Logger;
+  readonly #unresponsiveMs: number;
   readonly #members: Set<MemberProcess> = new Set();
   /** Of those that serve, in the order of their turns. */
   #serving: MemberProcess[] = [];
   readonly #served: ServedModels = new ServedModels();
+  readonly #left: LeftFigures = new LeftFigures();
   readonly #held: Socket[] = [];
   readonly #closing: AbortController = new AbortController();
   #repository: RepositoryControl | null = null;
@@ -39,9 +46,11 @@ export class ProcessCluster implements InferenceCluster {
   #turn: Promise<unknown> = Promise.resolve();
   #lastId = 0;
 
-  constructor({ processes, server = {}, protocol = {}, wrapper, logger }: ClusterOptions) {
+  constructor({ processes, server = {}, protocol = {}, wrapper, unresponsiveMs = 30_000, logger }: ClusterOptions) {
     this.#count = processes ?? availableParallelism();
     requirePositiveInteger("processes", this.#count);
+    requirePositiveInteger("unresponsiveMs", unresponsiveMs);
+    this.#unresponsiveMs = unresponsiveMs;
     this.#start = { server, protocol, wrapper: wrapper?.href ?? null };
     this.#logger = logger ?? silentLogger;
   }
@@ -110,8 +119,8 @@ export class ProcessCluster implements InferenceCluster {
 
   async figures(): Promise<readonly ModelFigures[]> {
     const id = ++this.#lastId;
-    const counted = await Promise.all(this.#serving.map((member) => member.count(id)));
-    return addUp(counted.flat());
+    const counted = await Promise.all(this.#serving.map((member) => countedSoon(member, id)));
+    return addUp([...counted.flat(), ...this.#left.snapshots]);
   }
 
   async metrics(): Promise<string> {
@@ -147,6 +156,7 @@ export class ProcessCluster implements InferenceCluster {
       this.#requireOpen(change.name);
       const models = await this.#changeAll(this.#serving, change, decide);
       this.#served.made(change, models);
+      this.#left.keep(models);
       return models;
     });
   }
@@ -159,7 +169,7 @@ export class ProcessCluster implements InferenceCluster {
     const id = ++this.#lastId;
     const underWay = members.map((member) => member.begin(id, change));
     const prepared = await Promise.allSettled(underWay.map((each) => each.prepared.promise));
-    const failed = prepared.find((outcome) => outcome.status === "rejected");
+    const failed = firstFailure(prepared, change);
     const reports = prepared.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : null));
     const [decision] = await Promise.allSettled([
       failed === undefined ? decide(reports) : Promise.reject(failed.reason),
@@ -181,12 +191,15 @@ export class ProcessCluster implements InferenceCluster {
       const served = this.#serving.includes(member);
       this.#serving = this.#serving.filter((other) => other !== member);
       if (!served || this.#closing.signal.aborted) return;
+      this.#left.add(member.lastCounted);
+      this.#left.keep(this.models());
       this.#logger.error({ pid: member.pid, reason }, "a process of the inference cluster died and is started again");
       this.#tellReady();
       void this.#inTurn(() => this.#relaunch(restart.firstPauseMs));
     });
     try {
       await member.started;
+      watch(member, this.#unresponsiveMs, () => ++this.#lastId);
       for (const change of this.#served.changes()) await this.#changeAll([member], change, async () => true);
     } catch (error) {
       member.kill();
@@ -255,6 +268,28 @@ export class ProcessCluster implements InferenceCluster {
     const model = version === undefined ? `"${name}"` : `"${name}" version ${version}`;
     throw computeError("MODEL_NOT_FOUND", { model, loaded: loaded.join(", ") || "(none is loaded)" });
   }
+}
+
+/** One that hangs must not keep the figures of the others back. */
+function countedSoon(member: MemberProcess, id: number): Promise<readonly ModelSnapshot[]> {
+  const { promise, resolve } = Promise.withResolvers<readonly ModelSnapshot[]>();
+  const timer = setTimeout(() => resolve(member.lastCounted), countMs);
+  void member.count(id).then(resolve);
+  return promise.finally(() => clearTimeout(timer));
+}
+
+/**
+ * Why a change is made by none. What waits for no decision has been made by all that live when one dies, which then comes
+ * back with it.
+ */
+function firstFailure(
+  prepared: readonly PromiseSettledResult<unknown>[],
+  { method }: Change,
+): PromiseRejectedResult | undefined {
+  const failed = prepared.filter((outcome) => outcome.status === "rejected");
+  const waits = method === "load" || method === "add" || method === "swap";
+  if (waits || failed.length === prepared.length) return failed[0];
+  return failed.find(({ reason }) => !isAshlarError(reason, "CLUSTER_PROCESS_LOST"));
 }
 
 function primaryOf(models: readonly ModelInfo[], name: string): ModelInfo {

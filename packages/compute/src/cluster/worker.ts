@@ -155,6 +155,8 @@ new Worker(new URL(watch, import.meta.url), { workerData: Number(process.argv[2]
 let member: Member | null = null;
 process.on("message", (message: ToMember, socket: Socket | undefined) => {
   if (message.kind !== "start") {
+    // Told to stop before it has started.
+    if (member === null && message.kind === "stop") process.disconnect();
     member?.receive(message, socket);
     return;
   }
