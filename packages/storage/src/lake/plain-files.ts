@@ -20,8 +20,9 @@ export function arePlain({ files }: Pick<TableState, "files">, definition: Defin
   if (["name", "id"].includes(configuration[mappingModeKey] ?? "") || columns.some(isMapped)) return false;
   if (columns.some(({ metadata }) => typeChangesKey in metadata)) return false;
   const told = toldColumns(definition).map(({ name }) => `${JSON.stringify(name)}:`);
+  const starts = partitionBy.map((name) => partitionPath([name], { [name]: "" }).slice(0, -1));
   return [...files.values()].every((file) => {
-    if (file.deletionVector !== undefined || !namesPartitions(file, partitionBy)) return false;
+    if (file.deletionVector !== undefined || !namesPartitions(file, starts)) return false;
     const { stats = "" } = file;
     const nulls = stats.indexOf('"nullCount"');
     return nulls < 0 || told.every((name) => stats.includes(name, nulls));
@@ -36,9 +37,9 @@ function toldColumns({ columns, partitionBy, configuration }: Definition): reado
   return nested < 0 ? inFiles : inFiles.slice(0, nested);
 }
 
-/** Whether the folders of a file tell its partition: a path may be any in Delta. */
-function namesPartitions({ path }: AddFile, partitionBy: readonly string[]): boolean {
+/** Whether the folders of a file tell its partition, each beginning with one of the texts: a path may be any in Delta. */
+function namesPartitions({ path }: AddFile, starts: readonly string[]): boolean {
+  if (starts.length === 0) return true;
   const folders = decodedPath(path).split("/").slice(0, -1);
-  const named = partitionBy.map((name) => partitionPath([name], { [name]: "" }).slice(0, -1));
-  return named.every((start) => folders.some((folder) => folder.startsWith(start)));
+  return starts.every((start) => folders.some((folder) => folder.startsWith(start)));
 }
