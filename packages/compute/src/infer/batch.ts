@@ -54,6 +54,7 @@ function isGivable({ owned, body, tensors }: PreparedInputs): boolean {
   for (const { data } of tensors) {
     if (!ArrayBuffer.isView(data)) continue;
     const { buffer, byteLength } = data as NumericTensorData;
+    if (!(buffer instanceof ArrayBuffer)) return false;
     if (buffer !== body && buffer.byteLength !== byteLength) return false;
   }
   return true;

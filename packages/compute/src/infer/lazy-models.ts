@@ -1,4 +1,4 @@
-import type { Clock } from "@ashlar/core";
+import { type Clock, isAshlarError } from "@ashlar/core";
 
 import { computeError } from "../errors.ts";
 import type { InternalRequestOptions } from "./pending-request.ts";
@@ -110,7 +110,10 @@ export class LazyModels {
       if (this.#models.get(name) !== model) {
         throw computeError("MODEL_UNAVAILABLE", { model: name, reason: "it was unloaded before it was loaded" });
       }
-      await this.#server.load(name, options);
+      // Whoever has loaded it meanwhile by hand has done what the requests wait for.
+      await this.#server.load(name, options).catch((error: unknown) => {
+        if (!isAshlarError(error, "MODEL_ALREADY_LOADED")) throw error;
+      });
       if (model.idleUnloadMs !== undefined) void this.#watch(name, model, model.idleUnloadMs);
     } finally {
       model.waking = null;

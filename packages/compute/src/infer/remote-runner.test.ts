@@ -106,6 +106,14 @@ test("a thread that ends in a run fails its batch alone", async () => {
   }
 });
 
+test("memory that is shared cannot be given away, and is copied", async () => {
+  await using server = createInferenceServer({ execution: "worker", batching: { maxBatchRows: 100_000 } });
+  await server.load("scale", { onnx: scale(2) });
+  const data = new Float32Array(new SharedArrayBuffer(800_000)).fill(3);
+  const { y } = await server.infer("scale", { x: { data, shape: [100_000, 2] } }, { transfer: true });
+  expect([y?.data[0], y?.data[199_999], data[0]]).toEqual([6, 6, 3]);
+});
+
 test("a thread that waits or runs does not hold up the end of the process", async () => {
   const child = fork(new URL("../../test/exit-child.ts", import.meta.url), { execArgv: process.execArgv });
   const [code] = (await once(child, "exit")) as [number];

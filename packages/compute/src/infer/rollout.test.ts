@@ -222,6 +222,16 @@ describe("scale from zero", () => {
     await expect(ask()).rejects.toMatchObject({ code: "MODEL_NOT_FOUND" });
   });
 
+  test("requests that wake a model are answered by the one that is loaded by hand meanwhile", async () => {
+    const file = Promise.withResolvers<void>();
+    const load = async () => file.promise.then(() => ({ onnx: scale(2) }));
+    serve().addLazy("scale", { load });
+    const held = ask();
+    await server.load("scale", { onnx: scale(3) });
+    file.resolve();
+    expect([await held, await ask()]).toEqual([3, 3]);
+  });
+
   test("probes neither keep a model awake nor wake it", async () => {
     const clock = manualClock();
     serve({ clock }).addLazy("scale", { load: async () => ({ onnx: scale(2) }), idleUnloadMs: 1000 });
