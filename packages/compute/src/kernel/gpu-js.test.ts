@@ -2,7 +2,16 @@ import { GPU, Input } from "gpu.js";
 import * as ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
 import { kernelCases } from "../testing/index.ts";
-import { createKernelRuntime, gpuJs, kernel, type KernelBackend, type Matrix, onnxRuntime } from "./index.ts";
+import {
+  createKernelRuntime,
+  fuse,
+  gpuJs,
+  kernel,
+  type KernelBackend,
+  type Matrix,
+  onnxRuntime,
+  type Value,
+} from "./index.ts";
 import { plainEngine } from "./plain-js.ts";
 
 const ones = (rows: number, columns: number): Matrix => ({
@@ -46,6 +55,35 @@ test("more shapes than are kept compiled give right results, again and again", a
       expect(data[0]).toBe(depth);
     }
   }
+});
+
+describe.each([
+  ["gpu.js:cpu", (): KernelBackend => gpuJs({ mode: "cpu" }), 20],
+  ["onnxruntime", (): KernelBackend => onnxRuntime(), 70],
+])("what %s has compiled", (backend, create, count) => {
+  test("is kept for as long as a run needs it, however many others run at once", async () => {
+    await using runtime = await createKernelRuntime({ backends: [create()], measureMs: 0 });
+    const runs = Array.from({ length: count }, (_, steps) => {
+      const chain = fuse(`${steps} times`, ["a"], (on, { a }) =>
+        Array.from({ length: steps }).reduce<Value>((value) => on.softmax(value), on.softmax(a)),
+      );
+      return runtime.run(chain, { a: ones(1, 2) }, { backend });
+    });
+    for (const { data } of await Promise.all(runs)) expect([...data]).toEqual([0.5, 0.5]);
+  });
+
+  test("is there for the runs under way when the runtime is closed, and not made after it", async () => {
+    const runtime = await createKernelRuntime({ backends: [create()], measureMs: 0 });
+    const inputs = { a: ones(8, 8), b: ones(8, 8) };
+    const runs = [1, 2, 3].map(() => runtime.run(kernel.matmul(), inputs, { backend }));
+    const [products] = await Promise.all([Promise.all(runs), runtime[Symbol.asyncDispose]()]);
+    expect(products.map(({ data }) => data[0])).toEqual([8, 8, 8]);
+    await runtime[Symbol.asyncDispose]();
+    await expect(runtime.run(kernel.matmul(), inputs, { backend })).rejects.toMatchObject({
+      code: "KERNEL_BACKEND_FAILED",
+    });
+    expect((await runtime.run(kernel.matmul(), inputs)).data[0], "plain JS has nothing to close").toBe(8);
+  });
 });
 
 test("the cases of the contract suite catch a backend that is slightly wrong", async () => {

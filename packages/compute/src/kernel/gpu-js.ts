@@ -99,11 +99,14 @@ class GpuJsEngine implements KernelEngine {
   async run(call: Call): Promise<readonly Tensor[]> {
     const { program, tensors, shapes } = call;
     const sizes = tensors.map(({ rows, columns }) => `${rows}x${columns}`).join(",");
-    const { plan, pipeline } = await this.#compiled.get(`${program.key}|${sizes}`, async () => this.#compile(call));
     const inputs = tensors.map(
       ({ data, rows, columns }) => new this.#library.Input(plainData(data), [columns, rows] as never),
     );
-    const read = await pipeline(...inputs);
+    const { plan, read } = await this.#compiled.use(
+      `${program.key}|${sizes}`,
+      async () => this.#compile(call),
+      async (compiled) => ({ plan: compiled.plan, read: await compiled.pipeline(...inputs) }),
+    );
     const values: Tensor[] = [...tensors];
     let next = 0;
     for (const { value, stages } of plan.read) {

@@ -48,13 +48,16 @@ class OnnxEngine implements KernelEngine {
   async run(call: Call): Promise<readonly Tensor[]> {
     const { program, tensors, shapes } = call;
     const types = tensors.map(({ data }) => elementTypeOf(data));
-    const session = await this.#sessions.get(`${program.key}|${types.join(",")}`, () => this.#compile(call, types));
     const feeds = tensors.map(({ data, rows, columns }, i): [string, never] => {
       // ONNX Runtime refuses memory that threads share.
       const own = data.buffer instanceof SharedArrayBuffer ? data.slice() : data;
       return [`v${i}`, new this.#runtime.Tensor(types[i] as never, own as never, [rows, columns]) as never];
     });
-    const found = await session.run(Object.fromEntries(feeds));
+    const found = await this.#sessions.use(
+      `${program.key}|${types.join(",")}`,
+      () => this.#compile(call, types),
+      (session) => session.run(Object.fromEntries(feeds)),
+    );
     const guards = Object.keys(found).filter((name) => name.startsWith("guard"));
     if (!guards.every((name) => allFinite(found[name]?.data as Float32Array))) return runPlain(call);
     return program.results.map((value) => {

@@ -101,7 +101,7 @@ describe("choosing", () => {
     const expected = await run();
     expect(own.explain().choices[0]?.chosen).toBe("flaky");
     lost = true;
-    expect(await run()).toEqual(expected);
+    for (const found of await Promise.all([run(), run(), run()])) expect(found).toEqual(expected);
     expect(own.explain()).toMatchObject({
       failures: [{ backend: "flaky", kernel: "matmul", size: "small", reason: "the device was lost" }],
       choices: [{ chosen: "plain-js" }],

@@ -114,6 +114,8 @@ class MeasuredRuntime implements KernelRuntime {
       try {
         return bound.finish(await state.engine.run(bound));
       } catch (error) {
+        // Of runs at once each may fail.
+        if (this.#hasFailed(backend, bound.name, size)) continue;
         this.#failures = [...this.#failures, { backend, kernel: bound.name, size, reason: reasonOf(error) }];
       }
     }
@@ -150,7 +152,10 @@ class MeasuredRuntime implements KernelRuntime {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const state of this.#states.values()) if (state.available) await state.engine.close();
+    const engines = [...this.#states.values()].flatMap((state) => (state.available ? [state.engine] : []));
+    const closed = await Promise.allSettled(engines.map((engine) => engine.close()));
+    const failed = closed.find((outcome) => outcome.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
   }
 
   async #measuredFor(bound: BoundKernel<unknown>): Promise<Measured> {
