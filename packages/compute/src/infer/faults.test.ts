@@ -96,6 +96,13 @@ describe("hostile models", () => {
     await expect.poll(lives, { timeout: 20_000 }).toEqual([1, 1]);
   });
 
+  test("a swap while an instance is being replaced gives the next version as many as were asked for", async () => {
+    const settings = { onnx: loop("endless"), execution: "process", runTimeoutMs: 1000 } as const;
+    await serve().load("loop", { ...settings, instances: 2 });
+    await expect(server.infer("loop", number(1))).rejects.toMatchObject({ code: "INFERENCE_RUN_TIMEOUT" });
+    expect(await server.swap("loop", settings)).toMatchObject({ version: "2", instances: 2 });
+  });
+
   test("a request's own deadline ends its wait for such a run, and those after it get their answers", async () => {
     await serve().load("loop", { onnx: loop("endless"), execution: "process", runTimeoutMs: 1000, instances: 2 });
     const stuck = server.infer("loop", number(1), { deadlineMs: 50 });

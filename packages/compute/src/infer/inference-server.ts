@@ -128,7 +128,7 @@ export class WorkerInferenceServer implements InferenceServer {
       const version = options.version ?? nextVersion(entry.primary.version);
       if (!takeOver) entry.require(version);
       const statistics = new StatisticsRecorder(entry.statistics);
-      const instances = load.instances ?? Math.max(1, entry.primary.liveInstances);
+      const instances = load.instances ?? entry.primary.settings?.instances ?? 1;
       const next = await this.#startLike(entry, version, { ...load, instances }, statistics);
       const trial = { entry, next, clock: this.#clock, closing: this.#closing.signal };
       const report = shadow === undefined ? null : await compareOnLiveRequests(trial, shadow);
