@@ -119,7 +119,7 @@ class FloatSum implements NumberAccumulator {
     this.#total.move(this.#measure.values[row] as number, by);
   }
   get value(): number {
-    return this.#mean ? this.#total.value / this.size : this.#total.value;
+    return this.#mean ? this.#total.mean(this.size) : this.#total.value;
   }
   get integer(): bigint {
     return BigInt(this.value);

@@ -1,3 +1,4 @@
+import { fromUnits } from "./double-units.ts";
 import { ExactFloatSum } from "./exact-sum.ts";
 
 /** An exact sum of doubles. NaN and infinities are counted apart: added in, they would never leave again. */
@@ -27,5 +28,12 @@ export class FloatTotal {
     if (this.nan > 0 || (this.positive > 0 && this.negative > 0)) return NaN;
     if (this.positive > 0) return Infinity;
     return this.negative > 0 ? -Infinity : this.sum.value;
+  }
+
+  /** Of so many numbers, one or more: finite where all of them are, though their sum may be no double. */
+  mean(size: number): number {
+    const sum = this.value;
+    const isWide = !Number.isFinite(sum) && this.nan + this.positive + this.negative === 0;
+    return isWide ? fromUnits(this.sum.units / BigInt(size)) : sum / size;
   }
 }

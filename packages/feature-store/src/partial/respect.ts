@@ -68,7 +68,7 @@ export function valueOf(view: FeatureView, of: Aggregate, partial: PartialResult
     const { size, total } = partial;
     if (size === 0) return null;
     if (of.type === "int64") return fitting(total.sum.units >> 1074n, "column" in of ? of.column : "");
-    return of.aggregate === "mean" ? total.value / size : total.value;
+    return of.aggregate === "mean" ? total.mean(size) : total.value;
   }
   if (partial instanceof Squared) return partial.spread.size === 0 ? null : partial.spread.deviation;
   if (partial instanceof DistinctEstimate) return partial.sketch.estimate;
