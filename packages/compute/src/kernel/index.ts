@@ -31,7 +31,7 @@ export type { Axis } from "./operations/reduce.ts";
 export { plainJs } from "./plain-js.ts";
 export type { Program, ProgramNode } from "./program.ts";
 export { createKernelRuntime, type KernelRuntime, type KernelRuntimeOptions, type RunOptions } from "./runtime.ts";
-export { type BinSource, columnsOf, type ListColumnLike, type MatrixSource } from "./source.ts";
+export { type BinSource, columnsOf, type ListColumnLike, type MatrixSource, type WeightSource } from "./source.ts";
 export type { Matrix, Shape, Tensor, TensorData } from "./tensor.ts";
 export { wasmSimd } from "./wasm.ts";
 export { createKernelThread, type KernelThreadOptions } from "./thread.ts";

@@ -9,7 +9,7 @@ import { softmax } from "./operations/softmax.ts";
 import { deviation, standardise } from "./operations/standardise.ts";
 import { rescored, top, type TopKOutput } from "./operations/top.ts";
 import { createProgram, programOf } from "./program.ts";
-import { type BinSource, type MatrixSource, readBins, readMatrix } from "./source.ts";
+import { type BinSource, type MatrixSource, readBins, readMatrix, readWeights, type WeightSource } from "./source.ts";
 import { type Matrix, type Tensor } from "./tensor.ts";
 
 export interface ValuesInput {
@@ -51,9 +51,9 @@ export interface HistogramInputs {
   /** Bins of each column, equally many. */
   readonly columns: readonly BinSource[];
   /** One for each row. */
-  readonly gradients: Float32Array | Float64Array | Int32Array;
+  readonly gradients: WeightSource;
   /** One for each row. */
-  readonly hessians: Float32Array | Float64Array | Int32Array;
+  readonly hessians: WeightSource;
 }
 
 export interface HistogramOutput {
@@ -174,10 +174,13 @@ function bindHistogram(
     const rule = "it is a whole number from 1 to 65536";
     throw computeError("KERNEL_INPUT_INVALID", { kernel: "histogram", what: `bins is ${bins}`, rule });
   }
-  const row = (data: Tensor["data"]): Tensor => ({ data, rows: 1, columns: data.length });
+  const weights = [
+    readWeights("histogram", "gradients", gradients),
+    readWeights("histogram", "hessians", hessians),
+  ] as const;
   const read = columns.map((column, i) => readBins("histogram", `columns[${i}]`, column, bins));
   const names = ["gradients", "hessians", ...columns.map((_, i) => `columns[${i}]`)];
-  const tensors = [row(gradients), row(hessians), ...read];
+  const tensors = [...weights, ...read];
   return bind("histogram", programOf(histogram(bins), names, 2), tensors, ([first, second]) => ({
     gradients: (first as Tensor).data as Float64Array,
     hessians: (second as Tensor).data as Float64Array,

@@ -1,6 +1,14 @@
 import * as arrow from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createKernelRuntime, fuse, kernel, type KernelRuntime, type Matrix, type MatrixSource } from "./index.ts";
+import {
+  createKernelRuntime,
+  fuse,
+  kernel,
+  type KernelRuntime,
+  type Matrix,
+  type MatrixSource,
+  type WeightSource,
+} from "./index.ts";
 import { columnsOf, readMatrix } from "./source.ts";
 
 let runtime: KernelRuntime;
@@ -56,6 +64,21 @@ describe("inputs", () => {
   });
 });
 
+test("gradients and hessians come from Arrow too, missing ones as NaN", async () => {
+  const columns = [Uint8Array.of(0, 1, 1)];
+  const hessians = arrow.vectorFromArray([1n, 2n, null], new arrow.Int64());
+  for (const gradients of [
+    arrow.makeVector(Float32Array.of(0.5, 1, 2)),
+    arrow.makeVector(Float64Array.of(0.5, 1)).concat(arrow.makeVector(Float64Array.of(2))),
+  ]) {
+    const found = await runtime.run(kernel.histogram({ bins: 2 }), { columns, gradients, hessians });
+    expect([[...found.gradients], [...found.hessians]]).toEqual([
+      [0.5, 3],
+      [1, Number.NaN],
+    ]);
+  }
+});
+
 describe("inputs that are refused before anything runs", () => {
   const a: Matrix = { data: new Float32Array(6), rows: 2, columns: 3 };
   const ones = new Float32Array(2).fill(1);
@@ -68,6 +91,20 @@ describe("inputs that are refused before anything runs", () => {
     ["means that do not fit", () => runtime.run(kernel.standardise(), { values: a, mean: ones })],
     ["a negative length", () => runtime.run(kernel.sum(), { values: { ...a, rows: -2, columns: -3 } })],
     ["text", () => runtime.run(kernel.sum(), { values: JSON.parse('"x"') as MatrixSource })],
+    ["a column of text", () => runtime.run(kernel.sum(), { values: arrow.vectorFromArray(["a", "b"]) })],
+    [
+      "a table with a column of text",
+      () => {
+        const table = { a: arrow.makeVector(ones), b: arrow.vectorFromArray(["1", "2"]) };
+        return runtime.run(kernel.sum(), { values: new arrow.Table(table) });
+      },
+    ],
+    [
+      "decimals, which are whole numbers of unknown scale here",
+      () => runtime.run(kernel.sum(), { values: arrow.vectorFromArray([Uint32Array.of(5, 0, 0, 0)], decimal) }),
+    ],
+    ["gradients in a list", () => histogramOf(JSON.parse("[0.5,1]") as WeightSource)],
+    ["gradients of text", () => histogramOf(arrow.vectorFromArray(["a", "b"]))],
     ["missing lists", () => runtime.run(kernel.sum(), { values: withMissing() })],
     ["a bin that is too high", () => bins([Uint8Array.of(0, 3)])],
     ["columns of unequal length", () => bins([Uint8Array.of(0)])],
@@ -79,6 +116,9 @@ describe("inputs that are refused before anything runs", () => {
   ];
   const bins = (columns: readonly (Uint8Array | arrow.Vector)[]): Promise<unknown> =>
     runtime.run(kernel.histogram({ bins: 3 }), { columns, gradients: ones, hessians: ones });
+  const histogramOf = (gradients: WeightSource): Promise<unknown> =>
+    runtime.run(kernel.histogram({ bins: 2 }), { columns: [Uint8Array.of(0, 1)], gradients, hessians: ones });
+  const decimal = new arrow.Decimal(2, 9);
   const withMissing = (): arrow.Vector<arrow.FixedSizeList<arrow.Float32>> => {
     const type = new arrow.FixedSizeList(1, new arrow.Field("item", new arrow.Float32(), true));
     return arrow.vectorFromArray([[1], null], type);

@@ -25,7 +25,7 @@ export function readMatrix(kernel: string, name: string, source: MatrixSource): 
   if ("data" in source && "rows" in source) return checked(kernel, name, source);
   if ("schema" in source) return interleaved(kernel, name, source);
   if (isListColumn(source)) return lists(kernel, name, source);
-  if ("get" in source) return { data: floats(source), rows: 1, columns: source.length };
+  if ("get" in source) return { data: floats(kernel, name, source), rows: 1, columns: source.length };
   throw unreadable(kernel, name, "it is none of these");
 }
 
@@ -46,7 +46,7 @@ function interleaved(kernel: string, name: string, batch: RecordBatchLike): Matr
   batch.schema.fields.forEach((field, column) => {
     const values = batch.getChild(field.name);
     if (values === null) throw unreadable(kernel, name, `its column "${field.name}" is not there`);
-    const own = floats(values);
+    const own = floats(kernel, `the column "${field.name}" of ${name}`, values);
     for (let row = 0; row < rows; row++) data[row * columns + column] = own[row] ?? Number.NaN;
   });
   return { data, rows, columns };
@@ -62,19 +62,43 @@ function lists(kernel: string, name: string, source: ListColumnLike): Matrix {
   if (values === null || (source.nullCount ?? 0) > 0 || values.length !== source.length * columns) {
     throw unreadable(kernel, name, `some of its ${source.length} lists are missing`);
   }
-  return { data: floats(values), rows: source.length, columns };
+  return { data: floats(kernel, name, values), rows: source.length, columns };
 }
 
 /** The memory of the column itself where it is float32 without missing values. */
-function floats(column: ColumnLike): Float32Array {
-  if ((column.nullCount ?? 0) === 0) {
-    const values = column.toArray?.();
-    if (values instanceof Float32Array) return values;
+function floats(kernel: string, name: string, column: ColumnLike): Float32Array {
+  const values = (column.nullCount ?? 0) === 0 ? column.toArray?.() : undefined;
+  if (values instanceof Float32Array) return values;
+  return Float32Array.from({ length: column.length }, (_, row) => numberIn(kernel, name, column, row));
+}
+
+function numberIn(kernel: string, name: string, column: ColumnLike, row: number): number {
+  const value = column.get(row);
+  if (typeof value === "number") return value;
+  if (value === null || value === undefined) return Number.NaN;
+  if (typeof value === "bigint" || typeof value === "boolean" || value instanceof Date) return Number(value);
+  const what = `${name} holds a ${typeof value} in row ${row}`;
+  throw computeError("KERNEL_INPUT_INVALID", { kernel, what, rule: "values are numbers" });
+}
+
+/** One number for each row: a typed array, or an Arrow column, in which missing values are NaN. */
+export type WeightSource = Float32Array | Float64Array | Int32Array | ColumnLike;
+
+/** @throws KERNEL_INPUT_INVALID */
+export function readWeights(kernel: string, name: string, source: WeightSource): Tensor {
+  const read = (data: Tensor["data"]): Tensor => ({ data, rows: 1, columns: data.length });
+  if (isWeights(source)) return read(source);
+  if (typeof source !== "object" || source === null || !("get" in source)) {
+    const rule = "they are a Float32Array, a Float64Array, an Int32Array or an Arrow column of numbers";
+    throw computeError("KERNEL_INPUT_INVALID", { kernel, what: `${name} are none of these`, rule });
   }
-  return Float32Array.from({ length: column.length }, (_, i) => {
-    const value = column.get(i);
-    return value === null || value === undefined ? Number.NaN : Number(value);
-  });
+  const values = (source.nullCount ?? 0) === 0 ? source.toArray?.() : undefined;
+  if (isWeights(values)) return read(values);
+  return read(Float64Array.from({ length: source.length }, (_, row) => numberIn(kernel, name, source, row)));
+}
+
+function isWeights(values: unknown): values is Float32Array | Float64Array | Int32Array {
+  return values instanceof Float32Array || values instanceof Float64Array || values instanceof Int32Array;
 }
 
 /** Whole numbers of one byte or two: a typed array, or an Arrow column without missing values. */
