@@ -202,12 +202,12 @@ function partitionsPredicate({ columns, partitionBy }: Definition, files: readon
   return Object.fromEntries(conditions);
 }
 
-/** Nulls and decimals are not compared with `in`: their partitions are then told apart by the other columns alone. */
+/** Nulls, decimals and NaN are not compared with `in`: their partitions are then told apart by the other columns alone. */
 function isComparable(type: unknown, value: unknown): value is PredicateValue {
   const kind = typeof value;
   return (
     kind === "string" ||
-    kind === "number" ||
+    (kind === "number" && !Number.isNaN(value)) ||
     kind === "boolean" ||
     (kind === "bigint" && !String(type).startsWith("decimal"))
   );

@@ -1,6 +1,7 @@
 import { storageError } from "../errors.ts";
 import { type ColumnType, decimalOf, isNested, type PrimitiveType, type Scalar } from "../parquet/column-type.ts";
 import type { Column } from "../parquet/column.ts";
+import { brokenRule } from "../parquet/value-rule.ts";
 import { decimalText, fitsPrecision, parseDecimal } from "../parquet/decimal.ts";
 
 /** The numbers of days and microseconds whose years are 0001 to 9999, which every engine reads. */
@@ -42,13 +43,26 @@ export function timestampText(micros: bigint): string {
   return `${seconds}.${String(below).padStart(6, "0")}Z`;
 }
 
+/** Days since 1970 of `2001-06-01`, with a sign where the year has more than four digits; undefined for no day of the calendar. */
+export function parseDay(text: string): number | undefined {
+  const match = /^([+-]?\d{4,7})-(\d\d)-(\d\d)$/.exec(text);
+  if (match === null) return undefined;
+  const [year = 0, month = 0, day = 0] = match.slice(1).map(Number);
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  const isThatDay = date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+  return isThatDay ? date.getTime() / 86_400_000 : undefined;
+}
+
 /** Microseconds from the forms that Delta writers use; undefined when the text is none of them. */
 export function parseTimestamp(text: string): bigint | undefined {
-  const match = /^(-?\d{4,6}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d)?$/.exec(text);
+  const match = /^(.{10,14}?)(?:[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d)?$/.exec(text);
   if (match === null) return undefined;
-  const [, day, time = "00:00:00", fraction = "", zone = "Z"] = match;
-  const millis = Date.parse(`${day}T${time}${zone}`);
-  return Number.isNaN(millis) ? undefined : BigInt(millis) * 1000n + BigInt(fraction.padEnd(6, "0").slice(0, 6));
+  const [, date = "", time = "00:00:00", fraction = "", zone = "Z"] = match;
+  const day = parseDay(date);
+  const millis = Date.parse(`1970-01-01T${time}${zone}`);
+  if (day === undefined || Number.isNaN(millis)) return undefined;
+  return BigInt(day) * dayMicros + BigInt(millis) * 1000n + BigInt(fraction.padEnd(6, "0").slice(0, 6));
 }
 
 /** A partition value by its column's type; undefined when the text is not of that type. */
@@ -66,20 +80,21 @@ export function decodeValue(type: ColumnType, text: string | null): Scalar | nul
     case "boolean":
       return text === "true" ? true : text === "false" ? false : undefined;
     case "long":
-      return /^-?\d+$/.test(text) ? BigInt(text) : undefined;
-    case "date": {
-      const days = Date.parse(`${text}T00:00:00Z`) / 86_400_000;
-      return Number.isInteger(days) ? days : undefined;
+    case "byte":
+    case "short":
+    case "integer": {
+      if (!/^-?\d+$/.test(text)) return undefined;
+      const value = type === "long" ? BigInt(text) : Number(text);
+      return brokenRule(type as PrimitiveType, value) === undefined ? value : undefined;
     }
+    case "date":
+      return parseDay(text);
     case "timestamp":
     case "timestamp_ntz":
       return parseTimestamp(text);
-    case "byte":
-    case "short":
-    case "integer":
     case "float":
     case "double":
-      return Number.isNaN(Number(text)) ? undefined : Number(text);
+      return text === "NaN" || !Number.isNaN(Number(text)) ? Number(text) : undefined;
     case "binary":
       return undefined;
   }

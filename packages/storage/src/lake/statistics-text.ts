@@ -1,6 +1,6 @@
 import { type ColumnType, decimalOf, isNested, type PrimitiveType, type Value } from "../parquet/column-type.ts";
 import { decimalText, parseDecimal } from "../parquet/decimal.ts";
-import { isNamedDay, isNamedMoment, parseTimestamp, timestampText } from "./partition-value.ts";
+import { isNamedDay, isNamedMoment, parseDay, parseTimestamp, timestampText } from "./partition-value.ts";
 
 /**
  * A bound as it stands in `add.stats`; undefined where there is none, or where it would be a lie.
@@ -88,10 +88,8 @@ export function parseBound(type: ColumnType, value: unknown, end: "min" | "max")
       // Writers may cut timestamps to milliseconds, which puts an upper bound too low.
       return micros === undefined ? undefined : end === "max" ? micros + 1000n : micros;
     }
-    case "date": {
-      const day = typeof value === "string" ? Date.parse(`${value}T00:00:00Z`) / 86_400_000 : Number.NaN;
-      return Number.isInteger(day) ? day : undefined;
-    }
+    case "date":
+      return typeof value === "string" ? parseDay(value) : undefined;
     case "string":
       return typeof value === "string" ? value : undefined;
     case "byte":
