@@ -1,5 +1,6 @@
 import { type BackendState, type Call, type KernelEngine, reasonOf } from "./backend.ts";
 import { runPlain } from "./plain-js.ts";
+import { product } from "./samples.ts";
 import type { Tensor, TensorData } from "./tensor.ts";
 
 export type SizeClass = "small" | "medium" | "large";
@@ -32,7 +33,13 @@ export interface MeasureOptions {
   /** Backends that would take longer for one run, as their earlier runs tell, are left out. Milliseconds. */
   readonly limitMs: number;
   /** Milliseconds for each step of each backend, the least so far: read and written. */
-  readonly rates: Map<string, number>;
+  readonly rates: Map<string, Rate>;
+}
+
+export interface Rate {
+  readonly milliseconds: number;
+  /** Of the run that had it: in short runs most of the time is for the call, not for its steps. */
+  readonly steps: number;
 }
 
 /** Sums in another order, and of float32: well above what rounding makes, well below what a wrong result is. */
@@ -44,28 +51,35 @@ export async function measureAll(
   call: Call,
   { limitMs, rates }: MeasureOptions,
 ): Promise<Measurement[]> {
+  const began = performance.now();
   const expected = runPlain(call);
+  const plainMs = performance.now() - began;
   const skipped: Measurement[] = [];
   const timings: Timing[] = [];
   for (const [backend, state] of states) {
     if (!state.available) continue;
     const { engine } = state;
     const refused = engine.refuses(call.program);
-    const steps = Math.max(engine.steps?.(call) ?? call.work, 1);
-    const predicted = (rates.get(backend) ?? 0) * steps;
     if (refused !== null) {
       skipped.push({ backend, skipped: refused });
-    } else if (predicted > limitMs && backend !== "plain-js") {
-      skipped.push({ backend, skipped: `it would take some ${Math.round(predicted)} ms` });
-    } else {
-      const timing = new Timing(backend, engine, call);
-      timings.push(timing);
-      const results = await timing.run();
-      if (results !== undefined) timing.maxError = errorOf(results, expected, call);
-      await takeTurns([timing], 30);
-      if (timing.failure !== undefined) continue;
-      rates.set(backend, Math.min(rates.get(backend) ?? Number.POSITIVE_INFINITY, timing.best / steps));
+      continue;
     }
+    const steps = stepsOf(engine, call);
+    if (backend === "plain-js" && plainMs > limitMs) {
+      timings.push(new Timing(backend, engine, call, plainMs));
+      continue;
+    }
+    const predicted = backend === "plain-js" ? 0 : await predict(backend, engine, steps, { limitMs, rates });
+    if (predicted > limitMs) {
+      skipped.push({ backend, skipped: `it would take some ${Math.round(predicted)} ms` });
+      continue;
+    }
+    const timing = new Timing(backend, engine, call);
+    timings.push(timing);
+    const results = await timing.run();
+    if (results !== undefined) timing.maxError = errorOf(results, expected, call);
+    await takeTurns([timing], 30);
+    if (timing.failure === undefined) learn(rates, backend, timing.best, steps);
   }
   const correct = timings.filter(({ maxError }) => maxError <= TOLERANCE);
   const best = Math.min(...correct.map((timing) => timing.best));
@@ -73,6 +87,43 @@ export async function measureAll(
   // A busy moment must not decide between two that are close.
   if (close.length > 1) await takeTurns(close, 200);
   return [...timings.map(measurementOf), ...skipped];
+}
+
+function stepsOf(engine: KernelEngine, call: Call): number {
+  return Math.max(engine.steps?.(call) ?? call.work, 1);
+}
+
+function learn(rates: Map<string, Rate>, backend: string, milliseconds: number, steps: number): void {
+  const known = rates.get(backend);
+  if (known !== undefined && known.milliseconds <= milliseconds / steps) return;
+  rates.set(backend, { milliseconds: milliseconds / steps, steps });
+}
+
+/**
+ * Milliseconds that a run of so many steps would take; 0 when nothing is known. What only much shorter runs tell is
+ * looked at by products of growing size first, each of which may take some times the limit if they are right.
+ */
+async function predict(
+  backend: string,
+  engine: KernelEngine,
+  steps: number,
+  { limitMs, rates }: MeasureOptions,
+): Promise<number> {
+  const predicted = (of: number): number => (rates.get(backend)?.milliseconds ?? 0) * of;
+  for (const side of [4, 16, 32, 128, 256]) {
+    const known = rates.get(backend)?.steps ?? steps;
+    if (predicted(steps) <= limitMs || known * 16 > steps) break;
+    const sample = product(side);
+    const own = stepsOf(engine, sample);
+    if (own <= known || engine.refuses(sample.program) !== null) continue;
+    if (predicted(own) > 4 * limitMs) break;
+    const timing = new Timing(backend, engine, sample);
+    await timing.run();
+    await timing.run();
+    if (timing.failure !== undefined) break;
+    learn(rates, backend, timing.best, own);
+  }
+  return predicted(steps);
 }
 
 function measurementOf({ backend, typical: milliseconds, maxError, failure }: Timing): Measurement {
@@ -88,10 +139,14 @@ class Timing {
   maxError = Number.POSITIVE_INFINITY;
   failure: string | undefined;
 
-  constructor(backend: string, engine: KernelEngine, call: Call) {
+  /** @param knownMs of a run that was right, when there has been one */
+  constructor(backend: string, engine: KernelEngine, call: Call, knownMs?: number) {
     this.backend = backend;
     this.#engine = engine;
     this.#call = call;
+    if (knownMs === undefined) return;
+    this.#milliseconds.push(knownMs);
+    this.maxError = 0;
   }
 
   /** Infinite before the first run. */

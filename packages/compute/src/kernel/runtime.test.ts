@@ -118,7 +118,12 @@ describe("choosing", () => {
   });
 
   test("a backend that would take too long is not tried, one that throws while measured neither", async () => {
-    const endless = backendOf("endless", { steps: ({ work }) => work ** 2 });
+    const endless = backendOf("endless", {
+      run: async (call) => {
+        await new Promise((resolve) => setTimeout(resolve, call.work / 20));
+        return plainEngine.run(call);
+      },
+    });
     const broken = backendOf("broken", { run: async () => Promise.reject(new RangeError("out of memory")) });
     await using own = await createKernelRuntime({ backends: [endless, broken], measureMs: 0 });
     await own.run(kernel.matmul(), { a: one, b: one });
@@ -127,6 +132,23 @@ describe("choosing", () => {
     const { text } = own.explain();
     expect(text).toMatch(/endless: not tried \(it would take some \d+ ms\)/);
     expect(text).toContain("broken: not tried (it failed when measured: out of memory)");
+  });
+
+  test("what a call costs beside its steps does not keep a backend from large kernels", async () => {
+    let ran = 0;
+    // Milliseconds whatever there is to do, as a device that lies behind a bus.
+    const far = backendOf("far", {
+      run: async (call) => {
+        if (call.work > 2 ** 25) ran++;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        return plainEngine.run(call);
+      },
+    });
+    await using own = await createKernelRuntime({ backends: [far], measureMs: 0 });
+    await own.run(kernel.matmul(), { a: one, b: one });
+    const big = { data: new Float32Array(330 * 330).fill(1), rows: 330, columns: 330 };
+    await own.run(kernel.matmul(), { a: big, b: big });
+    expect(ran).toBeGreaterThan(0);
   });
 
   test("inputs with NaN go past a backend that promises nothing about them", async () => {

@@ -4,7 +4,7 @@ import { type BackendState, type KernelBackend, type KernelEngine, reasonOf } fr
 import { type Explanation, choiceOf, explanationText, type Failure, rankingOf } from "./choice.ts";
 import { type GpuJs, gpuJs, type WebGpu } from "./gpu-js.ts";
 import type { BoundKernel, Kernel } from "./kernel.ts";
-import { type Measurement, measureAll, type SizeClass, sizeClassOf } from "./measure.ts";
+import { type Measurement, measureAll, type Rate, type SizeClass, sizeClassOf } from "./measure.ts";
 import { onnxRuntime } from "./onnx-runtime.ts";
 import { plainJs, runPlain } from "./plain-js.ts";
 import { samples } from "./samples.ts";
@@ -95,7 +95,7 @@ class MeasuredRuntime implements KernelRuntime {
   readonly #states: ReadonlyMap<string, BackendState>;
   readonly #measured = new Map<string, Promise<Measured>>();
   readonly #done = new Map<string, Measured>();
-  readonly #rates = new Map<string, number>();
+  readonly #rates = new Map<string, Rate>();
   #failures: readonly Failure[] = [];
 
   constructor(states: ReadonlyMap<string, BackendState>) {

@@ -4,9 +4,7 @@ import type { Matrix } from "./tensor.ts";
 
 /** Kernels of each size on pseudo-random inputs, in the order in which a runtime measures them when it starts. */
 export function* samples(): Generator<BoundKernel<unknown>> {
-  for (const side of [32, 128, 256]) {
-    yield kernel.matmul().bind({ a: filled(side, side, 1), b: filled(side, side, 2) });
-  }
+  for (const side of [32, 128, 256]) yield product(side);
   for (const [queries, items, depth] of [
     [1, 64, 32],
     [4, 4096, 64],
@@ -24,6 +22,11 @@ export function* samples(): Generator<BoundKernel<unknown>> {
     const inputs = { columns: Array.from({ length: columns }, () => bins), gradients: data, hessians: data };
     yield kernel.histogram({ bins: 256 }).bind(inputs);
   }
+}
+
+/** A matrix product of squares. */
+export function product(side: number): BoundKernel<unknown> {
+  return kernel.matmul().bind({ a: filled(side, side, 1), b: filled(side, side, 2) });
 }
 
 /** Numbers in [-1, 1). */
