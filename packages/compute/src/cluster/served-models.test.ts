@@ -55,16 +55,21 @@ test.each([
   );
 });
 
-test("a swap that does not say how many instances keeps them", async () => {
+test("what a swap leaves out stays as it was, unless it says otherwise", async () => {
   const served = new ServedModels();
   await using server = new WorkerInferenceServer({ execution: "inline", warmup: false });
-  const first: Change = { method: "load", name, options: { onnx, version: "1", instances: 2 } };
+  const labels = { y: ["a", "b"] };
+  const first: Change = { method: "load", name, options: { onnx, version: "1", instances: 2, labels } };
   for (const change of [first, swap("2")]) {
     await apply(server, change);
     served.made(change, server.models());
   }
   expect(server.models()).toMatchObject([{ version: "2", instances: 2 }]);
-  expect(served.changes()).toMatchObject([{ method: "load", options: { version: "2", instances: 2 } }]);
+  expect(served.changes()).toEqual([{ method: "load", name, options: { onnx, version: "2", instances: 2, labels } }]);
+  const anew: Change = { method: "swap", name, options: { onnx, version: "3", keepSettings: false } };
+  await apply(server, anew);
+  served.made(anew, server.models());
+  expect(served.changes()).toEqual([{ method: "load", name, options: { onnx, version: "3" } }]);
 });
 
 test("an ensemble comes after its models, whichever was loaded last", async () => {

@@ -1,6 +1,7 @@
 import type { EnsembleStep } from "../infer/ensemble.ts";
 import type { Route } from "../infer/model-entry.ts";
 import type { ModelInfo, LoadOptions } from "../infer/server.ts";
+import { settingsToReplace } from "../infer/settings.ts";
 import type { Change } from "./messages.ts";
 
 type RouteChange = Extract<Change, { readonly method: "route" }>;
@@ -39,11 +40,10 @@ export class ServedModels {
       versions.set(change.options.version ?? primary.version, change.options);
     }
     if (change.method === "swap") {
-      const { shadow: _, takeOver, ...options } = change.options;
-      // As a swap does, where it is not told how many.
-      const instances = options.instances ?? versions.get(before?.primary ?? "")?.instances;
-      const version = takeOver === false ? (options.version ?? primary.version) : primary.version;
-      versions.set(version, instances === undefined ? options : { ...options, instances });
+      const { shadow: _, takeOver = true, keepSettings = true, ...options } = change.options;
+      const version = takeOver ? primary.version : (options.version ?? primary.version);
+      const { onnx: __, ...kept } = versions.get(takeOver ? (before?.primary ?? "") : version) ?? {};
+      versions.set(version, keepSettings ? settingsToReplace(kept, options) : options);
     }
     const served = new Set(present.map(({ version }) => version));
     for (const version of versions.keys()) if (!served.has(version)) versions.delete(version);

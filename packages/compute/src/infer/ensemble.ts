@@ -1,6 +1,6 @@
 import { computeError } from "../errors.ts";
 import { invalidOption } from "./options.ts";
-import type { EnsembleOptions } from "./model-settings.ts";
+import type { EnsembleOptions, ModelSettings } from "./model-settings.ts";
 import {
   answered,
   checkRequestOptions,
@@ -70,6 +70,7 @@ export class Ensemble implements Servable {
   readonly execution: ExecutionKind = "inline";
   readonly queued = 0;
   readonly settings = null;
+  readonly givenSettings: ModelSettings;
   readonly ensemble: EnsembleOptions;
   readonly #init: EnsembleInit;
   readonly #running: Set<Promise<unknown>> = new Set();
@@ -80,6 +81,7 @@ export class Ensemble implements Servable {
     this.name = init.name;
     this.version = init.version;
     this.ensemble = init.options;
+    this.givenSettings = { ensemble: init.options };
     this.#init = init;
     this.signature = ensembleSignature(init.options, init.targets);
   }

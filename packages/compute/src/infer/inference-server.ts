@@ -34,7 +34,7 @@ import type {
   SwapInfo,
   SwapOptions,
 } from "./server.ts";
-import { checkSettings, resolveSettings } from "./settings.ts";
+import { checkSettings, resolveSettings, settingsToReplace } from "./settings.ts";
 import type { ShadowReport } from "./shadow.ts";
 import { signatureDifference } from "./signature.ts";
 import { type ModelStatistics, StatisticsRecorder } from "./statistics.ts";
@@ -124,12 +124,12 @@ export class WorkerInferenceServer implements InferenceServer {
   swapWhen(name: string, options: SwapOptions, gate: Gate): Promise<SwapInfo> {
     return this.#change(name, async () => {
       const entry = this.#entry(name);
-      const { shadow, accept: _, takeOver = true, ...load } = options;
+      const { shadow, accept: _, takeOver = true, keepSettings = true, ...load } = options;
       const version = options.version ?? nextVersion(entry.primary.version);
-      if (!takeOver) entry.require(version);
+      const replaced = takeOver ? entry.primary : entry.require(version);
+      const settings = keepSettings ? settingsToReplace(replaced.givenSettings, load) : load;
       const statistics = new StatisticsRecorder(entry.statistics);
-      const instances = load.instances ?? entry.primary.settings?.instances ?? 1;
-      const next = await this.#startLike(entry, version, { ...load, instances }, statistics);
+      const next = await this.#startLike(entry, version, settings, statistics);
       const trial = { entry, next, clock: this.#clock, closing: this.#closing.signal };
       const report = shadow === undefined ? null : await compareOnLiveRequests(trial, shadow);
       await pass(gate, next, report);

@@ -70,7 +70,7 @@ export async function loadModel(source: ModelSource, context: LoadContext): Prom
 }
 
 async function startModelVersion(source: ModelSource, context: LoadContext): Promise<ModelVersion> {
-  const { name, version, resolved, statistics } = source;
+  const { name, version, settings, resolved, statistics } = source;
   const start: RunnerStart = {
     runtime: context.runtime,
     model: sharedCopy(name, source.onnx),
@@ -94,6 +94,7 @@ async function startModelVersion(source: ModelSource, context: LoadContext): Pro
       signature,
       layout,
       settings: resolved,
+      givenSettings: settings,
       runners,
       spawn,
       share,

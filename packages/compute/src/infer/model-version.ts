@@ -9,6 +9,7 @@ import type { BufferPool } from "./buffer-pool.ts";
 import type { FairShare } from "./fair-share.ts";
 import { Gathering } from "./gathering.ts";
 import { LatencyController } from "./latency-target.ts";
+import type { ModelSettings } from "./model-settings.ts";
 import {
   checkRequestOptions,
   type InternalRequestOptions,
@@ -40,6 +41,7 @@ export interface ModelVersionInit {
   readonly signature: ModelSignature;
   readonly layout: BatchLayout | null;
   readonly settings: ResolvedSettings;
+  readonly givenSettings: ModelSettings;
   readonly runners: readonly Runner[];
   readonly spawn: (kind: ExecutionKind) => Promise<Runner>;
   readonly share: FairShare;
@@ -58,6 +60,7 @@ export class ModelVersion implements Servable {
   readonly maxBatchRows: number;
   readonly weight: number;
   readonly settings: ResolvedSettings;
+  readonly givenSettings: ModelSettings;
   readonly ensemble = null;
   readonly #init: ModelVersionInit;
   readonly #admission: Admission;
@@ -87,6 +90,7 @@ export class ModelVersion implements Servable {
     this.maxBatchRows = settings.maxBatchRows;
     this.weight = settings.weight;
     this.settings = settings;
+    this.givenSettings = init.givenSettings;
     this.#init = init;
     this.#cache = settings.responseCacheBytes > 0 ? new ResponseCache(settings.responseCacheBytes) : null;
     const target = settings.latencyTarget;

@@ -2,11 +2,12 @@ import { manualClock } from "@ashlar/core/memory";
 import { afterEach, describe, expect, test } from "vitest";
 
 import { addOne, scale } from "../../test/onnx-models.ts";
-import { createInferenceServer, type InferenceServer, type InferenceServerOptions } from "./index.ts";
+import type { InferenceServerOptions } from "./index.ts";
+import { WorkerInferenceServer } from "./inference-server.ts";
 
-let server: InferenceServer;
-function serve(options: InferenceServerOptions = {}): InferenceServer {
-  server = createInferenceServer(options);
+let server: WorkerInferenceServer;
+function serve(options: InferenceServerOptions = {}): WorkerInferenceServer {
+  server = new WorkerInferenceServer(options);
   return server;
 }
 afterEach(() => server[Symbol.asyncDispose]());
@@ -57,6 +58,28 @@ describe("versions", () => {
 });
 
 describe("swap", () => {
+  test("what it leaves out stays as it was for the version it replaces, unless it says otherwise", async () => {
+    const settings = async (version?: string) => {
+      const { batching, queue, labels } = (await server.find("scale", version)).givenSettings;
+      return { batching, queue, labels };
+    };
+    const whole = { batching: { maxDelayMs: 1 }, queue: { limit: 9 }, labels: { y: ["a", "b"] } };
+    const none = { batching: undefined, queue: undefined, labels: undefined };
+    await serve().load("scale", { onnx: scale(1), ...whole, responseCache: { maxBytes: 1000 } });
+    await server.swap("scale", { onnx: scale(2), queue: { limit: 8 } });
+    expect([await ask(), await ask(), server.statistics()["scale"]?.cacheHits]).toEqual([2, 2, 1]);
+    expect(await settings()).toEqual({ ...whole, queue: { limit: 8 } });
+    await server.add("scale", { onnx: scale(3), version: "9", labels: { y: ["c", "d"] } });
+    await server.swap("scale", { onnx: scale(4), version: "9", takeOver: false });
+    expect([await settings("9"), await settings()]).toEqual([
+      { ...none, labels: { y: ["c", "d"] } },
+      { ...whole, queue: { limit: 8 } },
+    ]);
+    await server.swap("scale", { onnx: scale(5), keepSettings: false });
+    expect([await ask(), await ask(), server.statistics()["scale"]?.cacheHits]).toEqual([5, 5, 1]);
+    expect(await settings()).toEqual(none);
+  });
+
   /** Requests without end, until the work is done. */
   async function underLoad<Result>(work: () => Promise<Result>): Promise<{ result: Result; failed: unknown[] }> {
     const stop = new AbortController();

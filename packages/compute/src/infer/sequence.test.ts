@@ -107,12 +107,7 @@ describe("sequences of a voice detector", () => {
   test("a sequence ends with the version it began with, while new ones begin with the next", async () => {
     await serve();
     await ask("old", chunk(0, 0), { start: true });
-    const swap = server.swap("vad", {
-      onnx,
-      warmup: false,
-      sequence: { states: [{ input: "state", output: "stateN" }] },
-      batchAxes: { state: 1, stateN: 1, sr: null },
-    });
+    const swap = server.swap("vad", { onnx });
     await expect.poll(() => server.models()[0]?.version, { timeout: 20_000 }).toBe("2");
     await ask("new", chunk(0, 0), { start: true, end: true });
     const expected = await byHand(0, 2);

@@ -2,7 +2,7 @@ import type { Clock } from "@ashlar/core";
 
 import { computeError } from "../errors.ts";
 import type { ModelVersion } from "./model-version.ts";
-import type { SequenceOptions } from "./model-settings.ts";
+import type { ModelSettings, SequenceOptions } from "./model-settings.ts";
 import { invalidOption } from "./options.ts";
 import {
   answered,
@@ -52,6 +52,7 @@ export class SequenceModel implements Servable {
   readonly layout = null;
   readonly maxBatchRows: number;
   readonly settings: ResolvedSettings;
+  readonly givenSettings: ModelSettings;
   readonly ensemble = null;
   readonly #model: ModelVersion;
   readonly #options: Required<SequenceOptions>;
@@ -66,6 +67,7 @@ export class SequenceModel implements Servable {
     this.version = model.version;
     this.maxBatchRows = model.maxBatchRows;
     this.settings = model.settings;
+    this.givenSettings = model.givenSettings;
     this.#model = model;
     this.#options = { idleTimeoutMs: 60_000, maxSequences: 1024, ...options };
     this.#clock = clock;

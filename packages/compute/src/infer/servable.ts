@@ -1,6 +1,6 @@
 import type { InternalRequestOptions, Receiver } from "./pending-request.ts";
 import type { PreparedInputs, RequestTarget } from "./request.ts";
-import type { EnsembleOptions } from "./model-settings.ts";
+import type { EnsembleOptions, ModelSettings } from "./model-settings.ts";
 import type { ExecutionKind } from "./runner.ts";
 import type { ResolvedSettings } from "./settings.ts";
 
@@ -12,6 +12,8 @@ export interface Servable extends RequestTarget {
   readonly execution: ExecutionKind;
   /** `null` for an ensemble, whose models have their own. */
   readonly settings: ResolvedSettings | null;
+  /** What it was loaded with, without the defaults. */
+  readonly givenSettings: ModelSettings;
   readonly ensemble: EnsembleOptions | null;
   /** Requests that wait. */
   readonly queued: number;

@@ -34,6 +34,11 @@ export interface SwapOptions extends LoadOptions {
   readonly accept?: (report: ShadowReport) => boolean | Promise<boolean>;
   /** `false` replaces a version that is served beside the present one, which stays that. Default true. */
   readonly takeOver?: boolean;
+  /**
+   * Whether settings that are left out stay as they are for the version that is replaced; `false` gives them their
+   * defaults. Default true.
+   */
+  readonly keepSettings?: boolean;
 }
 
 export interface ShadowLimits {

@@ -61,6 +61,15 @@ export function resolveSettings(server: ModelSettings, model: ModelSettings): Re
   };
 }
 
+/**
+ * What a version is served with that takes the place of another: what is left out stays as it was, since a swap that
+ * names a file only is not meant to end batching, cache or sequences. A file and a graph have nothing to keep.
+ */
+export function settingsToReplace<Given extends ModelSettings>(before: ModelSettings, given: Given): Given {
+  const alike = (before.ensemble === undefined) === (given.ensemble === undefined);
+  return alike ? { ...before, ...given } : given;
+}
+
 /** Checks settings against the published JSON schema. @throws INFERENCE_OPTION_INVALID */
 export function checkSettings(settings: unknown): asserts settings is ModelSettings {
   const violation = firstViolation(settings, modelSettingsSchema);

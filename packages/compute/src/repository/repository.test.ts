@@ -69,6 +69,17 @@ describe.each(Object.keys(places))("a repository in a %s", (kind) => {
     repository = openModelRepository(server, place.source);
   });
 
+  test("settings that are taken out of the file have their defaults again", async () => {
+    const hits = () => server.statistics()["scale"]?.cacheHits;
+    await place.put("scale/1/model.onnx", scale(1));
+    await place.put("scale/settings.json", JSON.stringify({ responseCache: { maxBytes: 1000 } }));
+    await repository.refresh();
+    expect([await ask("scale"), await ask("scale"), hits()]).toEqual([1, 1, 1]);
+    await place.put("scale/settings.json", "{}");
+    expect(await repository.refresh()).toEqual([]);
+    expect([await ask("scale"), await ask("scale"), hits()]).toEqual([1, 1, 1]);
+  });
+
   test("serves versions by policy, and follows what is added, changed and removed", async () => {
     await place.put("scale/1/model.onnx", scale(1));
     await place.put("scale/2/model.onnx", scale(2));

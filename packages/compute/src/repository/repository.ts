@@ -158,7 +158,7 @@ class SourceRepository implements ModelRepository {
     };
     if (served.length === 0) await this.#server.load(name, options);
     else if (known === undefined) await this.#server.add(name, options);
-    else await this.#server.swap(name, { ...options, takeOver: known.primary });
+    else await this.#server.swap(name, { ...options, takeOver: known.primary, keepSettings: false });
   }
 
   async #forget(name: string): Promise<void> {
