@@ -4,7 +4,7 @@ import type { Operation } from "./operation.ts";
 import { distance, type Metric } from "./operations/distance.ts";
 import { histogram } from "./operations/histogram.ts";
 import { matmul } from "./operations/matmul.ts";
-import { type Axis, reduce, type Reduction } from "./operations/reduce.ts";
+import { type Axis, isReduction, reduce } from "./operations/reduce.ts";
 import { softmax } from "./operations/softmax.ts";
 import { deviation, standardise } from "./operations/standardise.ts";
 import { top } from "./operations/top.ts";
@@ -76,5 +76,6 @@ function operationOf(name: string, parameters: Operation["parameters"]): Operati
   if (name === "distance") return distance(parameters["metric"] as Metric);
   if (name === "histogram") return histogram(parameters["bins"] as number);
   if (name === "top") return top(parameters["k"] as number, parameters["order"] as "greatest" | "least");
-  return reduce(name as Reduction, parameters["axis"] as Axis);
+  if (isReduction(name)) return reduce(name, parameters["axis"] as Axis);
+  throw new Error(`the operation ${name} is not one of this package, and functions do not go to a thread`);
 }

@@ -1,6 +1,14 @@
 import { expect, test } from "vitest";
 import { kernelCases } from "../testing/index.ts";
-import { createKernelThread, kernel, type Matrix } from "./index.ts";
+import {
+  createKernelRuntime,
+  createKernelThread,
+  type Kernel,
+  kernel,
+  type Matrix,
+  type Operation,
+  type Tensor,
+} from "./index.ts";
 
 test("a runtime in a thread gives what the oracle gives, and leaves the event loop free", async () => {
   await using runtime = await createKernelThread({ measureMs: 0 });
@@ -28,6 +36,39 @@ test("inputs that share memory go as they are, and a part of a memory goes alone
     expect((await runtime.run(kernel.sum(), { values: shared }, { backend })).data[0]).toBe(6);
     expect((await runtime.run(kernel.sum(), { values: part }, { backend })).data[0]).toBe(5);
   }
+});
+
+test("an operation of one's own does not go to a thread, which goes on", async () => {
+  await using runtime = await createKernelThread({ measureMs: 0 });
+  const double: Operation = {
+    name: "double",
+    parameters: {},
+    results: (shapes) => shapes,
+    work: () => 1,
+    reference: ([values]) => [{ data: (values as Tensor).data.map((value) => 2 * value), rows: 1, columns: 1 }],
+  };
+  const own: Kernel<number, number> = {
+    name: "double",
+    bind: (value) => ({
+      ...kernel.softmax().bind({ values: Float32Array.of(value) }),
+      name: "double",
+      program: {
+        key: "double",
+        inputs: ["value"],
+        nodes: [{ operation: double, inputs: [0], outputs: [1] }],
+        results: [1],
+      },
+      finish: ([result]) => result?.data[0] ?? 0,
+    }),
+  };
+  await expect(runtime.run(own, 1)).rejects.toMatchObject({
+    code: "KERNEL_BACKEND_FAILED",
+    message: expect.stringContaining("double"),
+  });
+  const { data } = await runtime.run(kernel.softmax(), { values: Float32Array.of(1) });
+  expect(data[0]).toBe(1);
+  await using here = await createKernelRuntime({ backends: [], measureMs: 0 });
+  expect(await here.run(own, 4)).toBe(8);
 });
 
 test("errors come back by their codes, and calls after the end fail", async () => {

@@ -14,9 +14,9 @@ function send(message: FromKernelThread, transfer: readonly ArrayBuffer[] = []):
 }
 
 async function answer({ id, kind, name, program, tensors, backend }: ToKernelThread): Promise<void> {
-  const bound: BoundKernel<readonly Tensor[]> = bind(name, programFrom(program), tensors, (results) => results);
-  const kernel: Kernel<undefined, readonly Tensor[]> = { name, bind: () => bound };
   try {
+    const bound: BoundKernel<readonly Tensor[]> = bind(name, programFrom(program), tensors, (results) => results);
+    const kernel: Kernel<undefined, readonly Tensor[]> = { name, bind: () => bound };
     const options = backend === undefined ? {} : { backend };
     const results = kind === "run" ? await runtime.run(kernel, undefined, options) : [];
     const measurements = kind === "measure" ? await runtime.measure(kernel, undefined) : [];

@@ -56,6 +56,10 @@ const meanings: Readonly<Record<Reduction, Meaning>> = {
   },
 };
 
+export function isReduction(name: string): name is Reduction {
+  return Object.hasOwn(meanings, name);
+}
+
 /**
  * Folds the lines of a matrix along an axis, which is kept with length 1. A NaN in a line makes its sum, mean, least and
  * greatest value NaN, and is where argmax points, as in NumPy; of equal values argmax takes the first.
