@@ -11,6 +11,7 @@ import { type ConnectionListener, connectionListener, type ConnectionOptions } f
 import { nodeListener } from "../protocol/node-listener.ts";
 import type { ProtocolOptions } from "../protocol/options.ts";
 import { BufferPool } from "./buffer-pool.ts";
+import { Changes } from "./changes.ts";
 import type { StepModels } from "./ensemble.ts";
 import { FairShare } from "./fair-share.ts";
 import { LazyModels } from "./lazy-models.ts";
@@ -50,8 +51,7 @@ export class WorkerInferenceServer implements InferenceServer {
   readonly #clock: Clock;
   readonly #entries: Map<string, ModelEntry> = new Map();
   readonly #lazy: LazyModels;
-  /** What changes a model runs one after another. */
-  readonly #changes: Map<string, Promise<unknown>> = new Map();
+  readonly #changes: Changes = new Changes();
   readonly #closing: AbortController = new AbortController();
   /** Of bodies and batches. */
   readonly buffers: BufferPool = new BufferPool();
@@ -298,7 +298,7 @@ export class WorkerInferenceServer implements InferenceServer {
     this.#closing.abort();
     this.#lazy.close();
     await this.#closeAll();
-    await Promise.allSettled(this.#changes.values());
+    await this.#changes.over();
     await this.#closeAll();
     this.#entries.clear();
     await this.#threads.close();
@@ -320,20 +320,10 @@ export class WorkerInferenceServer implements InferenceServer {
   }
 
   #change<Result>(name: string, action: () => Promise<Result>): Promise<Result> {
-    const before = this.#changes.get(name) ?? Promise.resolve();
-    const guarded = async (): Promise<Result> => {
-      if (this.#closing.signal.aborted) {
-        throw computeError("MODEL_UNAVAILABLE", { model: name, reason: "its server is closing" });
-      }
-      return action();
-    };
-    const change = before.then(guarded, guarded);
-    this.#changes.set(name, change);
-    const forget = (): void => {
-      if (this.#changes.get(name) === change) this.#changes.delete(name);
-    };
-    change.then(forget, forget);
-    return change;
+    return this.#changes.run(name, async () => {
+      if (!this.#closing.signal.aborted) return action();
+      throw computeError("MODEL_UNAVAILABLE", { model: name, reason: "its server is closing" });
+    });
   }
 
   /** @throws MODEL_SIGNATURE_CHANGED when the version cannot stand in for the present one */

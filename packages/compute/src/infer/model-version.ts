@@ -2,8 +2,8 @@ import type { Clock, Logger } from "@ashlar/core";
 
 import { computeError } from "../errors.ts";
 import { Admission } from "./admission.ts";
-import { giveBack, joinRequests, splitOutputs } from "./batch.ts";
 import type { BatchLayout } from "./batch-layout.ts";
+import { BatchRun } from "./batch-run.ts";
 import { type BatchPlan, planBatch } from "./batcher.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import type { FairShare } from "./fair-share.ts";
@@ -20,14 +20,12 @@ import {
 import type { RequestQueue } from "./queue.ts";
 import type { PreparedInputs } from "./request.ts";
 import { ResponseCache } from "./response-cache.ts";
-import { runGuarded } from "./run-guard.ts";
 import type { ExecutionKind, Runner, RunResult } from "./runner.ts";
 import { RunnerPool } from "./runner-pool.ts";
 import type { Servable } from "./servable.ts";
 import type { ResolvedSettings } from "./settings.ts";
 import type { ModelSignature } from "./signature.ts";
 import type { StatisticsRecorder } from "./statistics.ts";
-import type { Tensor } from "./tensor.ts";
 
 /** Runs in a row over the threshold, by so much, after which a model chosen to run inline is moved to a worker. */
 const tooSlow = { runs: 8, factor: 4 } as const;
@@ -66,6 +64,7 @@ export class ModelVersion implements Servable {
   readonly #admission: Admission;
   readonly #queue: RequestQueue<PendingRequest>;
   readonly #pool: RunnerPool;
+  readonly #batchRun: BatchRun;
   readonly #cache: ResponseCache | null;
   readonly #latency: LatencyController | null;
   #running = 0;
@@ -113,6 +112,7 @@ export class ModelVersion implements Servable {
       logger: init.logger,
       clock: init.clock,
     });
+    this.#batchRun = new BatchRun({ ...init, pool: this.#pool });
   }
 
   get liveInstances(): number {
@@ -269,7 +269,7 @@ export class ModelVersion implements Servable {
     const sentAt = this.#begin(batch);
     let computeMicros = 0;
     try {
-      const result = await this.#runOn(runner, batch);
+      const result = await this.#batchRun.on(runner, batch);
       computeMicros = result.computeMicros;
       this.#answer(batch, result, sentAt);
     } catch (error) {
@@ -289,7 +289,7 @@ export class ModelVersion implements Servable {
   #answer(batch: readonly PendingRequest[], result: RunResult, sentAt: number): void {
     const { clock, statistics } = this.#init;
     const { computeMicros } = result;
-    const answers = this.#split(result, batch);
+    const answers = this.#batchRun.split(result, batch);
     let rows = 0;
     for (const request of batch) rows += request.rows;
     statistics.batch(rows, computeMicros, clock.now());
@@ -306,7 +306,7 @@ export class ModelVersion implements Servable {
 
   #end(runner: Runner, computeMicros: number, shared: boolean): void {
     this.#running--;
-    if (!this.#isGuarded(runner)) this.#pool.release(runner);
+    if (!this.#batchRun.isGuarded(runner)) this.#pool.release(runner);
     if (shared) this.#init.share.finished(this, computeMicros);
     this.#moveWhenSlow(runner, computeMicros);
     if (this.#queue.size > 0) {
@@ -315,44 +315,6 @@ export class ModelVersion implements Servable {
       else this.#dispatch();
     }
     this.#settleDrain();
-  }
-
-  #runOn(runner: Runner, batch: readonly PendingRequest[]): Promise<RunResult> {
-    const { clock, settings, buffers } = this.#init;
-    const { hedgeAfterMs, runTimeoutMs } = settings;
-    const options = { copies: runner.copies, repeatable: hedgeAfterMs !== null, buffers };
-    if (this.#isGuarded(runner)) {
-      const join = (): readonly Tensor[] => joinRequests(this.signature, this.layout, batch, options);
-      const onSpent = (inputs: readonly Tensor[]): void => this.#giveBack(inputs, batch);
-      const limits = { hedgeAfterMs, runTimeoutMs, onSpent };
-      return runGuarded({ model: this.name, pool: this.#pool, clock, ...limits }, runner, join);
-    }
-    const inputs = joinRequests(this.signature, this.layout, batch, options);
-    const result = runner.run(inputs);
-    if (inputs === batch[0]?.tensors) return result;
-    return result.then((done) => {
-      this.#giveBack(inputs, batch);
-      return done;
-    });
-  }
-
-  /** Gives the buffers of joined inputs back after their run; those of a lone request are its own. */
-  #giveBack(inputs: readonly Tensor[], [first]: readonly PendingRequest[]): void {
-    if (inputs !== first?.tensors) giveBack(inputs, this.#init.buffers);
-  }
-
-  /** Then the guard gives the instance back. */
-  #isGuarded(runner: Runner): boolean {
-    const { hedgeAfterMs, runTimeoutMs } = this.#init.settings;
-    return runner.kind !== "inline" && (hedgeAfterMs !== null || runTimeoutMs !== null);
-  }
-
-  #split({ outputs }: RunResult, batch: readonly PendingRequest[]): Outputs[] {
-    try {
-      return splitOutputs(this.signature, this.layout, outputs, batch);
-    } catch (error) {
-      throw computeError("INFERENCE_FAILED", { model: this.name, reason: (error as Error).message }, { cause: error });
-    }
   }
 
   /** The zeros of the warm-up may have been quicker than the inputs of requests are. */
