@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { sampleRows } from "../../test/sample-rows.ts";
 import { binDataset, quantileEdges } from "./binned-dataset.ts";
 import { readDataset } from "./dataset.ts";
-import type { PlainTable, RecordBatchLike } from "./table.ts";
+import { type PlainTable, type RecordBatchLike, valueReader } from "./table.ts";
 
 /** Batches as Arrow gives them: nulls only through `get`. */
 function batchesOf(table: PlainTable, size: number): RecordBatchLike[] {
@@ -14,7 +14,8 @@ function batchesOf(table: PlainTable, size: number): RecordBatchLike[] {
     const getChild = (name: string) => {
       const column = table.columns[name];
       if (column === undefined) return null;
-      return { length: numRows, nullCount: 1, get: (i: number): unknown => column[b * size + i] };
+      const read = valueReader(column);
+      return { length: numRows, nullCount: 1, get: (i: number): unknown => read(b * size + i) };
     };
     return { numRows, schema: { fields: names.map((name) => ({ name })) }, getChild };
   });

@@ -12,5 +12,13 @@ export type { OnnxRuntime, OnnxSession, OnnxTensorLike } from "./onnx-runtime.ts
 export { parityCertificate, type ParityCertificate } from "./parity.ts";
 export type { PredictionRows } from "./prediction-rows.ts";
 export type { TrainingSummary } from "./summary.ts";
-export type { BatchSequence, ColumnLike, PlainTable, RecordBatchLike, TableLike, TableSource } from "./table.ts";
+export type {
+  BatchSequence,
+  ColumnLike,
+  PlainColumn,
+  PlainTable,
+  RecordBatchLike,
+  TableLike,
+  TableSource,
+} from "./table.ts";
 export type { TrainingOptions, TrainingProgress } from "./train.ts";

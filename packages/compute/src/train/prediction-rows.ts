@@ -1,8 +1,12 @@
 import { computeError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
+import { plainNumber, type PlainTable, valueReader } from "./table.ts";
 
-/** Rows to predict: row after row, or a column for each feature, or a data set. NaN is a missing value. */
-export type PredictionRows = Float32Array | { readonly columns: Readonly<Record<string, ArrayLike<number>>> } | Dataset;
+/**
+ * Rows to predict: row after row, or a column for each feature, or a data set. Values are read as they are for training:
+ * NaN, null and undefined are missing, booleans are 0 and 1.
+ */
+export type PredictionRows = Float32Array | Pick<PlainTable, "columns"> | Dataset;
 
 const BLOCK_ROWS = 1024;
 
@@ -25,12 +29,15 @@ export function eachBlock(
     }
     return;
   }
-  const columns = features.map((name) => columnOf(input, name, rows));
-  const block = new Float32Array(BLOCK_ROWS * width);
+  const columns = features.map((name) => columnOf(input, name, rows, features));
+  const block = new Float32Array(Math.min(BLOCK_ROWS, rows) * width);
   for (let first = 0; first < rows; first += BLOCK_ROWS) {
     const count = Math.min(BLOCK_ROWS, rows - first);
     columns.forEach((column, f) => {
-      for (let i = 0; i < count; i++) block[i * width + f] = column[first + i]!;
+      for (let i = 0; i < count; i++) {
+        const value = column(first + i);
+        block[i * width + f] = typeof value === "number" ? value : toNumber(value, first + i, f, features);
+      }
     });
     visit(block.subarray(0, count * width), count, first);
   }
@@ -46,17 +53,27 @@ export function countRows(input: PredictionRows, features: readonly string[]): n
   return input.columns[features[0] ?? ""]?.length ?? 0;
 }
 
-function columnOf(input: Exclude<PredictionRows, Float32Array>, name: string, rows: number): ArrayLike<number> {
+function columnOf(
+  input: Exclude<PredictionRows, Float32Array>,
+  name: string,
+  rows: number,
+  features: readonly string[],
+): (row: number) => unknown {
   if ("kind" in input) {
     const f = input.features.indexOf(name);
-    if (f >= 0) return input.values.subarray(f * rows, (f + 1) * rows);
-    throw invalid(`there is no column "${name}"`, input.features);
+    if (f >= 0) return valueReader(input.values.subarray(f * rows, (f + 1) * rows));
+    throw invalid(`there is no column "${name}"`, features);
   }
-  const names = Object.keys(input.columns);
   const column = Object.hasOwn(input.columns, name) ? input.columns[name] : undefined;
-  if (column === undefined) throw invalid(`there is no column "${name}"`, names);
-  if (column.length === rows) return column;
-  throw invalid(`the column "${name}" has ${column.length} values where others have ${rows}`, names);
+  if (column === undefined) throw invalid(`there is no column "${name}"`, features);
+  if (column.length === rows) return valueReader(column);
+  throw invalid(`the column "${name}" has ${column.length} values where others have ${rows}`, features);
+}
+
+function toNumber(value: unknown, row: number, feature: number, features: readonly string[]): number {
+  const number = plainNumber(value);
+  if (number !== undefined) return number;
+  throw invalid(`the column "${features[feature]}" holds a ${typeof value} in row ${row}, not a number`, features);
 }
 
 function invalid(what: string, features: readonly string[]): Error {

@@ -20,9 +20,12 @@ export interface TableLike extends RecordBatchLike {
   readonly batches: readonly RecordBatchLike[];
 }
 
-/** Columns of equal length by name. NaN, null and undefined are missing values; booleans are 0 and 1. */
+/** A list or a typed array of numbers, or an Arrow vector. NaN, null and undefined are missing; booleans are 0 and 1. */
+export type PlainColumn = ArrayLike<number | bigint | boolean | null | undefined> | ColumnLike;
+
+/** Columns of equal length by name. */
 export interface PlainTable {
-  readonly columns: Readonly<Record<string, ArrayLike<number | bigint | boolean | null | undefined>>>;
+  readonly columns: Readonly<Record<string, PlainColumn>>;
   /** @default the length of the columns */
   readonly rows?: number;
 }
@@ -82,7 +85,7 @@ function plainChunk(table: PlainTable): Chunk {
     names,
     read: (name, firstRow) => {
       const values = Object.hasOwn(table.columns, name) ? table.columns[name] : undefined;
-      return values === undefined ? undefined : toFloat32(name, rows, (i) => values[i], firstRow);
+      return values === undefined ? undefined : toFloat32(name, rows, valueReader(values), firstRow);
     },
   };
 }
@@ -130,10 +133,21 @@ function toFloat32(name: string, rows: number, at: (index: number) => unknown, f
   return values;
 }
 
-function toNumber(name: string, value: unknown, row: number): number {
+/** A vector has no values by index: read like a list, it would be all missing. */
+export function valueReader(column: PlainColumn): (index: number) => unknown {
+  return "get" in column ? (i) => column.get(i) : (i) => column[i];
+}
+
+/** The value as a number, NaN when it is missing; undefined when it is something else. */
+export function plainNumber(value: unknown): number | undefined {
+  if (typeof value === "number") return value;
   if (value === null || value === undefined) return Number.NaN;
-  if (typeof value === "bigint") return Number(value);
-  if (typeof value === "boolean") return value ? 1 : 0;
+  return typeof value === "bigint" || typeof value === "boolean" ? Number(value) : undefined;
+}
+
+function toNumber(name: string, value: unknown, row: number): number {
+  const number = plainNumber(value);
+  if (number !== undefined) return number;
   throw computeError("DATASET_INVALID", {
     what: `the column "${name}" holds a ${typeof value} in row ${row}`,
     rule: "columns hold numbers or booleans",
