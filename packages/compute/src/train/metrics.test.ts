@@ -25,6 +25,12 @@ describe("metrics", () => {
     );
   });
 
+  it("has no AUC of scores that are no numbers", () => {
+    expect(auc([0, 1, 1], [0.2, Number.NaN, 0.7])).toBeNaN();
+    expect(auc([0, 1], Float64Array.of(Number.NaN, Number.NaN))).toBeNaN();
+    expect(auc([0, 1], [-Infinity, Infinity])).toBe(1);
+  });
+
   it("agrees with figures worked by hand", () => {
     expect(logLoss([1, 0], [0.8, 0.4])).toBeCloseTo((-Math.log(0.8) - Math.log(0.6)) / 2, 12);
     expect(logLoss([1], [0])).toBeLessThan(40);

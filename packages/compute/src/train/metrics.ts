@@ -1,8 +1,9 @@
 /**
  * Area under the ROC curve: the chance that a row of label 1 has a higher score than one of label 0, where a tie counts
- * half (the Mann-Whitney statistic, exact). NaN when a class is missing.
+ * half (the Mann-Whitney statistic, exact). NaN when a class is missing or a score is NaN.
  */
 export function auc(labels: ArrayLike<number>, scores: ArrayLike<number>): number {
+  if (Array.from(scores).some(Number.isNaN)) return Number.NaN;
   const order = Uint32Array.from({ length: scores.length }, (_, i) => i).sort((a, b) => scores[a]! - scores[b]!);
   let positives = 0;
   let rankSum = 0;
