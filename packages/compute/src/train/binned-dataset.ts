@@ -1,6 +1,6 @@
-import { computeError } from "../errors.ts";
 import { checkClasses, type DatasetOptions, readFeature, readLabels, rowsChanged, survey } from "./dataset.ts";
 import type { Dataset } from "./dataset.ts";
+import { boundedInteger } from "./hyperparameter.ts";
 import { seededRandom } from "./random.ts";
 import { sharedBytes } from "./shared-bytes.ts";
 import { openTable, type Pass, type TableSource } from "./table.ts";
@@ -173,14 +173,4 @@ function datasetPass(dataset: Dataset): Pass {
       };
     }
   };
-}
-
-/** @throws HYPERPARAMETER_INVALID */
-export function boundedInteger(name: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw computeError("HYPERPARAMETER_INVALID", {
-    name,
-    value: String(value),
-    rule: `a whole number from ${least} to ${most}`,
-  });
 }

@@ -1,12 +1,13 @@
 import { computeError } from "../errors.ts";
-import { binDataset, type BinnedDataset, boundedInteger } from "./binned-dataset.ts";
+import { binDataset, type BinnedDataset } from "./binned-dataset.ts";
 import { type BoostedTreesModel, boostedTreesModel, type ValueTree } from "./boosted-trees-model.ts";
 import { type BoostingRules, createBoostingMemory } from "./boosted-trees-program.ts";
-import { contentDigest, type Dataset } from "./dataset.ts";
+import { checkReadFor, contentDigest, type Dataset } from "./dataset.ts";
+import { boundedInteger, boundedNumber, positiveNumber } from "./hyperparameter.ts";
 import { memoryOf } from "./shared-bytes.ts";
 import { bestRound } from "./summary.ts";
 import type { TableSource } from "./table.ts";
-import { boundedNumber, positiveNumber, runTraining, type TrainingOptions } from "./train.ts";
+import { runTraining, type TrainingOptions } from "./train.ts";
 import { type BinTree, unpackTrees } from "./tree.ts";
 import { MAX_TREE_ROWS } from "./tree-histogram.ts";
 
@@ -17,8 +18,8 @@ export interface BoostedTreesOptions extends TrainingOptions {
   readonly label: string;
   /** @default every column but the label */
   readonly features?: readonly string[];
-  /** Rows to watch the loss of, for early stopping. */
-  readonly validation?: TableSource | Dataset;
+  /** Rows to watch the loss of, for early stopping; binned like the data where they are binned already. */
+  readonly validation?: TableSource | Dataset | BinnedDataset;
   /** Most trees. @default 100 */
   readonly rounds?: number;
   /** Stop when the validation loss has not fallen for this many trees; 0 is never. @default 20 */
@@ -94,6 +95,13 @@ export async function trainBoostedTrees(options: BoostedTreesOptions): Promise<B
   });
 }
 
+function sameEdges(a: BinnedDataset, b: BinnedDataset): boolean {
+  return a.edges.every((edges, f) => {
+    const others = b.edges[f]!;
+    return edges.length === others.length && edges.every((edge, i) => edge === others[i]);
+  });
+}
+
 function boostingSettings(options: BoostedTreesOptions): Omit<BoostingRules, "baseScore"> & { maxBins: number } {
   return {
     rounds: boundedInteger("rounds", options.rounds ?? 100, 1, 100_000),
@@ -116,7 +124,11 @@ async function bin(
   maxBins: number,
   like?: BinnedDataset,
 ): Promise<BinnedDataset> {
-  if ("kind" in source && source.kind === "binned") return source;
+  if ("kind" in source && source.kind === "binned") {
+    checkReadFor(source, like === undefined ? options : { ...options, features: like.features });
+    if (like !== undefined && !sameEdges(source, like)) throw otherBins();
+    return source;
+  }
   return await binDataset(source, {
     label: options.label,
     maxBins,
@@ -142,6 +154,14 @@ function withThresholds(tree: BinTree, edges: readonly Float32Array[]): ValueTre
 
 function digest(data: BinnedDataset): string {
   return contentDigest([...data.features, data.label], data.rows, data.labels, data.bins, ...data.edges);
+}
+
+function otherBins(): Error {
+  return computeError("DATASET_INVALID", {
+    what: "the validation rows lie in other bins than the training rows",
+    rule: "a tree compares the numbers of bins",
+    remedy: "Read them with binDataset and the option like, or give them as they are.",
+  });
 }
 
 function tooManyRows(rows: number): Error {

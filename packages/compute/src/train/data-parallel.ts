@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { computeError } from "../errors.ts";
 import { createControl, stopAll, VIRTUAL_SHARDS } from "./all-reduce.ts";
-import { boundedInteger } from "./binned-dataset.ts";
+import { boundedInteger } from "./hyperparameter.ts";
 import type { StepProgress } from "./program.ts";
 import type { TrainingInput, TrainingState } from "./state.ts";
 

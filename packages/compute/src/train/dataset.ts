@@ -44,6 +44,25 @@ export async function readDataset(source: TableSource, options: DatasetOptions):
   return { kind: "dataset", features, label: options.label, rows, values, labels };
 }
 
+/**
+ * Checks that a data set read before is of the label and the features asked for.
+ *
+ * @throws DATASET_INVALID
+ */
+export function checkReadFor(
+  data: { readonly label: string; readonly features: readonly string[] },
+  options: DatasetOptions,
+): void {
+  const wanted = options.features ?? data.features;
+  const same = wanted.length === data.features.length && wanted.every((name, f) => name === data.features[f]);
+  if (data.label === options.label && same) return;
+  throw invalid(
+    `the data set was read for the label "${data.label}" from ${data.features.join(", ")}`,
+    `"${options.label}" from ${wanted.join(", ")} is asked for`,
+    "Read it anew with readDataset or binDataset.",
+  );
+}
+
 /** Counts the rows and settles the features, in one pass that `visit` may use too. */
 export async function survey(
   pass: Pass,
@@ -66,6 +85,7 @@ export async function survey(
 }
 
 function checkFeatures(features: readonly string[], label: string): void {
+  if (!Array.isArray(features)) throw invalid("features is no list", "it lists names", "Give a list of one.");
   if (features.length === 0) throw invalid("there are no features", "at least one is needed", "Add a feature column.");
   if (features.includes(label)) {
     throw invalid(`the label "${label}" is among the features`, "a model must not see it", "Take it out of features.");

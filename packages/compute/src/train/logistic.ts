@@ -1,11 +1,11 @@
-import { boundedInteger } from "./binned-dataset.ts";
 import type { Dataset } from "./dataset.ts";
 import { denseModel } from "./dense-model.ts";
 import { floatData, floatDigest, floatRows } from "./float-data.ts";
+import { boundedInteger, boundedNumber, positiveNumber } from "./hyperparameter.ts";
 import { createLogisticMemory } from "./logistic-program.ts";
 import type { TrainedModel } from "./model.ts";
 import type { TableSource } from "./table.ts";
-import { boundedNumber, positiveNumber, runTraining, type TrainingOptions } from "./train.ts";
+import { runTraining, type TrainingOptions } from "./train.ts";
 
 export interface LogisticRegressionOptions extends TrainingOptions {
   readonly data: TableSource | Dataset;

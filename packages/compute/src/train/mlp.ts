@@ -1,13 +1,13 @@
-import { boundedInteger } from "./binned-dataset.ts";
 import type { Dataset } from "./dataset.ts";
 import { denseModel, type DenseLayer } from "./dense-model.ts";
 import { floatData, floatDigest, floatRows } from "./float-data.ts";
+import { boundedInteger, boundedNumber, invalidHyperparameter, positiveNumber } from "./hyperparameter.ts";
 import { layersOf } from "./mlp-network.ts";
 import { createMlpMemory, type MlpRules } from "./mlp-program.ts";
 import type { TrainedModel } from "./model.ts";
 import { bestRound } from "./summary.ts";
 import type { TableSource } from "./table.ts";
-import { boundedNumber, positiveNumber, runTraining, type TrainingOptions } from "./train.ts";
+import { runTraining, type TrainingOptions } from "./train.ts";
 
 export interface MlpOptions extends TrainingOptions {
   readonly data: TableSource | Dataset;
@@ -84,6 +84,9 @@ export async function trainMlp(options: MlpOptions): Promise<TrainedModel> {
 
 function mlpRules(options: MlpOptions): MlpRules {
   const hidden = options.hidden ?? [64, 32];
+  if (!Array.isArray(hidden)) {
+    throw invalidHyperparameter("hidden", hidden, "a list of widths, such as [64, 32]");
+  }
   hidden.forEach((width, i) => boundedInteger(`hidden[${i}]`, width, 1, 4096));
   return {
     hidden,

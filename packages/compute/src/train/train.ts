@@ -74,15 +74,3 @@ export function parseInterval(every: NonNullable<CheckpointOptions["every"]>): C
     rule: 'a whole number of rounds above 0, or a time such as "30s", "500ms" or "5m"',
   });
 }
-
-/** @throws HYPERPARAMETER_INVALID */
-export function boundedNumber(name: string, value: number, least: number, most: number): number {
-  if (value >= least && value <= most) return value;
-  throw computeError("HYPERPARAMETER_INVALID", { name, value: String(value), rule: `from ${least} to ${most}` });
-}
-
-/** Greater than 0. @throws HYPERPARAMETER_INVALID */
-export function positiveNumber(name: string, value: number, most: number): number {
-  if (value > 0 && value <= most) return value;
-  throw computeError("HYPERPARAMETER_INVALID", { name, value: String(value), rule: `above 0, at most ${most}` });
-}

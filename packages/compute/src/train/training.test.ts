@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { sampleRows } from "../../test/sample-rows.ts";
 import {
   auc,
+  binDataset,
   modelFromJson,
   type OnnxRuntime,
   parityCertificate,
@@ -137,6 +138,36 @@ describe("what is refused", () => {
     await expect(trainLogisticRegression({ data, label: "late", workers: 17 })).rejects.toEqual(invalid("workers"));
     const checkpoint = { store: memoryObjectStore(), key: "k", every: 0 };
     await expect(trainMlp({ data, label: "late", checkpoint })).rejects.toEqual(invalid("checkpoint.every"));
+  });
+
+  // As from an environment variable or a JSON file, past the types.
+  it("takes no text for a number, nor one thing for a list of it", async () => {
+    const settings = (json: string) => ({ data, label: "late", ...(JSON.parse(json) as object) });
+    const trees = trainBoostedTrees(settings('{ "l2": "1" }'));
+    await expect(trees).rejects.toEqual(invalid('l2 is "1", but it must be a number from 0'));
+    await expect(trainMlp(settings('{ "learningRate": "0.1" }'))).rejects.toEqual(invalid('learningRate is "0.1"'));
+    await expect(trainMlp(settings('{ "hidden": 64 }'))).rejects.toEqual(invalid("hidden is 64"));
+    await expect(trainMlp(settings('{ "features": "a" }'))).rejects.toMatchObject({ code: "DATASET_INVALID" });
+  });
+
+  it("takes no data set that was read for another label or features, nor validation in other bins", async () => {
+    const binned = await binDataset(data, { label: "late", features: ["a", "b"] });
+    const code = "DATASET_INVALID";
+    await expect(trainBoostedTrees({ data: binned, label: "noise" })).rejects.toMatchObject({ code });
+    const features = ["b", "a"];
+    await expect(trainBoostedTrees({ data: binned, label: "late", features })).rejects.toMatchObject({ code });
+    await expect(trainMlp({ data: await readDataset(data, { label: "late" }), label: "a" })).rejects.toMatchObject({
+      code,
+    });
+    const other = await binDataset(validation, { label: "late", features: ["a", "b"] });
+    await expect(trainBoostedTrees({ data: binned, label: "late", validation: other })).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining("other bins"),
+    });
+    const like = await binDataset(validation, { label: "late", like: binned });
+    const options = { data: binned, label: "late", rounds: 3 };
+    const model = await trainBoostedTrees({ ...options, validation: like });
+    expect(bits(model)).toBe(bits(await trainBoostedTrees({ ...options, validation })));
   });
 
   it("tells that the loss diverged", async () => {
