@@ -28,6 +28,13 @@ export interface Dataset {
  * @throws DATASET_INVALID, LABEL_INVALID
  */
 export async function readDataset(source: TableSource, options: DatasetOptions): Promise<Dataset> {
+  const data = await readRows(source, options);
+  checkClasses(data.labels, options.label);
+  return data;
+}
+
+/** The same for rows to watch the loss of: they may be of one class. */
+export async function readRows(source: TableSource, options: DatasetOptions): Promise<Dataset> {
   const pass = await openTable(source, options.signal);
   const { features, rows } = await survey(pass, options);
   const values = new Float32Array(new SharedArrayBuffer(rows * features.length * 4));
@@ -40,7 +47,6 @@ export async function readDataset(source: TableSource, options: DatasetOptions):
     first += chunk.rows;
   }
   if (first !== rows) throw rowsChanged(rows);
-  checkClasses(labels, options.label);
   return { kind: "dataset", features, label: options.label, rows, values, labels };
 }
 

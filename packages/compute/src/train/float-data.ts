@@ -3,8 +3,12 @@ import type { FloatRows } from "./standardize.ts";
 import type { TableSource } from "./table.ts";
 
 /** Reads a source unless that is done already; then checks that it is of the label asked for. */
-export async function floatData(source: TableSource | Dataset, options: DatasetOptions): Promise<Dataset> {
-  if (!("kind" in source)) return await readDataset(source, options);
+export async function floatData(
+  source: TableSource | Dataset,
+  options: DatasetOptions,
+  read: typeof readDataset = readDataset,
+): Promise<Dataset> {
+  if (!("kind" in source)) return await read(source, options);
   checkReadFor(source, options);
   return source;
 }

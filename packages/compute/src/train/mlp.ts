@@ -1,4 +1,5 @@
-import type { Dataset } from "./dataset.ts";
+import { computeError } from "../errors.ts";
+import { type Dataset, readRows } from "./dataset.ts";
 import { denseModel, type DenseLayer } from "./dense-model.ts";
 import { floatData, floatDigest, floatRows } from "./float-data.ts";
 import { boundedInteger, boundedNumber, invalidHyperparameter, positiveNumber } from "./hyperparameter.ts";
@@ -45,7 +46,7 @@ export async function trainMlp(options: MlpOptions): Promise<TrainedModel> {
   const validation =
     options.validation === undefined
       ? undefined
-      : await floatData(options.validation, { ...options, features: data.features });
+      : await floatData(options.validation, { ...options, features: data.features }, readRows);
   const fingerprint = (): Record<string, string | number | readonly number[]> => ({
     kind: "mlp",
     data: floatDigest(data),
@@ -63,6 +64,11 @@ export async function trainMlp(options: MlpOptions): Promise<TrainedModel> {
 
   const losses = Array.from(state.values["losses"]!);
   const validationLosses = Array.from(state.values["validationLosses"]!);
+  const layers = denseLayers([data.features.length, ...rules.hidden, 1], state.values["best"]!);
+  // The loss of an epoch is that of the parameters before its last step.
+  if (!layers.every(({ weights, bias }) => weights.every(Number.isFinite) && bias.every(Number.isFinite))) {
+    throw computeError("TRAINING_DIVERGED", { kind: "mlp", step: losses.length, loss: "beyond float32" });
+  }
   return denseModel({
     kind: "mlp",
     features: data.features,
@@ -78,7 +84,7 @@ export async function trainMlp(options: MlpOptions): Promise<TrainedModel> {
       mean: Float32Array.from(state.values["mean"]!),
       scale: Float32Array.from(state.values["scale"]!),
     },
-    layers: denseLayers([data.features.length, ...rules.hidden, 1], state.values["best"]!),
+    layers,
   });
 }
 

@@ -15,6 +15,9 @@ export interface Standardization {
   readonly scale: Float32Array;
 }
 
+/** One over a deviation below 2.9e-39 is more, and infinite as a float32: the mean, 0, times that would be NaN. */
+const LARGEST_FLOAT32 = 3.4028234663852886e38;
+
 export const createMomentSums = (features: number): SharedArrayBuffer => createShardSums(2 * features);
 
 /** Mean and standard deviation (of the population) of each feature over its known values, by all workers together. */
@@ -57,7 +60,7 @@ export function measureMoments(data: FloatRows, group: WorkerGroup, memory: Shar
   const scale = Float32Array.from({ length: features }, (_, f) => {
     const deviation = Math.sqrt(squares[f]! / Math.max(counts[f]!, 1));
     // A constant column keeps its unit; rounding of its mean is no variance.
-    return deviation > Math.abs(mean[f]!) * 1e-7 && Number.isFinite(1 / Math.fround(deviation)) ? 1 / deviation : 1;
+    return deviation > Math.abs(mean[f]!) * 1e-7 ? Math.min(1 / deviation, LARGEST_FLOAT32) : 1;
   });
   group.barrier();
   return { mean, scale };

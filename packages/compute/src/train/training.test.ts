@@ -101,6 +101,26 @@ describe.each(trainers)("%s", (_, train) => {
   });
 });
 
+it.each([
+  ["so small that one over them is no float32", 1e-40],
+  ["as large as a float32 can be", 4e37],
+])("a logistic regression tells classes apart by numbers %s", async (_, unit) => {
+  const x = Float32Array.from({ length: 90 }, (__, i) => (i % 9) * unit);
+  const late = Array.from(x, (value) => (value > 4 * unit ? 1 : 0));
+  const model = await trainLogisticRegression({ data: { columns: { x, late } }, label: "late" });
+  const sample = { columns: { x } };
+  expect(auc(late, model.predict(sample))).toBe(1);
+  const certificate = await parityCertificate(model, model.toOnnx(), sample, { ort });
+  expect(certificate.passed).toBe(true);
+});
+
+it("an MLP watches validation rows of one class", async () => {
+  const one = { columns: { a: [1], b: [0], late: [true] } };
+  const options = { data, label: "late", features: ["a", "b"], hidden: [3], epochs: 2 };
+  const { summary } = await trainMlp({ ...options, validation: one });
+  expect(summary.validationLosses.length).toBe(2);
+});
+
 describe("boosted trees", () => {
   it("learn where missing values go", async () => {
     const x = Float32Array.from({ length: 400 }, (_, i) => (i % 2 === 0 ? Number.NaN : i));
@@ -173,6 +193,9 @@ describe("what is refused", () => {
   it("tells that the loss diverged", async () => {
     const run = trainMlp({ data, label: "late", learningRate: 1e200, epochs: 2, workers: 2 });
     await expect(run).rejects.toMatchObject({ code: "TRAINING_DIVERGED" });
+    // In the one step there is, whose loss nobody measures.
+    const last = trainMlp({ data, label: "late", learningRate: 1e40, epochs: 1, batchSize: 3000 });
+    await expect(last).rejects.toMatchObject({ code: "TRAINING_DIVERGED" });
   });
 
   it("tells what is wrong with rows, JSON and a missing library", async () => {
