@@ -26,10 +26,18 @@ afterAll(async () => {
 const row = JSON.stringify({ inputs: [{ name: "x", datatype: "FP32", shape: [1, 2], data: [1, 2] }] });
 
 /** The status of the answer on a connection of its own. */
-function ask(path: string, body?: string): Promise<number> {
+function ask(path: string, body?: string, timeout = 30_000): Promise<number> {
   return new Promise((resolve, reject) => {
     const agent = new Agent({ keepAlive: false });
-    const sent = request({ port, host: "127.0.0.1", agent, path, method: body === undefined ? "GET" : "POST" });
+    const sent = request({
+      port,
+      host: "127.0.0.1",
+      agent,
+      path,
+      timeout,
+      method: body === undefined ? "GET" : "POST",
+    });
+    sent.on("timeout", () => sent.destroy(new Error("no answer in time")));
     sent.on("error", reject).on("response", (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
@@ -76,6 +84,21 @@ test("a model that is unloaded while a process dies is nowhere afterwards", asyn
     expect(await ask("/v2/models/other")).toBe(404);
     expect(await ask("/v2/models/m")).toBe(200);
   }
+}, 60_000);
+
+test("all processes may die at once while clients connect", async () => {
+  const before = cluster.pids;
+  const done = new AbortController();
+  const clients = Array.from({ length: 8 }, async () => {
+    // What dies with a process is an error of its clients.
+    while (!done.signal.aborted) await ask("/v2/models/m/infer", row, 1000).catch(() => {});
+  });
+  for (const pid of before) process.kill(pid, "SIGKILL");
+  await expect.poll(() => cluster.pids.some((pid) => before.includes(pid)), { timeout: 30_000 }).toBe(false);
+  await expect.poll(() => cluster.ready, { timeout: 30_000 }).toBe(true);
+  done.abort();
+  await Promise.all(clients);
+  expect(await ask("/v2/models/m/infer", row)).toBe(200);
 }, 60_000);
 
 test("a cluster ends while a process of it is still starting", async () => {

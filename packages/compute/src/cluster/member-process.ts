@@ -60,6 +60,11 @@ export class MemberProcess {
     return this.#gone === null;
   }
 
+  /** False as soon as nothing can be sent to it, which is before its end is known. */
+  get reachable(): boolean {
+    return this.#gone === null && this.#child.connected;
+  }
+
   get pid(): number | undefined {
     return this.#child.pid;
   }

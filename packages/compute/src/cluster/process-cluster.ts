@@ -228,14 +228,16 @@ export class ProcessCluster implements InferenceCluster {
   }
 
   #connect(socket: Socket): void {
-    const member = this.#serving.shift();
+    const at = this.#serving.findIndex(({ reachable }) => reachable);
+    const [member] = at < 0 ? [] : this.#serving.splice(at, 1);
     if (member === undefined) {
       if (this.#held.length < heldConnections && !this.#closing.signal.aborted) this.#held.push(socket);
       else socket.destroy();
       return;
     }
     this.#serving.push(member);
-    member.connect(socket, () => this.#connect(socket));
+    // Not at once: what tells that a process is gone has its turn between.
+    member.connect(socket, () => setImmediate(() => this.#connect(socket)));
   }
 
   async #answer(ask: Ask): Promise<Answer> {
