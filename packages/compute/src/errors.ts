@@ -98,6 +98,12 @@ export const computeErrors = {
     message: (d: { model: string; reason: string }): string =>
       `The model "${d.model}" cannot be loaded: ${d.reason}. Nothing was changed; check the file with onnx.checker and export it again.`,
   },
+  MODEL_CONFIG_INVALID: {
+    status: 400,
+    retryable: false,
+    message: (d: { model: string; file: string; what: string; rule: string; remedy: string }): string =>
+      `The ${d.file} of the model "${d.model}" cannot be followed: ${d.what}, but ${d.rule}. Nothing was changed. ${d.remedy}`,
+  },
   MODEL_WARMUP_FAILED: {
     status: 400,
     retryable: false,

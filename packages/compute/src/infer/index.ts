@@ -39,6 +39,7 @@ export type { LambdaHandler, LambdaResult } from "../protocol/lambda.ts";
 export type { LambdaEvent, LambdaHttpEvent, LambdaProxyEvent } from "../protocol/lambda-event.ts";
 export { openInferenceApi } from "../protocol/openapi.ts";
 export type { ProtocolOptions, RepositoryControl, RepositoryIndexEntry } from "../protocol/options.ts";
+export type { DeclaredSignature, DeclaredTensor } from "../repository/declared-signature.ts";
 export { directoryModels } from "../repository/directory.ts";
 export { type ModelObjects, storedModels } from "../repository/object-store.ts";
 export { type ModelRegistry, registeredModels, type RegisteredModel } from "../repository/registry.ts";

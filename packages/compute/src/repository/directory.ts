@@ -1,15 +1,22 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-import { modelFiles, modelName, type ModelSource, settingsFile, type StoredModel, versionName } from "./source.ts";
+import { configFile } from "./model-config.ts";
+import { joinedStamp, SettingsFiles } from "./settings-files.ts";
+import { modelName, type ModelSource, settingsFile, type StoredModel, versionName } from "./source.ts";
 
 /**
- * Models in a directory of Triton's form: `<model>/<version>/model.onnx`, with `<model>/settings.json` where a model has
- * settings of its own.
+ * Models in a directory of Triton's form: `<model>/<version>/model.onnx`, with `<model>/config.pbtxt` or
+ * `<model>/settings.json`, or both, where a model has settings of its own.
  */
 export function directoryModels(path: string): ModelSource {
+  const beside = (name: string, file: string): string => join(path, name, file);
+  const files = new SettingsFiles(async (name, file) => {
+    return (await stampOf(beside(name, file))) === "" ? undefined : readFile(beside(name, file));
+  });
+
   const fileOf = async (name: string, version: string): Promise<string | undefined> => {
-    for (const file of modelFiles) {
+    for (const file of files.modelFiles(name)) {
       const full = join(path, name, version, file);
       if ((await stampOf(full)) !== "") return full;
     }
@@ -17,13 +24,18 @@ export function directoryModels(path: string): ModelSource {
   };
 
   const readModel = async (name: string): Promise<StoredModel> => {
+    const configStamp = await stampOf(beside(name, configFile));
+    const { labels } = await files.named(name, configStamp);
     const folders = await readdir(join(path, name), { withFileTypes: true }).catch(unlessAbsent([]));
     const versions = folders.map(async ({ name: version }) => {
       const file = versionName.test(version) ? await fileOf(name, version) : undefined;
       return file === undefined ? [] : [{ version, stamp: await stampOf(file) }];
     });
-    const [settingsStamp, found] = await Promise.all([stampOf(join(path, name, settingsFile)), Promise.all(versions)]);
-    return { name, settingsStamp, versions: found.flat() };
+    const [found, ...stamps] = await Promise.all([
+      Promise.all(versions),
+      ...[settingsFile, ...labels].map((file) => stampOf(beside(name, file))),
+    ]);
+    return { name, settingsStamp: joinedStamp([configStamp, ...stamps]), versions: found.flat() };
   };
 
   return {
@@ -42,12 +54,10 @@ export function directoryModels(path: string): ModelSource {
       });
     },
     async read(name, version) {
-      return readFile((await fileOf(name, version)) ?? join(path, name, version, modelFiles[0]));
+      return readFile((await fileOf(name, version)) ?? join(path, name, version, files.modelFiles(name)[0] ?? ""));
     },
-    async settings(name) {
-      const file = join(path, name, settingsFile);
-      return (await stampOf(file)) === "" ? undefined : JSON.parse(await readFile(file, "utf8"));
-    },
+    settings: (name) => files.settings(name),
+    declared: (name) => files.declared(name),
   };
 }
 

@@ -4,7 +4,9 @@ import { computeError } from "../errors.ts";
 import type { EnsembleOptions, ModelSettings } from "../infer/model-settings.ts";
 import type { InferenceServer, LoadOptions } from "../infer/server.ts";
 import { checkSettings } from "../infer/settings.ts";
+import type { ModelSignature } from "../infer/signature.ts";
 import type { RepositoryControl, RepositoryIndexEntry } from "../protocol/options.ts";
+import { declarationDifference, type DeclaredSignature } from "./declared-signature.ts";
 import type { ModelSource, StoredModel } from "./source.ts";
 import { chooseVersions } from "./version-policy.ts";
 
@@ -24,6 +26,13 @@ export interface RepositoryFailure {
 
 /** What a repository changes: a server, or a cluster of them. */
 export type RepositoryTarget = Pick<InferenceServer, "models" | "load" | "add" | "promote" | "swap" | "unload">;
+
+/** How the versions of a model are to be served. */
+interface Change {
+  readonly settings: ModelSettings;
+  readonly declared: DeclaredSignature | undefined;
+  readonly changed: boolean;
+}
 
 interface Served {
   readonly settingsStamp: string;
@@ -125,10 +134,12 @@ class SourceRepository implements ModelRepository {
       if (unreadable !== undefined) throw notRead(name, "its folder", unreadable);
       const settings = override ?? (await reading(name, "its settings", this.#source.settings(name))) ?? {};
       checkSettings(settings);
+      const declared = override === undefined ? await this.#declared(name) : undefined;
       const wanted = wantedVersions(model, settings);
       const before = this.#served.get(name);
       const changedSettings = override !== undefined || before?.settingsStamp !== model.settingsStamp;
-      for (const version of wanted) await this.#bringVersion(model, version, settings, changedSettings);
+      const change = { settings, declared, changed: changedSettings };
+      for (const version of wanted) await this.#bringVersion(model, version, change);
       const present = wanted.at(-1);
       if (present !== undefined) this.#server.promote(name, present);
       for (const { version } of this.#server.models().filter((served) => served.name === name)) {
@@ -143,7 +154,16 @@ class SourceRepository implements ModelRepository {
     }
   }
 
-  async #bringVersion(model: StoredModel, version: string, settings: ModelSettings, changed: boolean): Promise<void> {
+  /** What a model is said to be. What is served is held to it at once: a later version has the same signature. */
+  async #declared(name: string): Promise<DeclaredSignature | undefined> {
+    const declared = await reading(name, "its settings", this.#source.declared?.(name) ?? Promise.resolve(undefined));
+    const served = this.#server.models().find((model) => model.name === name);
+    if (declared !== undefined && served !== undefined) requireDeclared(name, declared, served);
+    return declared;
+  }
+
+  async #bringVersion(model: StoredModel, version: string, change: Change): Promise<void> {
+    const { settings, declared, changed } = change;
     const { name } = model;
     const served = this.#server.models().filter((other) => other.name === name);
     const known = served.find((other) => other.version === version);
@@ -156,9 +176,20 @@ class SourceRepository implements ModelRepository {
         ? { onnx: await reading(name, `version ${version}`, this.#source.read(name, version)) }
         : {}),
     };
-    if (served.length === 0) await this.#server.load(name, options);
+    if (served.length === 0) await this.#loadFirst(name, options, declared);
     else if (known === undefined) await this.#server.add(name, options);
     else await this.#server.swap(name, { ...options, takeOver: known.primary, keepSettings: false });
+  }
+
+  async #loadFirst(name: string, options: LoadOptions, declared: DeclaredSignature | undefined): Promise<void> {
+    const loaded = await this.#server.load(name, options);
+    if (declared === undefined) return;
+    try {
+      requireDeclared(name, declared, loaded);
+    } catch (error) {
+      await this.#server.unload(name);
+      throw error;
+    }
   }
 
   async #forget(name: string): Promise<void> {
@@ -182,6 +213,19 @@ function wantedVersions(model: StoredModel, settings: ModelSettings): string[] {
   if (wanted.length > 0) return wanted;
   const reason = `none of its versions (${stored.join(", ") || "there is none"}) is to be served`;
   throw computeError("MODEL_INVALID", { model: model.name, reason });
+}
+
+/** @throws MODEL_CONFIG_INVALID naming what is declared and what the model has */
+function requireDeclared(model: string, declared: DeclaredSignature, signature: ModelSignature): void {
+  const what = declarationDifference(declared, signature);
+  if (what === null) return;
+  throw computeError("MODEL_CONFIG_INVALID", {
+    model,
+    file: declared.from,
+    what,
+    rule: "both have the same inputs and outputs, to which max_batch_size above 0 adds the first axis",
+    remedy: "Correct what is declared, or export the model anew.",
+  });
 }
 
 function stampOf(model: StoredModel, version: string): string {

@@ -1,3 +1,5 @@
+import type { DeclaredSignature } from "./declared-signature.ts";
+
 /** A version that a repository holds. */
 export interface StoredVersion {
   readonly version: string;
@@ -22,6 +24,8 @@ export interface ModelSource {
   read(name: string, version: string): Promise<Uint8Array>;
   /** The JSON value of the model's settings, undefined when it has none. */
   settings(name: string): Promise<unknown>;
+  /** What the model's inputs and outputs are said to be: one that has others is refused. Default: nothing is said. */
+  declared?(name: string): Promise<DeclaredSignature | undefined>;
 }
 
 /** Names that may stand in URLs; whatever else lies in a repository is passed over. */
