@@ -1,5 +1,8 @@
+import type { ObjectStore } from "@ashlar/core";
 import { memoryObjectStore } from "@ashlar/core/memory";
 import { describe, expect, it } from "vitest";
+import { sampleRows } from "../../test/sample-rows.ts";
+import { trainBoostedTrees } from "./boosted-trees.ts";
 import { Checkpoints } from "./checkpoint.ts";
 import type { TrainingState } from "./state.ts";
 
@@ -39,6 +42,49 @@ describe("checkpoints", () => {
       expect((await new Checkpoints({ store, key: "run" }, { kind: "mlp", seed: 1 }).load())?.step).toBe(4);
       expect((await store.head("run/1"))?.etag).toBeDefined();
     }
+  });
+
+  it("take the end of a training before the state of its last step", async () => {
+    for (const steps of [3, 4]) {
+      const store = await saved(steps);
+      const checkpoints = new Checkpoints({ store, key: "run" }, { kind: "mlp", seed: 1 });
+      await checkpoints.load();
+      checkpoints.offer({ ...state(steps), done: true });
+      await checkpoints.settled();
+      const loaded = await new Checkpoints({ store, key: "run" }, { kind: "mlp", seed: 1 }).load();
+      expect(loaded).toEqual({ ...state(steps), done: true });
+    }
+  });
+
+  it("end a training that can no longer be saved, and go on from what was", async () => {
+    const store = memoryObjectStore();
+    let puts = 0;
+    const full: ObjectStore = {
+      ...store,
+      get: (key, options) => store.get(key, options),
+      async put(key, body, options) {
+        if (++puts === 3) throw new Error("no space left");
+        return await store.put(key, body, options);
+      },
+    };
+    const options = { data: sampleRows(300), label: "late", rounds: 100_000, workers: 2 };
+    const checkpoint = { key: "run", every: 1 };
+    const run = trainBoostedTrees({ ...options, checkpoint: { ...checkpoint, store: full } });
+    await expect(run).rejects.toThrow("no space left");
+    expect(puts).toBe(3);
+    const controller = new AbortController();
+    const rounds: number[] = [];
+    const again = trainBoostedTrees({
+      ...options,
+      checkpoint: { ...checkpoint, store },
+      signal: controller.signal,
+      onProgress({ round }) {
+        rounds.push(round);
+        controller.abort();
+      },
+    });
+    await expect(again).rejects.toMatchObject({ name: "AbortError" });
+    expect(rounds[0]).toBeGreaterThan(2);
   });
 
   it("are refused, by name, to another training, and when they are none", async () => {

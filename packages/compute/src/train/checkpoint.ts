@@ -41,7 +41,7 @@ export class Checkpoints {
   #slot = 0;
   #pending: TrainingState | undefined;
   #writing: Promise<void> | undefined;
-  #failure: { readonly error: unknown } | undefined;
+  readonly #failure = new AbortController();
 
   constructor(options: CheckpointOptions, fingerprint: Fingerprint) {
     this.#options = options;
@@ -58,7 +58,7 @@ export class Checkpoints {
     let newest: Loaded | undefined;
     for (const slot of [0, 1]) {
       const loaded = await this.#read(slot, signal);
-      if (loaded !== undefined && (newest === undefined || loaded.state.step >= newest.state.step)) newest = loaded;
+      if (loaded !== undefined && (newest === undefined || isLater(loaded.state, newest.state))) newest = loaded;
     }
     if (newest === undefined) return undefined;
     this.#slot = 1 - newest.slot;
@@ -66,8 +66,14 @@ export class Checkpoints {
     return newest.state;
   }
 
-  /** Starts to save. While a save is on its way only the newest state offered waits behind it. */
+  /** Aborted, with what the store threw, when a state could not be saved: to go on would be to risk all of it. */
+  get failed(): AbortSignal {
+    return this.#failure.signal;
+  }
+
+  /** Starts to save. While a save is on its way only the newest state offered waits behind it; after a failure none. */
   offer(state: TrainingState): void {
+    if (this.failed.aborted) return;
     this.#pending = state;
     this.#writing ??= this.#drain();
   }
@@ -75,7 +81,7 @@ export class Checkpoints {
   /** Resolves when everything offered is durable. @throws what the store threw */
   async settled(): Promise<void> {
     await this.#writing;
-    if (this.#failure !== undefined) throw this.#failure.error;
+    this.failed.throwIfAborted();
   }
 
   async #drain(): Promise<void> {
@@ -87,7 +93,7 @@ export class Checkpoints {
         this.#slot = 1 - this.#slot;
       }
     } catch (error) {
-      this.#failure ??= { error };
+      this.#failure.abort(error);
     } finally {
       this.#writing = undefined;
     }
@@ -121,6 +127,11 @@ export class Checkpoints {
       });
     }
   }
+}
+
+/** The end has the step of the state before it. */
+function isLater(a: TrainingState, b: TrainingState): boolean {
+  return a.step === b.step ? a.done : a.step > b.step;
 }
 
 /** Magic, header length, header as JSON, float64 values little-endian, SHA-256 of all before it. */

@@ -28,7 +28,7 @@ export interface TrainingProgress {
 
 /**
  * Loads the checkpoint, runs the workers, saves as asked, and saves the end, so that a call repeated after it answers
- * at once.
+ * at once. A save that fails ends the run with what the store threw; the checkpoint before it stays.
  */
 export async function runTraining(
   options: TrainingOptions,
@@ -42,12 +42,13 @@ export async function runTraining(
   const resumed = await checkpoints?.load(options.signal);
   if (resumed?.done === true) return { state: resumed, seconds: seconds() };
 
-  const { onProgress, signal } = options;
+  const { onProgress } = options;
+  const signals = [options.signal, checkpoints?.failed].filter((signal) => signal !== undefined);
   const state = await runDataParallel({
     input: input(resumed),
     workers: options.workers ?? 1,
     ...(interval === undefined ? {} : { checkpoint: interval }),
-    ...(signal === undefined ? {} : { signal }),
+    signal: AbortSignal.any(signals),
     ...(onProgress === undefined
       ? {}
       : {
