@@ -56,10 +56,6 @@ export class MemberProcess {
     return this.#started.promise;
   }
 
-  get alive(): boolean {
-    return this.#gone === null;
-  }
-
   /** False as soon as nothing can be sent to it, which is before its end is known. */
   get reachable(): boolean {
     return this.#gone === null && this.#child.connected;
