@@ -1,4 +1,4 @@
-import { checkClasses, type DatasetOptions, readFeature, readLabels, rowsChanged, survey } from "./dataset.ts";
+import { checkClasses, type DatasetOptions, isRead, readFeature, readLabels, rowsChanged, survey } from "./dataset.ts";
 import type { Dataset } from "./dataset.ts";
 import { boundedInteger } from "./hyperparameter.ts";
 import { seededRandom } from "./random.ts";
@@ -42,7 +42,7 @@ export interface BinnedDataset {
 export async function binDataset(source: TableSource | Dataset, options: BinningOptions): Promise<BinnedDataset> {
   const maxBins = boundedInteger("maxBins", options.maxBins ?? 255, 2, 255);
   const sampleRows = boundedInteger("sampleRows", options.sampleRows ?? 100_000, 1, 10_000_000);
-  const pass = "kind" in source ? datasetPass(source) : await openTable(source, options.signal);
+  const pass = isRead(source) ? datasetPass(source) : await openTable(source, options.signal);
   const wanted = options.like === undefined ? options : { ...options, features: options.like.features };
   const { features, rows, edges } =
     options.like === undefined

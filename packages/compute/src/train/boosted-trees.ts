@@ -2,7 +2,7 @@ import { computeError } from "../errors.ts";
 import { binDataset, type BinnedDataset } from "./binned-dataset.ts";
 import { type BoostedTreesModel, boostedTreesModel, type ValueTree } from "./boosted-trees-model.ts";
 import { type BoostingRules, createBoostingMemory } from "./boosted-trees-program.ts";
-import { checkReadFor, contentDigest, type Dataset } from "./dataset.ts";
+import { checkReadFor, contentDigest, type Dataset, isRead } from "./dataset.ts";
 import { boundedInteger, boundedNumber, positiveNumber } from "./hyperparameter.ts";
 import { memoryOf } from "./shared-bytes.ts";
 import { bestRound } from "./summary.ts";
@@ -124,7 +124,7 @@ async function bin(
   maxBins: number,
   like?: BinnedDataset,
 ): Promise<BinnedDataset> {
-  if ("kind" in source && source.kind === "binned") {
+  if (isRead(source) && source.kind === "binned") {
     checkReadFor(source, like === undefined ? options : { ...options, features: like.features });
     if (like !== undefined && !sameEdges(source, like)) throw otherBins();
     return source;

@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { sampleRows } from "../../test/sample-rows.ts";
 import { binDataset, quantileEdges } from "./binned-dataset.ts";
+import { trainBoostedTrees } from "./boosted-trees.ts";
 import { readDataset } from "./dataset.ts";
+import { trainMlp } from "./mlp.ts";
 import { type PlainTable, type RecordBatchLike, valueReader } from "./table.ts";
 
 /** Batches as Arrow gives them: nulls only through `get`. */
@@ -30,7 +32,7 @@ describe("data sets", () => {
     }
     const expected = await readDataset(table, { label: "late" });
     const binned = await binDataset(table, { label: "late", sampleRows: 100 });
-    for (const source of [batches, once(), () => batches, () => once()]) {
+    for (const source of [batches, once(), () => batches, () => once(), async () => batches]) {
       expect(await readDataset(source, { label: "late" })).toEqual(expected);
     }
     for (const source of [batches, once(), () => once(), expected]) {
@@ -58,6 +60,16 @@ describe("data sets", () => {
   ])("refuse %s", async (_, columns, code) => {
     await expect(readDataset({ columns }, { label: "late" })).rejects.toMatchObject({ code });
     await expect(binDataset({ columns }, { label: "late" })).rejects.toMatchObject({ code });
+  });
+
+  it("are not read from what is no table, such as rows or bare columns", async () => {
+    for (const json of ['[{ "x": 1, "late": 0 }]', '{ "x": [1, 2], "late": [0, 1] }', "7", "null", "[[1, 0]]"]) {
+      const source = JSON.parse(json) as PlainTable;
+      const error = { code: "DATASET_INVALID", message: expect.stringContaining("{ columns: { name: values } }") };
+      await expect(readDataset(source, { label: "late" })).rejects.toMatchObject(error);
+      await expect(trainMlp({ data: source, label: "late" })).rejects.toMatchObject(error);
+      await expect(trainBoostedTrees({ data: source, label: "late" })).rejects.toMatchObject(error);
+    }
   });
 
   it("refuse texts, features that are not there, and sources that change", async () => {

@@ -50,6 +50,11 @@ export async function readRows(source: TableSource, options: DatasetOptions): Pr
   return { kind: "dataset", features, label: options.label, rows, values, labels };
 }
 
+/** Whether a source was read before, by `readDataset` or `binDataset`. */
+export function isRead<Read extends { readonly kind: string }>(source: TableSource | Read): source is Read {
+  return typeof source === "object" && source !== null && "kind" in source;
+}
+
 /**
  * Checks that a data set read before is of the label and the features asked for.
  *

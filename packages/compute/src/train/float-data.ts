@@ -1,4 +1,4 @@
-import { checkReadFor, contentDigest, type Dataset, type DatasetOptions, readDataset } from "./dataset.ts";
+import { checkReadFor, contentDigest, type Dataset, type DatasetOptions, isRead, readDataset } from "./dataset.ts";
 import type { FloatRows } from "./standardize.ts";
 import type { TableSource } from "./table.ts";
 
@@ -8,7 +8,7 @@ export async function floatData(
   options: DatasetOptions,
   read: typeof readDataset = readDataset,
 ): Promise<Dataset> {
-  if (!("kind" in source)) return await read(source, options);
+  if (!isRead(source)) return await read(source, options);
   checkReadFor(source, options);
   return source;
 }

@@ -36,7 +36,12 @@ export type BatchSequence = Iterable<RecordBatchLike> | AsyncIterable<RecordBatc
  * Where rows come from. A function is called once for each pass over the rows and must give the same rows in the same
  * order each time; with it, data larger than memory can be read. A generator is read once and kept.
  */
-export type TableSource = PlainTable | RecordBatchLike | TableLike | BatchSequence | (() => BatchSequence);
+export type TableSource =
+  | PlainTable
+  | RecordBatchLike
+  | TableLike
+  | BatchSequence
+  | (() => BatchSequence | Promise<BatchSequence>);
 
 /** Some rows of a table, read column by column. */
 export interface Chunk {
@@ -48,16 +53,21 @@ export interface Chunk {
 
 export type Pass = () => AsyncIterable<Chunk>;
 
-/** Turns any source into something that can be read twice. */
+/**
+ * Turns any source into something that can be read twice.
+ *
+ * @throws DATASET_INVALID when it is no table
+ */
 export async function openTable(source: TableSource, signal?: AbortSignal): Promise<Pass> {
   if (typeof source === "function") {
     return async function* () {
-      for await (const batch of source()) {
+      for await (const batch of sequence(await source())) {
         signal?.throwIfAborted();
         yield batchChunk(batch);
       }
     };
   }
+  if (typeof source !== "object" || source === null) throw noTable(`it is ${String(source)}`);
   const chunks: Chunk[] = [];
   if ("columns" in source) {
     chunks.push(plainChunk(source));
@@ -66,7 +76,7 @@ export async function openTable(source: TableSource, signal?: AbortSignal): Prom
   } else if ("numRows" in source) {
     chunks.push(batchChunk(source));
   } else {
-    for await (const batch of source) {
+    for await (const batch of sequence(source)) {
       signal?.throwIfAborted();
       chunks.push(batchChunk(batch));
     }
@@ -74,6 +84,19 @@ export async function openTable(source: TableSource, signal?: AbortSignal): Prom
   return async function* () {
     yield* chunks;
   };
+}
+
+function sequence(source: BatchSequence): BatchSequence {
+  if (Symbol.iterator in source || Symbol.asyncIterator in source) return source;
+  throw noTable(`it has neither columns nor batches, but ${Object.keys(source).join(", ")}`);
+}
+
+function noTable(what: string): Error {
+  return computeError("DATASET_INVALID", {
+    what,
+    rule: "it is columns by name, record batches, or a function that gives these",
+    remedy: "Give { columns: { name: values } }, or batches of Arrow.",
+  });
 }
 
 function plainChunk(table: PlainTable): Chunk {
@@ -91,6 +114,7 @@ function plainChunk(table: PlainTable): Chunk {
 }
 
 function batchChunk(batch: RecordBatchLike): Chunk {
+  if (batch?.schema?.fields === undefined) throw noTable("a batch has no schema, as a row of its own would");
   return {
     rows: batch.numRows,
     names: batch.schema.fields.map((field) => field.name),
