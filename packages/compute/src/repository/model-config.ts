@@ -129,7 +129,11 @@ const modelConfig = {
   optimization: passedOver,
   dynamic_batching: message(dynamicBatching),
   sequence_batching: message(sequenceBatching),
-  ensemble_scheduling: message({ step: repeated(message(ensembleStep)), max_inflight_responses: passedOver }),
+  ensemble_scheduling: message({
+    step: repeated(message(ensembleStep)),
+    max_inflight_responses: passedOver,
+    max_inflight_requests: passedOver,
+  }),
   instance_group: repeated(message(instanceGroup)),
   default_model_filename: text,
   cc_model_filenames: passedOver,
