@@ -23,7 +23,7 @@ export function modelFromJson(json: unknown): TrainedModel {
 
   if (fields["kind"] === "boosted-trees") {
     const trees = list("trees", parameters["trees"]).map((tree, t) => readTree(`trees[${t}]`, tree, features.length));
-    return boostedTreesModel({ ...common, baseScore: number("baseScore", parameters["baseScore"]), trees });
+    return boostedTreesModel({ ...common, baseScore: float("baseScore", parameters["baseScore"]), trees });
   }
   const standardization = {
     mean: floats("mean", parameters["mean"], features.length),
@@ -51,7 +51,7 @@ function readLayers(layers: readonly unknown[], features: number): DenseLayer[] 
   let inputs = features;
   const read = layers.map((layer, l) => {
     const fields = object(`layers[${l}]`, layer);
-    const bias = Float32Array.from(numbers(`layers[${l}].bias`, fields["bias"]));
+    const bias = Float32Array.from(list(`layers[${l}].bias`, fields["bias"]), (b) => float(`layers[${l}].bias`, b));
     const weights = floats(`layers[${l}].weights`, fields["weights"], inputs * bias.length);
     inputs = bias.length;
     return { weights, bias };
@@ -67,24 +67,25 @@ function readTree(name: string, value: unknown, features: number): ValueTree {
   const column = (key: string): number[] => numbers(`${name}.${key}`, fields[key], feature.length);
   const left = column("left");
   const right = column("right");
-  const missing = list(`${name}.missingLeft`, fields["missingLeft"]);
+  const floatColumn = (key: string): number[] => Array.from(floats(`${name}.${key}`, fields[key], feature.length));
+  const missingLeft = booleans(`${name}.missingLeft`, fields["missingLeft"], feature.length);
   feature.forEach((f, i) => {
     const inner = f >= 0;
     if (!Number.isInteger(f) || f < -1 || f >= features) throw invalid(`${name}.feature[${i}]`, f, "a feature or -1");
     // A child comes after its parent, so a walk down the tree ends.
-    for (const child of inner ? [left[i]!, right[i]!] : []) {
-      if (Number.isInteger(child) && child > i && child < feature.length) continue;
-      throw invalid(`${name}, child of node ${i}`, child, "a later node");
+    for (const child of [left[i]!, right[i]!]) {
+      if (inner ? Number.isInteger(child) && child > i && child < feature.length : child === 0) continue;
+      throw invalid(`${name}, child of node ${i}`, child, inner ? "a later node" : "0 in a leaf");
     }
   });
   if (feature.length === 0) throw invalid(name, "empty", "a tree of at least one node");
   return {
     feature,
-    threshold: column("threshold"),
-    missingLeft: feature.map((_, i) => missing[i] === true),
+    threshold: floatColumn("threshold"),
+    missingLeft,
     left,
     right,
-    value: column("value"),
+    value: floatColumn("value"),
     gain: column("gain"),
   };
 }
@@ -110,8 +111,24 @@ function numbers(name: string, value: unknown, length?: number): number[] {
   throw invalid(name, `${values.length} numbers`, `${length} numbers`);
 }
 
+/** A number that was changed on its way, by a database or a printer of shorter numbers, is seldom a float32 still. */
+function float(name: string, value: unknown): number {
+  const found = number(name, value);
+  if (Math.fround(found) === found) return found;
+  throw invalid(name, value, "exactly a float32");
+}
+
 function floats(name: string, value: unknown, length: number): Float32Array {
-  return Float32Array.from(numbers(name, value, length));
+  return Float32Array.from(numbers(name, value, length), (entry, i) => float(`${name}[${i}]`, entry));
+}
+
+function booleans(name: string, value: unknown, length: number): boolean[] {
+  const values = list(name, value);
+  if (values.length !== length) throw invalid(name, `${values.length} values`, `${length} values`);
+  return values.map((entry, i) => {
+    if (typeof entry === "boolean") return entry;
+    throw invalid(`${name}[${i}]`, entry, "true or false");
+  });
 }
 
 function strings(name: string, value: unknown): string[] {
