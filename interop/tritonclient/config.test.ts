@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 
 import { expect, test } from "vitest";
 
-import { readModelConfig } from "../../packages/compute/src/repository/model-config.ts";
+import { readJsonModelConfig, readModelConfig } from "../../packages/compute/src/repository/model-config.ts";
 
 const python = process.env["ASHLAR_PYTHON"] ?? fileURLToPath(new URL("../../.venv/bin/python", import.meta.url));
 
@@ -41,10 +41,11 @@ function without(value: Plain, other: Plain | undefined): Plain {
 test.skipIf(skip)("every field of ModelConfig is read as Protocol Buffers write it", { timeout: 60_000 }, () => {
   const script = fileURLToPath(new URL("config.py", import.meta.url));
   const written = execFileSync(python, [script], { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
-  const configs = JSON.parse(written) as { readonly text: string; readonly fields: unknown }[];
+  const configs = JSON.parse(written) as { readonly text: string; readonly fields: object }[];
   expect(configs).toHaveLength(15);
   for (const { text, fields } of configs) {
     const ours = plain(readModelConfig("m", new TextEncoder().encode(text)));
     expect(ours).toEqual(without(plain(fields), ours));
+    expect(plain(readJsonModelConfig("m", fields))).toEqual(ours);
   }
 });

@@ -200,6 +200,68 @@ describe.each(Object.keys(places))("config.pbtxt in a %s", (kind) => {
     expect(await get("/v2/models/scale/config")).toMatchObject({ max_batch_size: 7 });
   });
 
+  test("is replaced by the configuration in a request to load, which is that of Triton or settings", async () => {
+    await place.put("scale/1/model.onnx", scale(1));
+    await place.put("scale/2/model.onnx", scale(2));
+    await place.put("scale/config.pbtxt", config());
+    await repository.refresh();
+    const handler = server.handler({ repository });
+    const load = async (value: unknown): Promise<unknown> => {
+      const body = JSON.stringify({ parameters: { config: JSON.stringify(value) } });
+      const response = await handler(new Request("http://a/v2/repository/models/scale/load", { method: "POST", body }));
+      return response.ok ? response.status : ((await response.json()) as { error: string }).error;
+    };
+    const asked = {
+      backend: "onnxruntime",
+      max_batch_size: 4,
+      version_policy: { specific: { versions: ["1"] } },
+      input: [{ name: "x", data_type: "TYPE_FP32", dims: ["2"] }],
+      dynamic_batching: {
+        max_queue_delay_microseconds: "1500",
+        priority_levels: 2,
+        default_priority_level: 2,
+        priority_queue_policy: {
+          1: { max_queue_size: 3, timeout_action: "DELAY", default_timeout_microseconds: 1000 },
+        },
+      },
+      instance_group: [{ count: 1, kind: "KIND_CPU" }],
+      response_cache: { enable: false },
+      parameters: null,
+    };
+    expect(await load(asked)).toBe(200);
+    expect([versions(), await ask("scale")]).toEqual([["scale/1"], 1]);
+    const told = await get("/v2/models/scale/config");
+    expect(told).toMatchObject({
+      max_batch_size: 4,
+      dynamic_batching: { max_queue_delay_microseconds: 1500, default_priority_level: 2 },
+    });
+    // What a client was told can be sent back.
+    expect(await load({ ...(told as object), max_batch_size: 6 })).toBe(200);
+    expect([versions(), await get("/v2/models/scale/config")]).toMatchObject([["scale/2"], { max_batch_size: 6 }]);
+    expect(await load({ batching: { maxBatchRows: 7 } })).toBe(200);
+    expect(await get("/v2/models/scale/config")).toMatchObject({ max_batch_size: 7 });
+
+    for (const [wrong, message] of [
+      [
+        { max_batch_size: "many" },
+        'config parameter of the model "scale" cannot be followed: it cannot be read: max_batch_size must be',
+      ],
+      [{ max_batch_size: 4, batching: {} }, "batching must be absent: there are name"],
+      [{ max_batch_size: [4] }, "max_batch_size must be one value, not a list"],
+      [{ input: [{ name: "x", data_type: "FP32" }] }, "input[0].data_type must be one of"],
+      [{ input: 3 }, "input[0] must be a message in braces"],
+      [{ input: [{ name: "x", dims: [[2]] }] }, "input[0].dims[0] must be a whole number"],
+      [{ dynamic_batching: { priority_queue_policy: 1 } }, "priority_queue_policy[0] must be a message"],
+      [{ backend: "python" }, 'backend is "python"'],
+      [{ max_batch_size: 4, input: [{ name: "x", dims: [3] }] }, "declared as float32[?, 3]"],
+      [{ output: [{ name: "y", label_filename: "labels.txt" }] }, "output[0].label_filename is given"],
+      [{ default_model_filename: "a.onnx" }, "default_model_filename is given"],
+    ] as const) {
+      expect(await load(wrong)).toContain(message);
+    }
+    expect([versions(), await ask("scale")]).toEqual([["scale/2"], 2]);
+  });
+
   test("makes ensembles and models with a state", async () => {
     await place.put("scale/1/model.onnx", scale(5));
     await place.put("zadd/1/model.onnx", addOne());

@@ -25,15 +25,17 @@ const responseCacheBytes = 64 * 1024 * 1024;
  * Triton's `ModelConfig` as settings. What only changes speed and has no counterpart is passed over.
  *
  * @param labels the lines of each `label_filename`
+ * @param file where it stands, for the error
  * @throws MODEL_CONFIG_INVALID for what would change answers and cannot be followed
  */
 export function configSettings(
   model: string,
   config: ModelConfig,
   labels: ReadonlyMap<string, readonly string[]>,
+  file: string = configFile,
 ): ModelSettings {
   const [problem] = configProblems(model, config);
-  if (problem !== undefined) throw configError(model, problem);
+  if (problem !== undefined) throw configError(model, problem, file);
   const { ensemble_scheduling: ensemble, sequence_batching: sequence, dynamic_batching: dynamic } = config;
   const names = (config.output ?? []).flatMap(({ name = "", label_filename: file = "" }) => {
     return file === "" ? [] : [[name, labels.get(file) ?? []] as const];
@@ -52,7 +54,7 @@ export function configSettings(
 }
 
 /** What the inputs and outputs of the model have to be. */
-export function declaredSignature(config: ModelConfig): DeclaredSignature {
+export function declaredSignature(config: ModelConfig, file: string = configFile): DeclaredSignature {
   const batched = (config.max_batch_size ?? 0) > 0;
   const declared = ({ name = "", data_type: type, dims }: ConfigTensor): DeclaredTensor => ({
     name,
@@ -62,7 +64,7 @@ export function declaredSignature(config: ModelConfig): DeclaredSignature {
       : { shape: [...(batched ? [null] : []), ...dims.map((length) => (length === -1 ? null : length))] }),
   });
   const { input = [], output = [] } = config;
-  return { inputs: input.map(declared), outputs: output.map(declared), batched, from: configFile };
+  return { inputs: input.map(declared), outputs: output.map(declared), batched, from: file };
 }
 
 function elementType(type: string): string {

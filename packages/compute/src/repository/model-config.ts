@@ -8,12 +8,16 @@ import {
   message,
   type MessageOf,
   passedOver,
+  readJsonMessage,
   readTextMessage,
   repeated,
   text,
 } from "./text-message.ts";
 
 export const configFile = "config.pbtxt";
+
+/** What the error of a configuration within a request names. */
+export const configParameter = "config parameter";
 
 const unsigned = integer(0);
 const dims = repeated(integer(-1));
@@ -167,12 +171,30 @@ export function readModelConfig(model: string, bytes: Uint8Array): ModelConfig {
   }
 }
 
+/** Whether a value has a field of `ModelConfig`. Settings of this package have none by such a name. */
+export function isModelConfig(value: unknown): value is object {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.keys(value).some((field) => Object.hasOwn(modelConfig, field));
+}
+
+/** The JSON form, as a request to load has it. @throws MODEL_CONFIG_INVALID */
+export function readJsonModelConfig(model: string, value: object): ModelConfig {
+  return readJsonMessage(value, modelConfig, (reason) => {
+    const rule = "it is a ModelConfig of Triton in JSON";
+    return configError(
+      model,
+      { what: `it cannot be read: ${reason}`, rule, remedy: "Correct that field." },
+      configParameter,
+    );
+  });
+}
+
 export interface ConfigProblem {
   readonly what: string;
   readonly rule: string;
   readonly remedy: string;
 }
 
-export function configError(model: string, problem: ConfigProblem): Error {
-  return computeError("MODEL_CONFIG_INVALID", { model, file: configFile, ...problem });
+export function configError(model: string, problem: ConfigProblem, file: string = configFile): Error {
+  return computeError("MODEL_CONFIG_INVALID", { model, file, ...problem });
 }

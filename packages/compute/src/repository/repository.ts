@@ -7,6 +7,7 @@ import { checkSettings } from "../infer/settings.ts";
 import type { ModelSignature } from "../infer/signature.ts";
 import type { RepositoryControl, RepositoryIndexEntry } from "../protocol/options.ts";
 import { declarationDifference, type DeclaredSignature } from "./declared-signature.ts";
+import { requestedConfig } from "./requested-config.ts";
 import type { ModelSource, StoredModel } from "./source.ts";
 import { chooseVersions } from "./version-policy.ts";
 
@@ -132,9 +133,12 @@ class SourceRepository implements ModelRepository {
     const { name, unreadable } = model;
     try {
       if (unreadable !== undefined) throw notRead(name, "its folder", unreadable);
-      const settings = override ?? (await reading(name, "its settings", this.#source.settings(name))) ?? {};
+      const { settings, declared } =
+        override === undefined || override === null ? await this.#stored(name) : requestedConfig(name, override);
       checkSettings(settings);
-      const declared = override === undefined ? await this.#declared(name) : undefined;
+      // What is served is held to it at once: a later version has the same signature.
+      const serving = this.#server.models().find((served) => served.name === name);
+      if (declared !== undefined && serving !== undefined) requireDeclared(name, declared, serving);
       const wanted = wantedVersions(model, settings);
       const before = this.#served.get(name);
       const changedSettings = override !== undefined || before?.settingsStamp !== model.settingsStamp;
@@ -154,12 +158,11 @@ class SourceRepository implements ModelRepository {
     }
   }
 
-  /** What a model is said to be. What is served is held to it at once: a later version has the same signature. */
-  async #declared(name: string): Promise<DeclaredSignature | undefined> {
-    const declared = await reading(name, "its settings", this.#source.declared?.(name) ?? Promise.resolve(undefined));
-    const served = this.#server.models().find((model) => model.name === name);
-    if (declared !== undefined && served !== undefined) requireDeclared(name, declared, served);
-    return declared;
+  /** What the source says of a model. */
+  async #stored(name: string): Promise<ReturnType<typeof requestedConfig>> {
+    const settings = (await reading(name, "its settings", this.#source.settings(name))) ?? {};
+    const said = this.#source.declared?.(name) ?? Promise.resolve(undefined);
+    return { settings, declared: await reading(name, "its settings", said) };
   }
 
   async #bringVersion(model: StoredModel, version: string, change: Change): Promise<void> {

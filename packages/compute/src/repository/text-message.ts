@@ -4,6 +4,8 @@ import { parseTextFormat, type TextField, TextFormatError, type TextValue } from
 export interface FieldType<Value> {
   readonly repeated: boolean;
   read(values: readonly TextValue[], fail: Fail): Value;
+  /** The values that the text format would have for one of JSON, after the JSON mapping of Protocol Buffers. */
+  ofJson(value: unknown): readonly TextValue[];
 }
 
 /** Throws; the path within the field comes first where there is one. */
@@ -27,6 +29,40 @@ export function readTextMessage<Type extends Fields>(text: string, fields: Type)
   return readFields(parseTextFormat(text), fields, fail);
 }
 
+/** Reads a message from its JSON form, with the names of fields as they are declared. @throws `invalid(reason)` */
+export function readJsonMessage<Type extends Fields>(
+  value: object,
+  fields: Type,
+  invalid: (reason: string) => Error,
+): MessageOf<Type> {
+  const fail: Fail = (rule, _, path = "") => {
+    throw invalid(`${path} must be ${rule}`);
+  };
+  return readFields(fieldsOfJson(value, fields), fields, fail);
+}
+
+function fieldsOfJson(message: object, fields: Fields): TextField[] {
+  return Object.entries(message).flatMap(([name, value]: [string, unknown]) => {
+    if (value === null) return [];
+    const values = Object.hasOwn(fields, name) ? (fields[name]?.ofJson(value) ?? []) : [];
+    return [{ name, offset: 0, list: Array.isArray(value), values }];
+  });
+}
+
+/** What has no other form in the text format than its own. */
+function plainJson(value: unknown): TextValue {
+  if (typeof value === "string") return { kind: "string", value, offset: 0 };
+  if (typeof value === "bigint") return { kind: "integer", value, offset: 0 };
+  if (typeof value === "number" && Number.isSafeInteger(value)) return plainJson(BigInt(value));
+  if (typeof value === "number") return { kind: "float", value, offset: 0 };
+  if (typeof value === "boolean") return { kind: "name", value: String(value), offset: 0 };
+  return { kind: "message", fields: [], offset: 0 };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 function readFields<Type extends Fields>(given: readonly TextField[], fields: Type, fail: Fail): MessageOf<Type> {
   const values = new Map<string, TextValue[]>();
   for (const field of given) {
@@ -48,9 +84,14 @@ function readFields<Type extends Fields>(given: readonly TextField[], fields: Ty
 
 const join = (name: string, path: string): string => (path === "" ? name : `${name}.${path}`);
 
-function scalar<Value>(rule: string, convert: (value: TextValue) => Value | undefined): FieldType<Value> {
+function scalar<Value>(
+  rule: string,
+  convert: (value: TextValue) => Value | undefined,
+  ofJson: (value: unknown) => TextValue = plainJson,
+): FieldType<Value> {
   return {
     repeated: false,
+    ofJson: (value) => [ofJson(value)],
     read(values, fail) {
       const value = values[0] as TextValue;
       return convert(value) ?? fail(rule, value);
@@ -78,23 +119,33 @@ export const bool: FieldType<boolean> = scalar("true or false", (value) => {
 
 /** Whole numbers of at most 53 bits, whatever the width of the field. */
 export function integer(least: number, most: number = Number.MAX_SAFE_INTEGER): FieldType<number> {
-  return scalar(`a whole number from ${least} to ${most}`, (value) => {
+  const convert = (value: TextValue): number | undefined => {
     const fits = value.kind === "integer" && value.value >= BigInt(least) && value.value <= BigInt(most);
     return fits ? Number(value.value) : undefined;
-  });
+  };
+  // In JSON those of 64 bits are strings.
+  return scalar(`a whole number from ${least} to ${most}`, convert, (value) =>
+    plainJson(typeof value === "string" && /^-?\d{1,20}$/.test(value) ? BigInt(value) : value),
+  );
 }
 
 /** An enum, whose numbers follow each other from 0. */
 export function enumeration<const Name extends string>(...names: readonly Name[]): FieldType<Name> {
-  return scalar(`one of ${names.join(", ")}`, (value) => {
+  const convert = (value: TextValue): Name | undefined => {
     if (value.kind === "integer") return names[Number(value.value)];
     return value.kind === "name" ? names.find((name) => name === value.value) : undefined;
-  });
+  };
+  return scalar(`one of ${names.join(", ")}`, convert, (value) =>
+    typeof value === "string" ? { kind: "name", value, offset: 0 } : plainJson(value),
+  );
 }
 
 export function message<Type extends Fields>(fields: Type): FieldType<MessageOf<Type>> {
   return {
     repeated: false,
+    ofJson: (value) => [
+      isObject(value) ? { kind: "message", fields: fieldsOfJson(value, fields), offset: 0 } : plainJson(value),
+    ],
     read(values, fail) {
       const value = values[0] as TextValue;
       return value.kind === "message" ? readFields(value.fields, fields, fail) : fail("a message in braces", value);
@@ -105,6 +156,7 @@ export function message<Type extends Fields>(fields: Type): FieldType<MessageOf<
 export function repeated<Value>(of: FieldType<Value>): FieldType<readonly Value[]> {
   return {
     repeated: true,
+    ofJson: (value) => (Array.isArray(value) ? value.flatMap((item) => of.ofJson(item)) : of.ofJson(value)),
     read: (values, fail) =>
       values.map((value, index) => of.read([value], (rule, at, path = "") => fail(rule, at, join(`[${index}]`, path)))),
   };
@@ -119,10 +171,14 @@ export function map<Key, Value>(
   const entries = repeated(message({ key, value }));
   return {
     repeated: true,
+    ofJson: (given) =>
+      isObject(given)
+        ? Object.entries(given).flatMap(([name, inner]) => message({ key, value }).ofJson({ key: name, value: inner }))
+        : [plainJson(given)],
     read: (values, fail) =>
       new Map(entries.read(values, fail).map((entry) => [entry.key ?? defaults.key, entry.value ?? defaults.value])),
   };
 }
 
 /** What has no meaning here, whatever its type. */
-export const passedOver: FieldType<null> = { repeated: true, read: () => null };
+export const passedOver: FieldType<null> = { repeated: true, ofJson: (value) => [plainJson(value)], read: () => null };
