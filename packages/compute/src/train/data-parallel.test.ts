@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { createLogisticMemory } from "./logistic-program.ts";
 import { runDataParallel } from "./data-parallel.ts";
@@ -37,6 +39,17 @@ describe("a group of workers", () => {
       retryable: true,
       message: expect.stringMatching(message),
     });
+  });
+
+  it("starts in a program that is text, of node --eval", async () => {
+    const program = `
+      import { trainLogisticRegression } from "${new URL("./index.ts", import.meta.url).href}";
+      const data = { columns: { x: [1, 2, 3, 4], late: [0, 1, 0, 1] } };
+      const { summary } = await trainLogisticRegression({ data, label: "late", workers: 2 });
+      console.log(summary.rows);`;
+    const flags = ["--conditions=@ashlar/source", "--input-type=module", "--eval", program];
+    const { stdout } = await promisify(execFile)(process.execPath, flags);
+    expect(stdout.trim()).toBe("4");
   });
 
   it("stops when the signal is aborted", async () => {

@@ -66,7 +66,7 @@ export async function runDataParallel(options: DataParallelOptions): Promise<Tra
         input: options.input,
         ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
       };
-      const thread = new Worker(entry, { workerData: start });
+      const thread = startThread(entry, start);
       threads.push(thread);
       exits.push(watch(thread, rank, options, resolve, reject));
     }
@@ -77,6 +77,14 @@ export async function runDataParallel(options: DataParallelOptions): Promise<Tra
     await Promise.all(threads.map((thread) => thread.terminate()));
     await Promise.all(exits);
   }
+}
+
+function startThread(entry: URL, workerData: WorkerStart): Worker {
+  // Threads inherit this flag of `node --eval`, under which no file can be where they begin; they may import one.
+  if (process.execArgv.some((flag) => flag.startsWith("--input-type"))) {
+    return new Worker(`import(${JSON.stringify(entry.href)})`, { eval: true, workerData });
+  }
+  return new Worker(entry, { workerData });
 }
 
 /** Follows one thread until it has exited. */
