@@ -11,6 +11,7 @@ import ml_dtypes
 import numpy as np
 import tritonclient.grpc as grpc
 import tritonclient.http as http
+from google.protobuf import json_format
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 X = np.array([[0.5, -2.0], [3.25, 4.0]], dtype=np.float32)
@@ -37,10 +38,21 @@ def error_of(action):
     return None
 
 
+def configuration(client, model):
+    config = client.get_model_config(model)
+    if isinstance(config, dict):
+        return config
+    return json_format.MessageToDict(config.config, preserving_proto_field_name=True)
+
+
 def management(client):
     """What both clients have, under the same names."""
     client.load_model("stored", config=json.dumps({"batching": {"maxBatchRows": 3}}))
     loaded = client.is_model_ready("stored")
+    told = configuration(client, "stored")
+    # What the server tells can be changed and sent back, as it is in Triton.
+    client.load_model("stored", config=json.dumps({**told, "max_batch_size": 5}))
+    batches = [told["max_batch_size"], configuration(client, "stored")["max_batch_size"]]
     client.unload_model("stored")
     return {
         "live": client.is_server_live(),
@@ -48,6 +60,7 @@ def management(client):
         "model_ready": client.is_model_ready("m", "3"),
         "absent_ready": client.is_model_ready("absent"),
         "loaded": loaded,
+        "batches": batches,
         "unloaded": not client.is_model_ready("stored"),
     }
 

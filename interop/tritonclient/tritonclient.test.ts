@@ -132,7 +132,15 @@ test.skipIf(skip).each(Object.keys(ways))(name, async (way) => {
   const { stdout } = await promisify(execFile)(python, [script, listening.http, listening.grpc], { timeout: 120_000 });
   const seen = JSON.parse(stdout) as { http: object; grpc: object };
   const types = Object.fromEntries([...Object.keys(typeCodes), "bfloat16"].map((name) => [name, true]));
-  const managed = { live: true, ready: true, model_ready: true, absent_ready: false, loaded: true, unloaded: true };
+  const managed = {
+    live: true,
+    ready: true,
+    model_ready: true,
+    absent_ready: false,
+    loaded: true,
+    batches: [3, 5],
+    unloaded: true,
+  };
   const both = {
     ...managed,
     classes: ["0.500000:0:first", "4.000000:1:second"],

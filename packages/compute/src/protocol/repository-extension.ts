@@ -46,7 +46,7 @@ export function loadedIndex(models: readonly ModelInfo[]): RepositoryIndexEntry[
   }));
 }
 
-/** `parameters.config` replaces the settings file; files within the request are not taken. */
+/** `parameters.config` replaces the files of settings; files within the request are not taken. */
 export async function loadModel(
   context: Pick<RouterContext, "options">,
   name: string,

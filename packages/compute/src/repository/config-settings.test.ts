@@ -1,8 +1,11 @@
+import { isAshlarError } from "@ashlar/core";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
+import { modelSettingsSchema } from "../infer/model-settings-schema.ts";
 import { checkSettings, resolveSettings } from "../infer/settings.ts";
 import { configSettings, declaredSignature } from "./config-settings.ts";
-import { readModelConfig } from "./model-config.ts";
+import { isModelConfig, readModelConfig } from "./model-config.ts";
 
 const read = (text: string) => readModelConfig("m", new TextEncoder().encode(text));
 const settings = (text: string, labels: Readonly<Record<string, readonly string[]>> = {}) => {
@@ -195,4 +198,41 @@ describe("config.pbtxt as settings", () => {
       expect.objectContaining({ code: "MODEL_CONFIG_INVALID", status: 400, message: expect.stringContaining(message) }),
     );
   });
+});
+
+test("settings of this package have no name in common with it", () => {
+  const names = Object.keys(modelSettingsSchema.properties ?? {});
+  expect(names.filter((name) => isModelConfig({ [name]: null }))).toEqual([]);
+  expect([isModelConfig({ max_batch_size: 1 }), isModelConfig([]), isModelConfig(null), isModelConfig("a")]).toEqual([
+    true,
+    false,
+    false,
+    false,
+  ]);
+});
+
+test("whatever is changed in a configuration, it is followed or refused with its own errors", () => {
+  const text = `name: "m" backend: "onnxruntime" max_batch_size: 8 version_policy { latest { num_versions: 2 } }
+    input [ { name: "x" data_type: TYPE_FP32 dims: [ 2, -1 ] } ] output { name: "y" label_filename: "a.txt" }
+    instance_group { count: 2 kind: KIND_CPU } response_cache { enable: true }
+    dynamic_batching { preferred_batch_size: [ 4 ] priority_levels: 2 default_priority_level: 1
+      priority_queue_policy { key: 1 value { max_queue_size: 3 timeout_action: DELAY } } }`;
+  const tokens = text.split(/(\s+|[:{}[\],"])/);
+  const anything = fc.constantFrom("", "{", "}", "[", "]", ":", '"', "-1", "0", "99999999999999999999", "name", "a b");
+  const edit = fc.tuple(fc.nat(tokens.length - 1), fc.oneof(anything, fc.constantFrom(...tokens)));
+  fc.assert(
+    fc.property(fc.array(edit, { minLength: 1, maxLength: 3 }), (edits) => {
+      const changed = [...tokens];
+      for (const [at, token] of edits) changed[at] = token;
+      let thrown: unknown = null;
+      try {
+        settings(changed.join(""));
+      } catch (error) {
+        thrown = error;
+      }
+      const codes = ["MODEL_CONFIG_INVALID", "INFERENCE_OPTION_INVALID"] as const;
+      expect(thrown === null || codes.some((code) => isAshlarError(thrown, code))).toBe(true);
+    }),
+    { numRuns: 1000 },
+  );
 });
