@@ -3,7 +3,7 @@ import { binDataset, type BinnedDataset } from "./binned-dataset.ts";
 import { type BoostedTreesModel, boostedTreesModel, type ValueTree } from "./boosted-trees-model.ts";
 import { type BoostingRules, createBoostingMemory } from "./boosted-trees-program.ts";
 import { checkReadFor, contentDigest, type Dataset, isRead } from "./dataset.ts";
-import { boundedInteger, boundedNumber, positiveNumber } from "./hyperparameter.ts";
+import { allocateFor, boundedInteger, boundedNumber, positiveNumber } from "./hyperparameter.ts";
 import { memoryOf } from "./shared-bytes.ts";
 import { bestRound } from "./summary.ts";
 import type { TableSource } from "./table.ts";
@@ -79,7 +79,10 @@ export async function trainBoostedTrees(options: BoostedTreesOptions): Promise<B
       : { validation: { rows: validation.rows, bins: validation.bins, labels: validation.labels } }),
     binCounts,
     rules,
-    memory: createBoostingMemory(binCounts, rules.maxLeaves, workers),
+    // No leaf is without a row.
+    memory: allocateFor("maxLeaves", rules.maxLeaves, () =>
+      createBoostingMemory(binCounts, Math.min(rules.maxLeaves, training.rows), workers),
+    ),
     ...(resume === undefined ? {} : { resume }),
   }));
 

@@ -19,6 +19,20 @@ export function positiveNumber(name: string, value: number, most: number): numbe
   throw invalidHyperparameter(name, value, `a number above 0, at most ${most}`);
 }
 
+/**
+ * Makes what the size of an option asks memory for.
+ *
+ * @throws HYPERPARAMETER_INVALID when there is not so much
+ */
+export function allocateFor<Memory>(name: string, value: unknown, make: () => Memory): Memory {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw invalidHyperparameter(name, value, "so small that the memory for it and these features can be had");
+  }
+}
+
 export function invalidHyperparameter(name: string, value: unknown, rule: string): Error {
   const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
   return computeError("HYPERPARAMETER_INVALID", { name, value: shown, rule });

@@ -2,7 +2,7 @@ import { computeError } from "../errors.ts";
 import { type Dataset, readRows } from "./dataset.ts";
 import { denseModel, type DenseLayer } from "./dense-model.ts";
 import { floatData, floatDigest, floatRows } from "./float-data.ts";
-import { boundedInteger, boundedNumber, invalidHyperparameter, positiveNumber } from "./hyperparameter.ts";
+import { allocateFor, boundedInteger, boundedNumber, invalidHyperparameter, positiveNumber } from "./hyperparameter.ts";
 import { layersOf } from "./mlp-network.ts";
 import { createMlpMemory, type MlpRules } from "./mlp-program.ts";
 import type { TrainedModel } from "./model.ts";
@@ -58,7 +58,9 @@ export async function trainMlp(options: MlpOptions): Promise<TrainedModel> {
     training: floatRows(data),
     ...(validation === undefined ? {} : { validation: floatRows(validation) }),
     rules,
-    memory: createMlpMemory(data.features.length, rules.hidden, data.rows),
+    memory: allocateFor("hidden", rules.hidden.slice(0, 9), () =>
+      createMlpMemory(data.features.length, rules.hidden, data.rows),
+    ),
     ...(resume === undefined ? {} : { resume }),
   }));
 

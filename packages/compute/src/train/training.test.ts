@@ -170,6 +170,11 @@ describe("what is refused", () => {
     await expect(trainMlp(settings('{ "features": "a" }'))).rejects.toMatchObject({ code: "DATASET_INVALID" });
   });
 
+  it("names the option that asks for more memory than there is", async () => {
+    const hidden = Array.from({ length: 100_000 }, () => 4096);
+    await expect(trainMlp({ data, label: "late", hidden })).rejects.toEqual(invalid("The option hidden is 4096,4096"));
+  });
+
   it("takes no data set that was read for another label or features, nor validation in other bins", async () => {
     const binned = await binDataset(data, { label: "late", features: ["a", "b"] });
     const code = "DATASET_INVALID";
