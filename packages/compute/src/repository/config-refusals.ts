@@ -16,6 +16,10 @@ export function* configProblems(model: string, config: ModelConfig): Generator<C
   for (const [index, tensor] of (config.output ?? []).entries()) {
     yield* tensorProblems(`output[${index}]`, tensor);
     yield* fileProblems(`output[${index}].label_filename`, tensor.label_filename, "config.pbtxt");
+    if (config.ensemble_scheduling !== undefined && (tensor.label_filename ?? "") !== "") {
+      const what = `output[${index}].label_filename is given`;
+      yield problem(what, "classes of an ensemble have no names", "Leave it out, or ask the model of the step.");
+    }
   }
   yield* fileProblems("default_model_filename", config.default_model_filename, "the others in the folder of a version");
   yield* batchingProblems(config);
@@ -69,7 +73,7 @@ function* tensorProblems(path: string, tensor: ConfigTensor): Generator<ConfigPr
 }
 
 function* fileProblems(path: string, file: string | undefined, neighbour: string): Generator<ConfigProblem> {
-  if (file === undefined || isPlainFile(file)) return;
+  if (file === undefined || file === "" || isPlainFile(file)) return;
   yield problem(`${path} is "${file}"`, `the file lies beside ${neighbour}`, "Put it there and give its name alone.");
 }
 
@@ -87,7 +91,7 @@ function* batchingProblems(config: ModelConfig): Generator<ConfigProblem> {
     yield problem(`version_policy has ${policies.join(" and ")}`, "it has one of them", "Choose one.");
   }
   for (const field of ["batch_input", "batch_output"] as const) {
-    if (config[field] === undefined) continue;
+    if ((config[field] ?? []).length === 0) continue;
     yield problem(`${field} is given`, "a model gets what its requests bring and no more", "Leave it out.");
   }
   const { max_batch_size: most, dynamic_batching: dynamic, sequence_batching: sequence } = config;
@@ -124,7 +128,7 @@ function* instanceProblems(config: ModelConfig): Generator<ConfigProblem> {
     if (group.passive === true)
       yield problem(`${path}.passive is true`, "every instance gets requests", "Leave it out.");
     for (const field of ["secondary_devices", "profile"] as const) {
-      if (group[field] !== undefined)
+      if ((group[field] ?? []).length > 0)
         yield problem(`${path}.${field} is given`, "only TensorRT has such", "Leave it out.");
     }
   }
@@ -137,8 +141,9 @@ function* sequenceProblems(sequence: ConfigSequenceBatching): Generator<ConfigPr
     yield problem("sequence_batching has no state", "a sequence is what its state goes on in", remedy);
   }
   if (controls.length > 0) {
-    const what = `sequence_batching.control_input[0] is given`;
-    yield problem(what, "a model is not told where a sequence begins and ends: its state is zeros then", remedy);
+    const rule = "a model is not told where a sequence begins and ends: its state is zeros at the beginning";
+    const instead = "Export the model without this input, and name its state in sequence_batching.state.";
+    yield problem("sequence_batching.control_input[0] is given", rule, instead);
   }
   if (sequence.iterative_sequence === true) {
     yield problem("sequence_batching.iterative_sequence is true", "a request is run once", "Leave it out.");

@@ -238,6 +238,42 @@ describe.each(Object.keys(places))("config.pbtxt in a %s", (kind) => {
     // What a client was told can be sent back.
     expect(await load({ ...(told as object), max_batch_size: 6 })).toBe(200);
     expect([versions(), await get("/v2/models/scale/config")]).toMatchObject([["scale/2"], { max_batch_size: 6 }]);
+    // Triton tells every field, empty or not.
+    const whole = {
+      name: "scale",
+      platform: "onnxruntime_onnx",
+      backend: "onnxruntime",
+      runtime: "",
+      version_policy: { latest: { num_versions: 1 } },
+      max_batch_size: 8,
+      input: [
+        {
+          name: "x",
+          data_type: "TYPE_FP32",
+          format: "FORMAT_NONE",
+          dims: [2],
+          is_shape_tensor: false,
+          allow_ragged_batch: false,
+          optional: false,
+          is_non_linear_format_io: false,
+        },
+      ],
+      output: [{ name: "y", data_type: "TYPE_FP32", dims: [2], label_filename: "", is_shape_tensor: false }],
+      batch_input: [],
+      batch_output: [],
+      optimization: { priority: "PRIORITY_DEFAULT", input_pinned_memory: { enable: true }, eager_batching: false },
+      instance_group: [
+        { name: "scale", kind: "KIND_CPU", count: 1, gpus: [], secondary_devices: [], profile: [], passive: false },
+      ],
+      default_model_filename: "model.onnx",
+      cc_model_filenames: {},
+      metric_tags: {},
+      parameters: {},
+      model_warmup: [],
+      model_transaction_policy: { decoupled: false },
+    };
+    expect(await load(whole)).toBe(200);
+    expect(await get("/v2/models/scale/config")).toMatchObject({ max_batch_size: 8 });
     expect(await load({ batching: { maxBatchRows: 7 } })).toBe(200);
     expect(await get("/v2/models/scale/config")).toMatchObject({ max_batch_size: 7 });
 

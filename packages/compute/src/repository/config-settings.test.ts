@@ -173,6 +173,7 @@ describe("config.pbtxt as settings", () => {
     [input("allow_ragged_batch: true"), "input[0].allow_ragged_batch is true"],
     [input("is_shape_tensor: true"), "input[0].is_shape_tensor is true"],
     [output("is_non_linear_format_io: true"), "output[0].is_non_linear_format_io is true"],
+    [`${output('label_filename: "a.txt"')} ensemble_scheduling {}`, "classes of an ensemble have no names"],
     [output("dims: 1 reshape { shape: [] }"), "output[0].reshape is given"],
     [output('label_filename: "../../etc/passwd"'), 'output[0].label_filename is "../../etc/passwd"'],
     ['default_model_filename: "a/b.onnx"', 'default_model_filename is "a/b.onnx"'],
@@ -198,6 +199,13 @@ describe("config.pbtxt as settings", () => {
       expect.objectContaining({ code: "MODEL_CONFIG_INVALID", status: 400, message: expect.stringContaining(message) }),
     );
   });
+});
+
+test("bytes that are no text are refused, and a mark of their order is passed over", () => {
+  expect(() => readModelConfig("m", Uint8Array.of(0xff, 0xfe))).toThrow(
+    expect.objectContaining({ code: "MODEL_CONFIG_INVALID", message: expect.stringContaining("not UTF-8") }),
+  );
+  expect(read("\ufeffmax_batch_size: 3\r\n")).toEqual({ max_batch_size: 3 });
 });
 
 test("settings of this package have no name in common with it", () => {

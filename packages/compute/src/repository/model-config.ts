@@ -109,8 +109,8 @@ const instanceGroup = {
   gpus: passedOver,
   rate_limiter: passedOver,
   host_policy: passedOver,
-  secondary_devices: passedOver,
-  profile: passedOver,
+  secondary_devices: repeated(passedOver),
+  profile: repeated(passedOver),
   passive: bool,
 };
 
@@ -159,15 +159,20 @@ export type ConfigSequenceBatching = MessageOf<typeof sequenceBatching>;
 
 /** @throws MODEL_CONFIG_INVALID with the line and column of what is no `ModelConfig` */
 export function readModelConfig(model: string, bytes: Uint8Array): ModelConfig {
+  const unread = (where: string): Error => {
+    const rule = "it is a ModelConfig of Triton in the text format of Protocol Buffers";
+    return configError(model, { what: `it cannot be read${where}`, rule, remedy: "Correct that place." });
+  };
+  let content: string;
   try {
-    return readTextMessage(new TextDecoder().decode(bytes), modelConfig);
+    content = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw unread(": its bytes are not UTF-8");
+  }
+  try {
+    return readTextMessage(content, modelConfig);
   } catch (error) {
-    if (!(error instanceof TextFormatError)) throw error;
-    throw configError(model, {
-      what: `it cannot be read at ${error.message}`,
-      rule: "it is a ModelConfig of Triton in the text format of Protocol Buffers",
-      remedy: "Correct that place.",
-    });
+    throw error instanceof TextFormatError ? unread(` at ${error.message}`) : error;
   }
 }
 
