@@ -10,8 +10,8 @@ const paths: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   external: { 2: "value" },
 };
 
-/** Sub-graphs in sub-graphs deeper than this are not looked into; the runtime refuses such files. */
-const maxDepth = 64;
+/** Messages in messages deeper than this are not looked into: parsers of Protocol Buffers refuse them beyond 100. */
+const maxDepth = 100;
 
 /**
  * The place of the first tensor that a model keeps outside its file (`external_data`), or `null`. Such a path is the
@@ -36,8 +36,10 @@ function search(bytes: Uint8Array, message: string, depth: number): string | nul
     return Number.NaN;
   };
   while (position < bytes.length) {
-    const tag = varint();
+    // Parsers drop the bits of a tag above 32, and skip the marks of a group.
+    const tag = varint() % 2 ** 32;
     const type = tag % 8;
+    if (type === 3 || type === 4) continue;
     if (type === 0) varint();
     else if (type === 1) position += 8;
     else if (type === 5) position += 4;
