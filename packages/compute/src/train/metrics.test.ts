@@ -31,6 +31,15 @@ describe("metrics", () => {
     expect(auc([0, 1], [-Infinity, Infinity])).toBe(1);
   });
 
+  it("are the same of labels that are truth values or 64-bit integers", () => {
+    const scores = [0.8, 0.4, 0.6];
+    for (const metric of [auc, logLoss, brier, (labels: Parameters<typeof auc>[0]) => baseRate(labels)]) {
+      const expected = metric([1, 0, 0], scores);
+      expect(metric([true, false, false], scores)).toBe(expected);
+      expect(metric(BigInt64Array.of(1n, 0n, 0n), scores)).toBe(expected);
+    }
+  });
+
   it("agrees with figures worked by hand", () => {
     expect(logLoss([1, 0], [0.8, 0.4])).toBeCloseTo((-Math.log(0.8) - Math.log(0.6)) / 2, 12);
     expect(logLoss([1], [0])).toBeLessThan(40);
