@@ -92,7 +92,8 @@ export async function survey(
   if (rows === 0 || features === undefined) {
     throw invalid("it has no rows", "at least one row is needed", "Check the source and its filter.");
   }
-  return { features, rows };
+  // A copy: the caller may change his list while a model still needs it.
+  return { features: [...features], rows };
 }
 
 function checkFeatures(features: readonly string[], label: string): void {

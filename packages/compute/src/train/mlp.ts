@@ -97,7 +97,7 @@ function mlpRules(options: MlpOptions): MlpRules {
   }
   hidden.forEach((width, i) => boundedInteger(`hidden[${i}]`, width, 1, 4096));
   return {
-    hidden,
+    hidden: [...hidden],
     epochs: boundedInteger("epochs", options.epochs ?? 10, 1, 100_000),
     batchSize: boundedInteger("batchSize", options.batchSize ?? 1024, 1, 1_000_000),
     learningRate: positiveNumber("learningRate", options.learningRate ?? 1e-3, 1e300),

@@ -114,6 +114,23 @@ it.each([
   expect(certificate.passed).toBe(true);
 });
 
+it("models keep to the features and widths they were asked for, whatever becomes of the lists", async () => {
+  const features = ["a", "b"];
+  const hidden = [3];
+  const runs = [
+    trainMlp({ data, label: "late", features, hidden, epochs: 1, validation }),
+    trainBoostedTrees({ data, label: "late", features, rounds: 1 }),
+  ];
+  const models = await Promise.all(
+    runs.map(async (run) => {
+      hidden[0] = 5;
+      return await run;
+    }),
+  );
+  features.push("late");
+  for (const model of models) expect(model.predict(Float32Array.of(1, 0)).length).toBe(1);
+});
+
 it("an MLP watches validation rows of one class", async () => {
   const one = { columns: { a: [1], b: [0], late: [true] } };
   const options = { data, label: "late", features: ["a", "b"], hidden: [3], epochs: 2 };
