@@ -86,6 +86,20 @@ test("a model that is unloaded while a process dies is nowhere afterwards", asyn
   }
 }, 60_000);
 
+test("connections on their way into a process that dies are answered by another or closed, none is left hanging", async () => {
+  const [stopped = 0] = cluster.pids;
+  process.kill(stopped, "SIGSTOP");
+  const asked = Array.from({ length: 12 }, () => ask("/v2/health/live", undefined, 20_000));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  process.kill(stopped, "SIGKILL");
+  const outcomes = await Promise.all(asked.map((each) => each.catch(({ message }: Error) => message)));
+  // At most one was sent: the next goes out when it is known to have arrived.
+  expect(outcomes.filter((outcome) => outcome !== 200)).toSatisfy((others: unknown[]) => others.length <= 1);
+  expect(outcomes).not.toContain("no answer in time");
+  await expect.poll(() => cluster.pids.includes(stopped), { timeout: 30_000 }).toBe(false);
+  await expect.poll(() => cluster.ready, { timeout: 30_000 }).toBe(true);
+}, 60_000);
+
 test("all processes may die at once while clients connect", async () => {
   const before = cluster.pids;
   const done = new AbortController();

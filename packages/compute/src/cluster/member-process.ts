@@ -20,6 +20,14 @@ interface ChangeUnderWay {
   readonly done: PromiseWithResolvers<readonly ModelInfo[]>;
 }
 
+/** A connection on its way into a process. */
+interface Handover {
+  readonly socket: Socket;
+  readonly onLost: () => void;
+  /** The process may have read from it since. */
+  sent: boolean;
+}
+
 /** One process of a cluster, seen from the first. */
 export class MemberProcess {
   readonly exited: Promise<string>;
@@ -27,8 +35,9 @@ export class MemberProcess {
   readonly #started: PromiseWithResolvers<void> = Promise.withResolvers();
   readonly #changes: Map<number, ChangeUnderWay> = new Map();
   readonly #counts: Map<number, PromiseWithResolvers<readonly ModelSnapshot[]>> = new Map();
-  /** What becomes of connections that have not gone out. */
-  readonly #leaving: Map<Socket, () => void> = new Map();
+  /** Connections that the process has not said to have. */
+  readonly #handovers: Map<number, Handover> = new Map();
+  #lastHandover = 0;
   readonly #onAsk: (ask: Ask) => Promise<Answer>;
   #lastCounted: readonly ModelSnapshot[] = [];
   #gone: string | null = null;
@@ -98,13 +107,23 @@ export class MemberProcess {
     this.#send({ kind: "ready", ready });
   }
 
-  /** Hands a connection over; `onLost` is called when the process cannot take it any more. */
+  /**
+   * Hands a connection over; `onLost` is called when the process cannot take it any more. It stays open here until the
+   * process has it: Node sends one after another, and neither closes nor tells of those on their way when a process dies.
+   */
   connect(socket: Socket, onLost: () => void): void {
-    // One goes out after another, each when the process has taken the one before; Node forgets those that wait when it dies.
-    this.#leaving.set(socket, onLost);
-    this.#child.send({ kind: "connection" } satisfies ToMember, socket, (error) => {
-      if (this.#leaving.delete(socket) && error !== null) onLost();
+    const id = ++this.#lastHandover;
+    const handover: Handover = { socket, onLost, sent: false };
+    this.#handovers.set(id, handover);
+    this.#child.send({ kind: "connection", id } satisfies ToMember, socket, { keepOpen: true }, (error) => {
+      if (error === null) handover.sent = true;
+      else if (this.#handovers.delete(id)) onLost();
     });
+  }
+
+  #taken(id: number): void {
+    this.#handovers.get(id)?.socket.destroy();
+    this.#handovers.delete(id);
   }
 
   /** Lets it end what it does, and ends it when it does not. */
@@ -149,6 +168,9 @@ export class MemberProcess {
         this.#counts.get(message.id)?.resolve(message.figures);
         this.#counts.delete(message.id);
         break;
+      case "taken":
+        this.#taken(message.id);
+        break;
       case "ask":
         void this.#answer(message.id, message.ask);
         break;
@@ -179,9 +201,13 @@ export class MemberProcess {
     for (const id of this.#changes.keys()) this.#fail(id, this.#lost());
     for (const counted of this.#counts.values()) counted.resolve(this.#lastCounted);
     this.#counts.clear();
-    const leaving = [...this.#leaving.values()];
-    this.#leaving.clear();
-    for (const onLost of leaving) onLost();
+    const handovers = [...this.#handovers.values()];
+    this.#handovers.clear();
+    // Of what was sent the process may have read a part, which nobody else can answer: its client is to ask again.
+    for (const { socket, onLost, sent } of handovers) {
+      if (sent) socket.destroy();
+      else onLost();
+    }
   }
 
   #lost(): Error {

@@ -32,7 +32,7 @@ export type ToMember =
   | { readonly kind: "decide"; readonly id: number; readonly go: boolean }
   | { readonly kind: "count"; readonly id: number }
   /** A socket comes with it. */
-  | { readonly kind: "connection" }
+  | { readonly kind: "connection"; readonly id: number }
   | { readonly kind: "ready"; readonly ready: boolean }
   | { readonly kind: "answer"; readonly id: number; readonly value: Answer }
   | { readonly kind: "refusal"; readonly id: number; readonly error: ErrorInTransit }
@@ -57,4 +57,6 @@ export type FromMember =
   | { readonly kind: "done"; readonly id: number; readonly models: readonly ModelInfo[] }
   | { readonly kind: "failed"; readonly id: number; readonly error: ErrorInTransit }
   | { readonly kind: "counted"; readonly id: number; readonly figures: readonly ModelSnapshot[] }
+  /** It has the connection, which the first process can close. */
+  | { readonly kind: "taken"; readonly id: number }
   | { readonly kind: "ask"; readonly id: number; readonly ask: Ask };

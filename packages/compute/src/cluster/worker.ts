@@ -41,6 +41,8 @@ class Member implements ClusterView {
   receive(message: ToMember, socket: Socket | undefined): void {
     switch (message.kind) {
       case "connection":
+        send({ kind: "taken", id: message.id });
+        // Its client has gone.
         if (socket === undefined) break;
         this.#sockets.add(socket);
         socket.once("close", () => this.#sockets.delete(socket));
