@@ -59,8 +59,8 @@ export function measureMoments(data: FloatRows, group: WorkerGroup, memory: Shar
   const squares = sums.reduce();
   const scale = Float32Array.from({ length: features }, (_, f) => {
     const deviation = Math.sqrt(squares[f]! / Math.max(counts[f]!, 1));
-    // A constant column keeps its unit; rounding of its mean is no variance.
-    return deviation > Math.abs(mean[f]!) * 1e-7 ? Math.min(1 / deviation, LARGEST_FLOAT32) : 1;
+    // A constant column keeps its unit; rounding of its mean is no variance, but neighbours in float32, 6e-8 apart, are.
+    return deviation > Math.abs(mean[f]!) * 1e-9 ? Math.min(1 / deviation, LARGEST_FLOAT32) : 1;
   });
   group.barrier();
   return { mean, scale };

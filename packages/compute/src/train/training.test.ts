@@ -114,6 +114,14 @@ it.each([
   expect(certificate.passed).toBe(true);
 });
 
+it("a column of two neighbours among float32, such as times, is no constant", async () => {
+  const time = Float32Array.from({ length: 100 }, (_, i) => 1.7e9 + 128 * (i % 2));
+  const late = Array.from(time, (_, i) => (i % 2 === 1 && i % 3 > 0 ? 1 : 0));
+  const { coefficients } = await trainLogisticRegression({ data: { columns: { time, late } }, label: "late" });
+  // Log odds per standard deviation, not per second.
+  expect(coefficients[0]).toBeGreaterThan(1);
+});
+
 it("models keep to the features and widths they were asked for, whatever becomes of the lists", async () => {
   const features = ["a", "b"];
   const hidden = [3];
