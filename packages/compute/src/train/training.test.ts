@@ -51,11 +51,15 @@ function bits(model: TrainedModel): string {
 }
 
 describe.each(trainers)("%s", (_, train) => {
-  it("gives the same bits with 1, 2, 4 and 7 workers", async () => {
+  it("gives the same bits with 1, 2, 4 and 7 workers, and with more than rows", async () => {
     const one = await train({ data, label: "late", seed: 7, workers: 1 });
     for (const workers of [2, 4, 7]) {
       expect(bits(await train({ data, label: "late", seed: 7, workers }))).toBe(bits(one));
     }
+    // More workers than rows, and shards without any.
+    const few = sampleRows(9, 4);
+    const alone = await train({ data: few, label: "late", seed: 7 });
+    expect(bits(await train({ data: few, label: "late", seed: 7, workers: 11 }))).toBe(bits(alone));
   });
 
   it("predicts better than chance, as ONNX the same, and from JSON the same bits", async () => {
