@@ -72,6 +72,30 @@ describe("data sets", () => {
     }
   });
 
+  it("are given up when aborted, even while a source does not answer", async () => {
+    const [batch] = batchesOf(sampleRows(5), 5);
+    let closed = 0;
+    async function* stuck(): AsyncGenerator<RecordBatchLike> {
+      yield batch!;
+      await new Promise(() => {});
+    }
+    async function* closing(): AsyncGenerator<RecordBatchLike> {
+      try {
+        for (;;) yield batch!;
+      } finally {
+        closed += 1;
+      }
+    }
+    for (const source of [stuck(), stuck]) {
+      const reading = binDataset(source, { label: "late", signal: AbortSignal.timeout(20) });
+      await expect(reading).rejects.toMatchObject({ name: "TimeoutError" });
+    }
+    // A source that has more than is wanted is closed.
+    const lacking = binDataset(closing, { label: "late", features: ["z"] });
+    await expect(lacking).rejects.toThrow(/no column "z"/);
+    expect(closed).toBe(1);
+  });
+
   it("refuse texts, features that are not there, and sources that change", async () => {
     const text: RecordBatchLike = {
       numRows: 1,

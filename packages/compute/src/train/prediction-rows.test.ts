@@ -34,6 +34,20 @@ describe("rows to predict", () => {
     expect(Array.from(values)).toEqual([1.5, Number.NaN, 3, 4, 5, 6]);
   });
 
+  it("are refused in another form, such as a list or bare columns", () => {
+    for (const json of [
+      "[1, 2]",
+      "[[1, 2]]",
+      '{ "a": [1], "b": [2] }',
+      '{ "kind": "binned", "rows": 1 }',
+      "7",
+      "null",
+    ]) {
+      const error = expect.objectContaining({ code: "PREDICTION_INPUT_INVALID" });
+      expect(() => rowsOf(JSON.parse(json) as PredictionRows)).toThrow(error);
+    }
+  });
+
   it("are refused, by column and row, when they hold no numbers", () => {
     const texts = { columns: { a: [1, 2], b: { length: 2, get: (i: number) => (i === 0 ? 1 : "2") } } };
     const message = /the column "b" holds a string in row 1, not a number\. Give 2 values per row/;

@@ -1,5 +1,5 @@
 import { computeError } from "../errors.ts";
-import type { Dataset } from "./dataset.ts";
+import { type Dataset, isRead } from "./dataset.ts";
 import { plainNumber, type PlainTable, valueReader } from "./table.ts";
 
 /**
@@ -49,8 +49,11 @@ export function countRows(input: PredictionRows, features: readonly string[]): n
     if (input.length % features.length === 0) return input.length / features.length;
     throw invalid(`${input.length} values are not a whole number of rows`, features);
   }
-  if ("kind" in input) return input.rows;
-  return input.columns[features[0] ?? ""]?.length ?? 0;
+  if (isRead(input) && input.kind === "dataset") return input.rows;
+  if (typeof input === "object" && input !== null && "columns" in input) {
+    return input.columns[features[0] ?? ""]?.length ?? 0;
+  }
+  throw invalid("they are no Float32Array, { columns: { name: values } } or data set", features);
 }
 
 function columnOf(

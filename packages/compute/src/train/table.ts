@@ -61,10 +61,7 @@ export type Pass = () => AsyncIterable<Chunk>;
 export async function openTable(source: TableSource, signal?: AbortSignal): Promise<Pass> {
   if (typeof source === "function") {
     return async function* () {
-      for await (const batch of sequence(await source())) {
-        signal?.throwIfAborted();
-        yield batchChunk(batch);
-      }
+      for await (const batch of untilAborted(sequence(await source()), signal)) yield batchChunk(batch);
     };
   }
   if (typeof source !== "object" || source === null) throw noTable(`it is ${String(source)}`);
@@ -76,10 +73,7 @@ export async function openTable(source: TableSource, signal?: AbortSignal): Prom
   } else if ("numRows" in source) {
     chunks.push(batchChunk(source));
   } else {
-    for await (const batch of sequence(source)) {
-      signal?.throwIfAborted();
-      chunks.push(batchChunk(batch));
-    }
+    for await (const batch of untilAborted(sequence(source), signal)) chunks.push(batchChunk(batch));
   }
   return async function* () {
     yield* chunks;
@@ -89,6 +83,29 @@ export async function openTable(source: TableSource, signal?: AbortSignal): Prom
 function sequence(source: BatchSequence): BatchSequence {
   if (Symbol.iterator in source || Symbol.asyncIterator in source) return source;
   throw noTable(`it has neither columns nor batches, but ${Object.keys(source).join(", ")}`);
+}
+
+/** Throws the signal's reason also while the source is at a batch that never comes. */
+async function* untilAborted(source: BatchSequence, signal?: AbortSignal): AsyncGenerator<RecordBatchLike> {
+  const batches = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  aborted.catch(() => {});
+  const onAbort = (): void => reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const next = await Promise.race([batches.next(), aborted]);
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    const closed = Promise.resolve(batches.return?.());
+    // A source that does not answer does not close either.
+    if (signal?.aborted === true) closed.catch(() => {});
+    else await closed;
+  }
 }
 
 function noTable(what: string): Error {
