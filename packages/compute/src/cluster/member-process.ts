@@ -6,6 +6,7 @@ import { packError, unpackError } from "../errors-in-transit.ts";
 import type { ModelSnapshot } from "../infer/figures.ts";
 import type { ModelInfo } from "../infer/server.ts";
 import type { ShadowReport } from "../infer/shadow.ts";
+import { flagsForFile } from "../start-thread.ts";
 import type { Ask, Answer, Change, FromMember, MemberStart, ToMember } from "./messages.ts";
 
 const entry = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
@@ -45,6 +46,7 @@ export class MemberProcess {
   constructor(start: MemberStart, onAsk: (ask: Ask) => Promise<Answer>) {
     this.#onAsk = onAsk;
     this.#child = fork(entry, [String(process.pid)], {
+      execArgv: flagsForFile(process.execArgv),
       serialization: "advanced",
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });

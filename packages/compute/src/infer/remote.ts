@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 
 import type { FromRunner, RunnerStart } from "./messages.ts";
+import { flagsForFile } from "../start-thread.ts";
 import type { Remote } from "./remote-runner.ts";
 
 const entry = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
@@ -11,7 +12,7 @@ export function startProcess(start: RunnerStart): Remote {
   const child = fork(entry, [String(process.pid)], {
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],
-    execArgv: [...process.execArgv, ...heap],
+    execArgv: [...flagsForFile(process.execArgv), ...heap],
   });
   child.on("error", () => {});
   const model = start.model instanceof Uint8Array ? start.model : new Uint8Array(start.model).slice();

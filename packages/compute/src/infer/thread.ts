@@ -1,5 +1,6 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 
+import { startThread } from "../start-thread.ts";
 import { SenderMailbox } from "./mailbox.ts";
 import type { FromRunner, RunnerStart, ToRunner } from "./messages.ts";
 import type { Remote } from "./remote-runner.ts";
@@ -33,7 +34,7 @@ export class Thread {
     this.#runtime = runtime;
     const heap = maxHeapMb === null ? {} : { maxOldGenerationSizeMb: maxHeapMb };
     const resourceLimits = { maxYoungGenerationSizeMb: youngMb, ...heap };
-    this.#worker = new Worker(entry, { workerData: this.#mailbox.memory, name: "inference", resourceLimits });
+    this.#worker = startThread(entry, { workerData: this.#mailbox.memory, name: "inference", resourceLimits });
     let crash: string | null = null;
     this.#worker.on("error", (error) => {
       crash = error instanceof Error ? error.message : String(error);

@@ -1,5 +1,6 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { computeError } from "../errors.ts";
+import { startThread } from "../start-thread.ts";
 import type { Explanation } from "./choice.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Measurement } from "./measure.ts";
@@ -22,7 +23,7 @@ type Answer = Extract<FromKernelThread, { readonly kind: "answer" }>;
  */
 export async function createKernelThread(options: KernelThreadOptions = {}): Promise<KernelRuntime> {
   const entry = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
-  const worker = new Worker(entry, { workerData: { measureMs: options.measureMs } });
+  const worker = startThread(entry, { workerData: { measureMs: options.measureMs } });
   const { promise, resolve, reject } = Promise.withResolvers<Explanation>();
   const runtime = new ThreadRuntime(worker, resolve, reject);
   try {

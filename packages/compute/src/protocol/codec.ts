@@ -1,9 +1,10 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 
 import { computeError } from "../errors.ts";
 import { unpackError } from "../errors-in-transit.ts";
 import type { BufferPool } from "../infer/buffer-pool.ts";
 import type { ModelSignature } from "../infer/signature.ts";
+import { startThread } from "../start-thread.ts";
 import type { ProtocolReply } from "./exchange.ts";
 import type { CodecAnswer, CodecTask } from "./codec-worker.ts";
 import { type InferRequest, readInferRequest } from "./infer-request.ts";
@@ -86,7 +87,7 @@ export class Codec {
   }
 
   #start(): Worker {
-    const worker = new Worker(entry, { name: "inference codec" });
+    const worker = startThread(entry, { name: "inference codec" });
     worker.on("message", (answer: CodecAnswer) => {
       const waiting = this.#waiting.get(answer.id);
       this.#waiting.delete(answer.id);

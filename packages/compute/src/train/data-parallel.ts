@@ -1,5 +1,6 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { computeError } from "../errors.ts";
+import { startThread } from "../start-thread.ts";
 import { createControl, stopAll, VIRTUAL_SHARDS } from "./all-reduce.ts";
 import { boundedInteger } from "./hyperparameter.ts";
 import type { StepProgress } from "./program.ts";
@@ -66,7 +67,7 @@ export async function runDataParallel(options: DataParallelOptions): Promise<Tra
         input: options.input,
         ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
       };
-      const thread = startThread(entry, start);
+      const thread = startThread(entry, { workerData: start });
       threads.push(thread);
       exits.push(watch(thread, rank, options, resolve, reject));
     }
@@ -77,14 +78,6 @@ export async function runDataParallel(options: DataParallelOptions): Promise<Tra
     await Promise.all(threads.map((thread) => thread.terminate()));
     await Promise.all(exits);
   }
-}
-
-function startThread(entry: URL, workerData: WorkerStart): Worker {
-  // Threads inherit this flag of `node --eval`, under which no file can be where they begin; they may import one.
-  if (process.execArgv.some((flag) => flag.startsWith("--input-type"))) {
-    return new Worker(`import(${JSON.stringify(entry.href)})`, { eval: true, workerData });
-  }
-  return new Worker(entry, { workerData });
 }
 
 /** Follows one thread until it has exited. */
