@@ -1,4 +1,5 @@
-import type { ConfigProblem, ConfigSequenceBatching, ConfigTensor, ModelConfig } from "./model-config.ts";
+import type { ConfigProblem } from "./model-config.ts";
+import type { ConfigSequenceBatching, ConfigTensor, ModelConfig } from "./model-config-type.ts";
 
 /** What would have other answers here than in Triton; what is only slower or quicker is no matter. */
 export function* configProblems(model: string, config: ModelConfig): Generator<ConfigProblem> {

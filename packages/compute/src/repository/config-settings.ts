@@ -8,15 +8,14 @@ import type {
 import { elementTypeOf, isDatatype } from "../protocol/datatypes.ts";
 import { configProblems } from "./config-refusals.ts";
 import type { DeclaredSignature, DeclaredTensor } from "./declared-signature.ts";
-import {
-  configError,
-  configFile,
-  type ConfigDynamicBatching,
-  type ConfigQueuePolicy,
-  type ConfigSequenceBatching,
-  type ConfigTensor,
-  type ModelConfig,
-} from "./model-config.ts";
+import { configError, configFile } from "./model-config.ts";
+import type {
+  ConfigDynamicBatching,
+  ConfigQueuePolicy,
+  ConfigSequenceBatching,
+  ConfigTensor,
+  ModelConfig,
+} from "./model-config-type.ts";
 
 /** Triton gives all models one cache, whose size is an option of the server. */
 const responseCacheBytes = 64 * 1024 * 1024;
@@ -90,8 +89,9 @@ function instanceCount({ instance_group: groups }: ModelConfig): number | undefi
  */
 function batching(config: ModelConfig): Pick<ModelSettings, "batchable" | "batchAxes" | "batching"> {
   const { max_batch_size: most, dynamic_batching: dynamic, sequence_batching: sequence } = config;
-  const scheduling = dynamic ?? sequence?.oldest ?? sequence?.direct ?? {};
-  const preferred = "preferred_batch_size" in scheduling ? (scheduling.preferred_batch_size ?? []) : [];
+  const scheduling: Pick<ConfigDynamicBatching, "preferred_batch_size" | "max_queue_delay_microseconds"> =
+    dynamic ?? sequence?.oldest ?? sequence?.direct ?? {};
+  const preferred = scheduling.preferred_batch_size ?? [];
   const delay = scheduling.max_queue_delay_microseconds ?? 0;
   const options: BatchingOptions = {
     ...(most === undefined || most === 0 ? {} : { maxBatchRows: most }),

@@ -1,4 +1,5 @@
 import { computeError } from "../errors.ts";
+import type { ModelConfig } from "./model-config-type.ts";
 import { TextFormatError } from "./text-format.ts";
 import {
   bool,
@@ -6,7 +7,6 @@ import {
   integer,
   map,
   message,
-  type MessageOf,
   passedOver,
   readJsonMessage,
   readTextMessage,
@@ -150,12 +150,6 @@ const modelConfig = {
   response_cache: message({ enable: bool }),
   model_metrics: passedOver,
 };
-
-export type ModelConfig = MessageOf<typeof modelConfig>;
-export type ConfigTensor = MessageOf<typeof tensor>;
-export type ConfigQueuePolicy = MessageOf<typeof queuePolicy>;
-export type ConfigDynamicBatching = MessageOf<typeof dynamicBatching>;
-export type ConfigSequenceBatching = MessageOf<typeof sequenceBatching>;
 
 /** @throws MODEL_CONFIG_INVALID with the line and column of what is no `ModelConfig` */
 export function readModelConfig(model: string, bytes: Uint8Array): ModelConfig {

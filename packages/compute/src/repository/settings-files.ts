@@ -2,7 +2,8 @@ import type { ModelSettings } from "../infer/model-settings.ts";
 import { isPlainFile } from "./config-refusals.ts";
 import { configSettings, declaredSignature } from "./config-settings.ts";
 import type { DeclaredSignature } from "./declared-signature.ts";
-import { configError, configFile, type ModelConfig, readModelConfig } from "./model-config.ts";
+import { configError, configFile, readModelConfig } from "./model-config.ts";
+import type { ModelConfig } from "./model-config-type.ts";
 import { modelFiles, settingsFile } from "./source.ts";
 
 /** Files that `config.pbtxt` speaks of. */
