@@ -148,9 +148,12 @@ export class ModelEntry {
 
   /** What a version takes and gives; one that is ending has sequences that go on. @throws MODEL_NOT_FOUND */
   signatureOf(version: string | undefined): ModelSignature {
-    const ending = [...this.#retiring].find((model) => model instanceof SequenceModel && model.version === version);
-    const known = version === undefined || this.versions.has(version) ? undefined : ending;
-    return (known ?? this.require(version)).signature;
+    if (version !== undefined && !this.versions.has(version)) {
+      for (const model of this.#retiring) {
+        if (model instanceof SequenceModel && model.version === version) return model.signature;
+      }
+    }
+    return this.require(version).signature;
   }
 
   /** The version that answers a request. @throws MODEL_NOT_FOUND */
