@@ -2,8 +2,9 @@ import { computeError } from "../errors.ts";
 import type { RunnerStart } from "./messages.ts";
 import { openSession, reasonOf } from "./open-session.ts";
 import type { Runner, RunResult } from "./runner.ts";
-import { runSession } from "./session.ts";
+import { feedsOf, outputsOf } from "./session.ts";
 import { startError } from "./start-error.ts";
+import type { Tensor } from "./tensor.ts";
 
 /**
  * Opens a session on the calling thread, for models whose runs are so short that sending them away costs more. It
@@ -24,14 +25,26 @@ export async function startInlineRunner(model: string, start: RunnerStart): Prom
     began = performance.now();
   };
 
-  // Made once: a closure or an async function for each run would cost more than the rest of this.
-  const succeed = (outputs: RunResult["outputs"]): RunResult => {
-    running = null;
-    return { outputs, computeMicros: (performance.now() - began) * 1000 };
+  // Made once, and no async function: for each run they would cost more than the rest of this.
+  const ask = (inputs: readonly Tensor[]): ReturnType<typeof session.run> => {
+    try {
+      return session.run(feedsOf(runtime, signature, inputs));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   };
   const fail = (error: unknown): never => {
     running = null;
     throw computeError("INFERENCE_FAILED", { model, reason: reasonOf(error) }, { cause: error });
+  };
+  const succeed = (results: Awaited<ReturnType<typeof session.run>>): RunResult => {
+    running = null;
+    const computeMicros = (performance.now() - began) * 1000;
+    try {
+      return { outputs: outputsOf(signature, results), computeMicros };
+    } catch (error) {
+      return fail(error);
+    }
   };
 
   return {
@@ -43,7 +56,7 @@ export async function startInlineRunner(model: string, start: RunnerStart): Prom
     run(inputs) {
       begin();
       setImmediate(begin);
-      const result = runSession(runtime, session, signature, inputs).then(succeed, fail);
+      const result = ask(inputs).then(succeed, fail);
       running = result;
       return result;
     },

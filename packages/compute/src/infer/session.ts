@@ -57,7 +57,8 @@ export async function runSession(
   return outputsOf(signature, await session.run(feedsOf(runtime, signature, inputs)));
 }
 
-function feedsOf(
+/** What the runtime takes for a run. */
+export function feedsOf(
   runtime: OnnxRuntime,
   signature: ModelSignature,
   inputs: readonly Tensor[],
@@ -72,7 +73,11 @@ function feedsOf(
   return feeds as Record<string, never>;
 }
 
-function outputsOf({ outputs }: ModelSignature, results: Readonly<Record<string, OnnxRuntimeTensor>>): TypedTensor[] {
+/** What a run gave, in the order of the signature. */
+export function outputsOf(
+  { outputs }: ModelSignature,
+  results: Readonly<Record<string, OnnxRuntimeTensor>>,
+): TypedTensor[] {
   return outputs.map(({ name, type }) => {
     const result = results[name];
     if (result === undefined) throw new Error(`the output "${name}" was not computed`);
