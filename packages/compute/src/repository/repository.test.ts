@@ -1,20 +1,18 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 
-import { memoryObjectStore } from "@ashlar/core/memory";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
+import { type ModelPlace, modelPlaces } from "../../test/model-places.ts";
 import { addOne, scale } from "../../test/onnx-models.ts";
 import {
   createInferenceServer,
   directoryModels,
   type InferenceServer,
   type ModelRepository,
-  type ModelSource,
   openModelRepository,
   registeredModels,
-  storedModels,
 } from "../infer/index.ts";
 
 let server: InferenceServer;
@@ -34,38 +32,11 @@ const ask = async (name: string, version?: string): Promise<unknown> => {
 };
 const versions = () => server.models().map(({ name, version, primary }) => `${name}/${version}${primary ? "*" : ""}`);
 
-/** The same files in a directory and in an object store. */
-interface Place {
-  readonly source: ModelSource;
-  put(path: string, content: Uint8Array | string): Promise<void>;
-  remove(path: string): Promise<void>;
-}
-const places: Readonly<Record<string, () => Place>> = {
-  directory: () => ({
-    source: directoryModels(folder),
-    async put(path, content) {
-      await mkdir(dirname(join(folder, path)), { recursive: true });
-      await writeFile(join(folder, path), content);
-    },
-    remove: (path) => rm(join(folder, path)),
-  }),
-  "object store": () => {
-    const store = memoryObjectStore();
-    return {
-      source: storedModels(store, "models/"),
-      async put(path, content) {
-        await store.put(`models/${path}`, typeof content === "string" ? new TextEncoder().encode(content) : content);
-      },
-      remove: (path) => store.delete(`models/${path}`),
-    };
-  },
-};
-
-describe.each(Object.keys(places))("a repository in a %s", (kind) => {
-  let place: Place;
+describe.each(["directory", "object store"] as const)("a repository in a %s", (kind) => {
+  let place: ModelPlace;
   let repository: ModelRepository;
   beforeEach(() => {
-    place = (places[kind] as () => Place)();
+    place = modelPlaces[kind](folder);
     repository = openModelRepository(server, place.source);
   });
 
