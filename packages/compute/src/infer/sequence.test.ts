@@ -173,6 +173,21 @@ describe("sequences of a voice detector", () => {
     for (const [index, probability] of expected.entries()) expect(answers[index]).toBeCloseTo(probability, 4);
   });
 
+  test("a request that begins a sequence anew can be taken back while that before it is answered", async () => {
+    const clock = manualClock();
+    await serve({ clock }, { batching: { maxDelayMs: 1000 } });
+    const first = ask("a", chunk(0, 0), { start: true });
+    const abort = new AbortController();
+    const inputs = { input: { data: chunk(0, 1), shape: [1, 512] }, sr };
+    const anew = server.infer("vad", inputs, { sequence: { id: "a", start: true }, signal: abort.signal });
+    abort.abort(new Error("not needed"));
+    await expect(anew).rejects.toThrow("not needed");
+    let answer = 0;
+    void first.then((probability) => (answer = probability));
+    await expect.poll(() => (clock.advance(1000), answer), { timeout: 20_000 }).not.toBe(0);
+    expect(answer).toBeCloseTo((await byHand(0, 1))[0] ?? 0, 4);
+  });
+
   test("unloading answers what has come, and does not wait for sequences that nobody can go on with", async () => {
     await serve({}, { sequence: { states: [{ input: "state", output: "stateN" }], idleTimeoutMs: 1e9 } });
     await ask("a", chunk(0, 0), { start: true });

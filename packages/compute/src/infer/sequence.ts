@@ -120,6 +120,8 @@ export class SequenceModel implements Servable {
     if (position === undefined) throw this.#invalid("", "no sequence is named", "each request of it belongs to one");
     checkRequestOptions(rest);
     const cameAt = this.#clock.monotonic();
+    // One that begins anew waits for what had come of the sequence before.
+    const waits = (this.#sequences.get(position.id)?.open ?? 0) > 0;
     const sequence = this.#open(position);
     sequence.open++;
     const begun = new AbortController();
@@ -129,7 +131,7 @@ export class SequenceModel implements Servable {
     });
     // A failed request leaves the state as it was before it.
     sequence.tail = turn.catch(() => {}).finally(() => this.#close(position, sequence));
-    deliver(sequence.open === 1 ? turn : Promise.race([turn, this.#givenUp(rest, begun.signal)]), receiver);
+    deliver(waits ? Promise.race([turn, this.#givenUp(rest, begun.signal)]) : turn, receiver);
   }
 
   /** Rejects when the time of a request is over, or its caller goes away, before its turn has come. */

@@ -100,3 +100,15 @@ test.each([
   const [code] = (await once(child, "exit")) as [number];
   expect({ execution, code }).toEqual({ execution: "inline", code: expected });
 });
+
+test("many servers in one process wait for its end once", async () => {
+  const before = process.listenerCount("exit");
+  const servers = Array.from({ length: 3 }, () => createInferenceServer({ execution: "worker" }));
+  try {
+    await Promise.all(servers.map((server) => server.load("scale", { onnx: scale(1) })));
+    expect(process.listenerCount("exit")).toBe(before + 1);
+  } finally {
+    await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
+  }
+  expect(process.listenerCount("exit")).toBe(before);
+});

@@ -11,6 +11,25 @@ const keepMs = 30_000;
 /** For how long the end of the process waits for the runs of all threads. */
 const exitMs = 10_000;
 
+/** All threads of this process, whichever server they are of: one wait and one listener for all. */
+const living = new Set<Thread>();
+
+function onExit(): void {
+  const latest = performance.now() + exitMs;
+  for (const thread of living) thread.waitUntilIdle(Math.max(0, latest - performance.now()));
+}
+
+function begin(start: RunnerStart): Thread {
+  const thread = new Thread(start);
+  if (living.size === 0) process.on("exit", onExit);
+  living.add(thread);
+  void thread.ended.then(() => {
+    living.delete(thread);
+    if (living.size === 0) process.off("exit", onExit);
+  });
+  return thread;
+}
+
 /**
  * Threads that models run in. When a model ends, its thread waits for the next one for a while: versions that follow one
  * another share threads, which spares the start of more and the import of the runtime. What a thread has freed stays
@@ -21,13 +40,11 @@ export class ThreadPool {
   #idle: Thread[] = [];
   readonly #timers: Map<Thread, NodeJS.Timeout> = new Map();
   readonly #ending: Set<Promise<void>> = new Set();
-  /** All that there are. */
-  readonly #threads: Set<Thread> = new Set();
   #closed = false;
 
   /** A thread that opens a session; it is this model's own until that ends. */
   start(start: RunnerStart): Remote {
-    const thread = this.#takeIdle(start) ?? this.#begin(start);
+    const thread = this.#takeIdle(start) ?? begin(start);
     return thread.serve(start, () => this.#keep(thread));
   }
 
@@ -37,22 +54,6 @@ export class ThreadPool {
     for (const thread of this.#idle) this.#end(thread);
     await Promise.all(this.#ending);
   }
-
-  #begin(start: RunnerStart): Thread {
-    const thread = new Thread(start);
-    if (this.#threads.size === 0) process.on("exit", this.#onExit);
-    this.#threads.add(thread);
-    void thread.ended.then(() => {
-      this.#threads.delete(thread);
-      if (this.#threads.size === 0) process.off("exit", this.#onExit);
-    });
-    return thread;
-  }
-
-  readonly #onExit = (): void => {
-    const latest = performance.now() + exitMs;
-    for (const thread of this.#threads) thread.waitUntilIdle(Math.max(0, latest - performance.now()));
-  };
 
   #takeIdle(start: RunnerStart): Thread | undefined {
     const thread = this.#idle.findLast((idle) => idle.suits(start));
